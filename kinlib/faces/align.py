@@ -1,0 +1,168 @@
+"""From a photo to the aligned face that generators and encoders were trained on: the FFHQ crop.
+
+`align_face` makes, pixel for pixel, the crop that the users of e4e (Tov et al., 2021) feed to the encoder. It needs of
+the 68 landmarks only the eyes' and the mouth's corners, so MTCNN's five points can drive it as well:
+`align_from_five`. `find_and_align` is the whole way from a photo: it finds the face, places the 68 landmarks, falls back
+to the five points where those disagree, and says in its notes what a user should know. The geometry is in
+`kinlib.faces.crop`.
+"""
+
+import os
+from dataclasses import dataclass, field
+
+import numpy as np
+from PIL import Image
+
+from kinlib.errors import KinlibError
+from kinlib.faces import landmarks as shape
+from kinlib.faces.crop import crop_quad, cut_quad, map_from_crop, map_to_crop
+from kinlib.faces.keypoints import Keypoints, detect_all
+from kinlib.photos import Photo, read_photo, to_rgb
+
+__all__ = [
+    "AlignedFace",
+    "align_face",
+    "align_from_five",
+    "crop_quad",
+    "find_and_align",
+    "map_from_crop",
+    "map_to_crop",
+    "turn_degrees",
+]
+
+UNSURE = 0.97  # detector's score below which the user is told
+FAR_TURNED = 40.0  # degrees; encoders have seen few faces beyond
+NOSE_DEPTH = 0.56  # how far the nose's tip stands out before eyes and mouth, in eye distances
+
+
+@dataclass(frozen=True)
+class AlignedFace:
+    """What `find_and_align` found in a photo.
+
+    Attributes:
+        aligned: the FFHQ crop, RGB.
+        keypoints: the face's box, score and five points in the photo.
+        landmarks: float32 [68, 2] in the photo, or None if there was no predictor or it disagreed with the five points.
+        quad: float64 [4, 2], the crop's corners in the photo; for `map_to_crop` and `map_from_crop`.
+        used: which points drove the crop, "68" or "5".
+        notes: sentences for the user: other faces, an unsure detection, a face turned far.
+    """
+
+    aligned: Image.Image
+    keypoints: Keypoints
+    landmarks: np.ndarray | None
+    quad: np.ndarray
+    used: str
+    notes: list[str] = field(default_factory=list)
+
+
+def align_face(image: Image.Image, landmarks: np.ndarray, size: int = 256, oversample: int = 1) -> Image.Image:
+    """The FFHQ crop of a face whose 68 landmarks are known.
+
+    Args:
+        image: the photo.
+        landmarks: [68, 2], (x, y) in pixels of the photo, iBUG order; dlib's whole numbers will do.
+        size: side of the result in pixels.
+        oversample: 1 for the pixels that the users of e4e get, 4 for those of FFHQ itself.
+
+    Returns:
+        RGB picture of `size` x `size` px.
+
+    Raises:
+        KinlibError: if the landmarks have another shape, are not finite, do not form a face or lie outside the photo.
+    """
+    return cut_quad(to_rgb(image), _quad_from_68(landmarks), size, oversample)
+
+
+def align_from_five(image: Image.Image, points: np.ndarray, size: int = 256, oversample: int = 1) -> Image.Image:
+    """The FFHQ crop of a face of which only MTCNN's five points [5, 2] are known; otherwise as `align_face`."""
+    return cut_quad(to_rgb(image), _quad_from_five(points), size, oversample)
+
+
+def find_and_align(
+    photo: Photo,
+    size: int = 256,
+    predictor: "shape.Predictor" = None,
+    name: str | None = None,
+    device: "str | None" = None,
+) -> AlignedFace:
+    """Find the largest face of a photo and cut the FFHQ crop.
+
+    Args:
+        photo: path, PIL image or array, as `read_photo` takes it.
+        size: side of the crop in pixels.
+        predictor: of the 68 landmarks; a loaded one, a path, or None for the bundled one.
+        name: what to call the photo in messages; None takes the path, or "the photo".
+        device: where the detector computes; None picks the best there is.
+
+    Raises:
+        KinlibError: if the photo cannot be read or shows no face, or the predictor named cannot be loaded.
+    """
+    name = name or (f"'{os.fspath(photo)}'" if isinstance(photo, (str, os.PathLike)) else "the photo")
+    image = read_photo(photo)
+    faces = detect_all(image, device=device)[0]
+    if not faces:
+        raise KinlibError(f"no face found in {name}: use a photo that shows one face from the front, well lit")
+    face = faces[0]
+    landmarks = _trusted_landmarks(image, face, predictor)
+    quad = _quad_from_five(face.points) if landmarks is None else _quad_from_68(landmarks)
+    return AlignedFace(
+        aligned=cut_quad(image, quad, size),
+        keypoints=face,
+        landmarks=landmarks,
+        quad=quad,
+        used="5" if landmarks is None else "68",
+        notes=_notes(faces, name),
+    )
+
+
+def turn_degrees(points: np.ndarray) -> float:
+    """Roughly how far a face is turned to the side, from five points [5, 2]: degrees, > 0 to the image's right.
+
+    The tip of the nose stands out before the plane of eyes and mouth, so it moves sideways as the head turns. Enough
+    for a warning; `kinlib.faces.pose` estimates the whole pose.
+    """
+    points = np.asarray(points, dtype=np.float64)
+    quad = _quad_from_five(points)
+    right = (quad[3] - quad[0]) / np.hypot(*(quad[3] - quad[0]))
+    eyes, mouth = points[:2].mean(axis=0), points[3:].mean(axis=0)
+    eye_distance = np.hypot(*(quad[3] - quad[0])) / 4  # of the same face seen from the front
+    sideways = (points[2] - (eyes + mouth) / 2) @ right / eye_distance
+    return float(np.degrees(np.arcsin(np.clip(sideways / NOSE_DEPTH, -1.0, 1.0))))
+
+
+def _trusted_landmarks(image: Image.Image, face: Keypoints, predictor: "shape.Predictor") -> np.ndarray | None:
+    """The 68 landmarks if they agree with the five points; None also where the bundled predictor is not installed."""
+    if predictor is None and not shape.bundled_predictor().is_file():
+        return None
+    landmarks = shape.predict(image, face, predictor)
+    return landmarks if shape.plausible(landmarks, face) else None
+
+
+def _notes(faces: list[Keypoints], name: str) -> list[str]:
+    """What the user should know about the detection."""
+    face, notes = faces[0], []
+    if len(faces) > 1:
+        notes.append(f"{len(faces)} faces found in {name}: the largest is used")
+    if face.score < UNSURE:
+        notes.append(f"the face in {name} was found with little certainty ({face.score:.2f}): check the crop")
+    if abs(turn_degrees(face.points)) > FAR_TURNED:
+        notes.append(f"the face in {name} is turned far to the side: the result will be poor")
+    return notes
+
+
+def _quad_from_68(landmarks: np.ndarray) -> np.ndarray:
+    landmarks = np.asarray(landmarks, dtype=np.float64)
+    if landmarks.shape != (68, 2):
+        raise KinlibError(f"landmarks must have the shape [68, 2], not {list(landmarks.shape)}")
+    if not np.isfinite(landmarks).all():
+        raise KinlibError("the landmarks hold values that are not finite numbers")
+    eye_left, eye_right = landmarks[36:42].mean(axis=0), landmarks[42:48].mean(axis=0)
+    return crop_quad(eye_left, eye_right, landmarks[48], landmarks[54])
+
+
+def _quad_from_five(points: np.ndarray) -> np.ndarray:
+    points = np.asarray(points, dtype=np.float64)
+    if points.shape != (5, 2):
+        raise KinlibError(f"the five points must have the shape [5, 2], not {list(points.shape)}")
+    return crop_quad(points[0], points[1], points[3], points[4])

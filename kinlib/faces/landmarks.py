@@ -1,0 +1,175 @@
+"""The 68 landmarks of a face, with dlib's shape predictor (Kazemi and Sullivan, 2014, regression trees).
+
+A shape predictor starts from the average face in a given box and corrects it step by step; it is only as good as the
+box is repeatable. Here the box never comes from a detector of its own: the five points of MTCNN define the FFHQ square
+(`kinlib.faces.crop`), the face is cut out upright and at one size, and the predictor always gets the same rectangle of
+that cut-out. So training and use see the same framing, a tilted head costs nothing, and faces that dlib's frontal
+detector would miss (turned, small) are served. The rectangle is where dlib's frontal detector sees faces in such
+cut-outs, which suits the official predictor as well.
+
+Convention: float32 [68, 2], (x, y) in pixels of the photo, iBUG order: 0-16 jaw, 17-26 brows, 27-35 nose, 36-41 the eye
+at the image's left, 42-47 the eye at its right, 48-67 mouth; 48 and 54 are the mouth's corners.
+"""
+
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from kinlib.config import data_dir
+from kinlib.errors import KinlibError
+from kinlib.faces.crop import crop_quad, cut_quad, map_from_crop
+from kinlib.faces.keypoints import Keypoints
+from kinlib.photos import to_rgb
+
+if TYPE_CHECKING:
+    import dlib
+
+__all__ = [
+    "PLAUSIBLE",
+    "bundled_predictor",
+    "cut_chip",
+    "disagreement",
+    "face_quad",
+    "five_from_68",
+    "load_predictor",
+    "plausible",
+    "predict",
+]
+
+CHIP = 256  # px, side of the cut-out
+CENTRE, SIDE = (127, 152), 140  # px, the rectangle within it
+# The prediction is the median over these: rectangles moved by a few px and scaled. It evens out the predictor's
+# rounding to whole pixels and its dependence on the start.
+VARIANTS = ((0, 0, 1.0), (-4, 0, 1.0), (4, 0, 1.0), (0, -4, 1.0), (0, 4, 1.0), (0, 0, 0.95), (0, 0, 1.05))
+PLAUSIBLE = 0.2  # largest disagreement with the five points, in face scales
+
+Face = Keypoints | np.ndarray
+Predictor = "dlib.shape_predictor | str | os.PathLike | None"
+
+
+def bundled_predictor() -> Path:
+    """Where the predictor lies that was trained on the studio's renders."""
+    return data_dir() / "weights" / "studio" / "landmarks.dat"
+
+
+def load_predictor(path: str | os.PathLike | None = None) -> "dlib.shape_predictor":
+    """Load a 68-point shape predictor, once per file.
+
+    Args:
+        path: a dlib file such as shape_predictor_68_face_landmarks.dat; None takes the bundled one.
+
+    Raises:
+        KinlibError: if the file is missing, is no shape predictor, or predicts another number of points.
+    """
+    path = Path(path) if path is not None else bundled_predictor()
+    if not path.is_file():
+        raise KinlibError(f"there is no landmark predictor '{path}': check the path, or leave it out for the bundled one")
+    return _load(str(path.resolve()), path.stat().st_mtime_ns)
+
+
+def predict(image: Image.Image | np.ndarray, face: Face, predictor: Predictor = None) -> np.ndarray:
+    """The 68 landmarks of one face.
+
+    Args:
+        image: the photo, or an array as `read_photo` takes it.
+        face: `Keypoints`, five points [5, 2], or, less exact, a box [4] (left, top, right, bottom).
+        predictor: a loaded predictor, the path of one, or None for the bundled one.
+
+    Returns:
+        float32 [68, 2].
+
+    Raises:
+        KinlibError: if `face` is none of these or lies outside the photo, or the predictor cannot be loaded.
+    """
+    import dlib
+
+    model = predictor if isinstance(predictor, dlib.shape_predictor) else load_predictor(predictor)
+    quad = face_quad(face)
+    chip = cut_chip(to_rgb(image), quad)
+    shapes = []
+    for right, down, scale in VARIANTS:
+        parts = model(chip, chip_rectangle(right, down, scale)).parts()
+        shapes.append([(part.x, part.y) for part in parts])
+    return np.float32(map_from_crop(np.median(shapes, axis=0), quad, CHIP))
+
+
+def face_quad(face: Face) -> np.ndarray:
+    """The FFHQ square that frames a face, from what is known of it; see `predict` for `face`. Float64 [4, 2]."""
+    points = np.asarray(face.points if isinstance(face, Keypoints) else face, dtype=np.float64)
+    if points.shape == (5, 2):
+        return crop_quad(points[0], points[1], points[3], points[4])
+    if points.shape == (4,) and np.isfinite(points).all() and (points[2:] > points[:2]).all():
+        return _quad_from_box(points)
+    raise KinlibError("a face is given by Keypoints, five points [5, 2] or a box [4] (left, top, right, bottom)")
+
+
+def cut_chip(image: Image.Image, quad: np.ndarray) -> np.ndarray:
+    """The upright cut-out that the predictor works on: uint8 grey [256, 256]; outside the photo it is black."""
+    return np.asarray(cut_quad(image, quad, CHIP, extend=False).convert("L"))
+
+
+def chip_rectangle(right: int = 0, down: int = 0, scale: float = 1.0) -> "dlib.rectangle":
+    """The rectangle of the cut-out that holds the face, moved by whole pixels and scaled about its centre."""
+    import dlib
+
+    left, top = CENTRE[0] + right - round(SIDE * scale / 2), CENTRE[1] + down - round(SIDE * scale / 2)
+    return dlib.rectangle(left, top, left + round(SIDE * scale) - 1, top + round(SIDE * scale) - 1)
+
+
+def five_from_68(landmarks: np.ndarray) -> np.ndarray:
+    """Eye centres, tip of the nose and mouth corners in the order of `kinlib.faces.keypoints`; float32 [5, 2].
+
+    Raises:
+        KinlibError: if `landmarks` is not [68, 2].
+    """
+    landmarks = np.asarray(landmarks, dtype=np.float64)
+    if landmarks.shape != (68, 2):
+        raise KinlibError(f"landmarks must have the shape [68, 2], not {list(landmarks.shape)}")
+    eyes = landmarks[36:42].mean(axis=0), landmarks[42:48].mean(axis=0)
+    return np.float32([*eyes, landmarks[30], landmarks[48], landmarks[54]])
+
+
+def disagreement(landmarks: np.ndarray, face: Face) -> float:
+    """How far the 68 points' eyes and mouth corners lie from MTCNN's, the mean of four distances in face scales.
+
+    The face scale is the eye distance of a frontal face; it is read from eyes and mouth, so that it does not shrink
+    when the head turns.
+    """
+    points = np.asarray(face.points if isinstance(face, Keypoints) else face, dtype=np.float64)
+    distances = np.linalg.norm(five_from_68(landmarks) - points, axis=1)[[0, 1, 3, 4]]
+    quad = crop_quad(points[0], points[1], points[3], points[4])
+    return float(distances.mean() / (np.hypot(*(quad[3] - quad[0])) / 4))
+
+
+def plausible(landmarks: np.ndarray, face: Face, limit: float = PLAUSIBLE) -> bool:
+    """Whether the 68 points agree with MTCNN's five well enough to be trusted with the crop."""
+    return bool(np.isfinite(landmarks).all()) and disagreement(landmarks, face) <= limit
+
+
+def _quad_from_box(box: np.ndarray) -> np.ndarray:
+    """The square around MTCNN's box that its points would give on average, measured on renders."""
+    side = np.sqrt(np.prod(box[2:] - box[:2])) * (CHIP / 160.0)
+    corner = (box[:2] + box[2:]) / 2 - 0.5 - np.array([125.0, 142.0]) / CHIP * side
+    return corner + np.array([[0.0, 0.0], [0.0, side], [side, side], [side, 0.0]])
+
+
+@lru_cache(maxsize=4)
+def _load(path: str, modified: int) -> "dlib.shape_predictor":
+    """Load and try out; `modified` makes a replaced file a new entry."""
+    import dlib
+
+    with open(path, "rb") as file:
+        if file.read(3) == b"BZh":
+            raise KinlibError(f"'{path}' is still compressed: unpack it with bunzip2 first")
+    try:
+        model = dlib.shape_predictor(path)
+        count = model(np.zeros((CHIP, CHIP), dtype=np.uint8), chip_rectangle()).num_parts
+    except (RuntimeError, MemoryError) as error:
+        raise KinlibError(f"'{path}' is not a dlib shape predictor, or is damaged: fetch it again") from error
+    if count != 68:
+        raise KinlibError(f"'{path}' predicts {count} points: a predictor of 68 points is needed")
+    return model

@@ -1,0 +1,122 @@
+"""Directions in W+: what to add to a code to change one attribute (Shen et al. 2020, InterFaceGAN).
+
+A direction is a tensor that broadcasts to W+ [B, L, 512]. The studio's come with a unit (years, or a step from 0 to 1)
+and with a linear probe that reads the attribute off a code, so that an attribute can be *set*, not just moved.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from kinlib import config
+from kinlib.errors import KinlibError
+from kinlib.weights import open_checkpoint
+
+__all__ = ["Direction", "load_direction", "load_directions"]
+
+
+@dataclass(frozen=True)
+class Direction:
+    """One attribute's direction.
+
+    Attributes:
+        step: [L, 512] or [1, 512], change of a code for one unit of the attribute.
+        probe: [L, 512], or None: reads the attribute off a code.
+        offset: added to what the probe gives.
+        low, high: the range seen in training; `set` stays within it.
+    """
+
+    step: Tensor
+    probe: Tensor | None = None
+    offset: float = 0.0
+    low: float = float("-inf")
+    high: float = float("inf")
+
+    def read(self, w_plus: Tensor) -> Tensor:
+        """The attribute's value in codes [B, L, 512] -> [B].
+
+        Raises:
+            ValueError: if this direction has no probe.
+        """
+        if self.probe is None:
+            raise ValueError("this direction has no probe: it can move an attribute, not read it")
+        return (w_plus * self.probe.to(w_plus)).sum(dim=(1, 2)) + self.offset
+
+    def move(self, w_plus: Tensor, amount: float | Tensor) -> Tensor:
+        """Codes with the attribute changed by `amount` units."""
+        amount = torch.as_tensor(amount, dtype=w_plus.dtype, device=w_plus.device).reshape(-1, 1, 1)
+        return w_plus + amount * self.step.to(w_plus)
+
+    def set(self, w_plus: Tensor, value: float) -> Tensor:
+        """Codes with the attribute brought to `value`, kept to the range seen in training."""
+        value = min(max(value, self.low), self.high)
+        return self.move(w_plus, value - self.read(w_plus))
+
+
+def load_direction(path_or_name: str | Path) -> Tensor:
+    """A direction as a tensor, broadcastable to W+.
+
+    Args:
+        path_or_name: a `.pt` or `.npy` file ([512], [1, 512], [18, 512] or [1, 18, 512], as published), or the name of
+            a bundled direction ("age", "sex", "smile", "yaw", "glasses", ...).
+
+    Raises:
+        KinlibError: if there is no such file or name, or the tensor has another shape.
+    """
+    path = Path(path_or_name)
+    if path.suffix not in (".pt", ".pth", ".npy", ".safetensors"):
+        return find(load_directions(), str(path_or_name)).step
+    tensor = _read(path)
+    if tensor.ndim == 3 and tensor.shape[0] == 1:
+        tensor = tensor[0]
+    if tensor.ndim not in (1, 2):
+        raise KinlibError(f"{path} has shape {list(tensor.shape)}, but a direction is [512], [1, 512] or [L, 512]")
+    return tensor.reshape(-1, tensor.shape[-1])
+
+
+def load_directions(path: str | Path | None = None) -> dict[str, Direction]:
+    """All directions of a bundled file, by attribute.
+
+    Raises:
+        KinlibError: if the file is missing or damaged.
+    """
+    path = Path(path) if path else config.data_dir() / "weights" / "studio" / "directions.safetensors"
+    state = {key: value.float() for key, value in open_checkpoint(path).items()}
+    names = sorted({key.split(".")[0] for key in state})
+    return {name: _direction(state, name) for name in names}
+
+
+def find(directions: dict[str, Direction], name: str) -> Direction:
+    """The direction of that name.
+
+    Raises:
+        KinlibError: if there is none.
+    """
+    if name not in directions:
+        raise KinlibError(f"unknown direction '{name}': there are {', '.join(directions) or 'none'}")
+    return directions[name]
+
+
+def _direction(state: dict[str, Tensor], name: str) -> Direction:
+    low, high, offset, scale = state[f"{name}.range"].tolist()
+    return Direction(state[f"{name}.step"], state[f"{name}.probe"] * scale, offset, low, high)
+
+
+def _read(path: Path) -> Tensor:
+    if not path.exists():
+        raise KinlibError(f"there is no direction file {path}")
+    if path.suffix == ".npy":
+        try:
+            return torch.from_numpy(np.load(path, allow_pickle=False)).float()
+        except (ValueError, OSError) as problem:
+            raise KinlibError(f"{path} is not a NumPy array") from problem
+    content = open_checkpoint(path)
+    tensor = content.get("tensor") if isinstance(content, dict) else content
+    if tensor is None and isinstance(content, dict) and len(content) == 1:
+        tensor = next(iter(content.values()))
+    if not torch.is_tensor(tensor):
+        raise KinlibError(f"{path} holds no direction (one tensor was expected)")
+    return tensor.float()

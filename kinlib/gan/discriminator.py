@@ -1,0 +1,97 @@
+"""StyleGAN2's residual discriminator (Karras et al. 2020, figure 7) and e4e's latent discriminator.
+
+Parameter names are those of the published checkpoints (`d`), so an official file loads as it is.
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from kinlib.gan.generator import default_channels
+from kinlib.gan.ops import Blur, EqualConv2d, EqualLinear, FusedLeakyReLU
+
+__all__ = ["Discriminator", "LatentDiscriminator", "minibatch_stddev"]
+
+
+def minibatch_stddev(x: Tensor, group: int = 4) -> Tensor:
+    """Append one channel: the standard deviation over groups of samples (Karras et al. 2018, section 3).
+
+    The group is the largest divisor of the batch that is at most `group`, so that every batch size works.
+
+    Args:
+        x: [B, C, H, W].
+
+    Returns:
+        [B, C + 1, H, W].
+    """
+    batch, channels, height, width = x.shape
+    group = max(n for n in range(1, min(group, batch) + 1) if batch % n == 0)
+    y = x.view(group, -1, channels, height, width)
+    spread = (y.var(dim=0, unbiased=False) + 1e-8).sqrt().mean(dim=(1, 2, 3))  # [B / group]
+    return torch.cat([x, spread.view(-1, 1, 1, 1).repeat(group, 1, height, width)], dim=1)
+
+
+def conv_layer(in_channels: int, out_channels: int, kernel: int, down: bool = False, activate: bool = True):
+    """Equalised convolution, with the FIR filter before a stride of 2, and with bias and activation after."""
+    layers: list[nn.Module] = []
+    if down:
+        total = 2 + kernel - 1  # taps 4, stride 2
+        layers.append(Blur(pad=((total + 1) // 2, total // 2)))
+    padding = 0 if down else kernel // 2
+    layers.append(EqualConv2d(in_channels, out_channels, kernel, stride=2 if down else 1, padding=padding))
+    if activate:
+        layers.append(FusedLeakyReLU(out_channels))
+    return nn.Sequential(*layers)
+
+
+class ResBlock(nn.Module):
+    """Two convolutions and a shortcut, halving the size."""
+
+    def __init__(self, in_channels: int, out_channels: int):
+        super().__init__()
+        self.conv1 = conv_layer(in_channels, in_channels, 3)
+        self.conv2 = conv_layer(in_channels, out_channels, 3, down=True)
+        self.skip = conv_layer(in_channels, out_channels, 1, down=True, activate=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (self.conv2(self.conv1(x)) + self.skip(x)) / math.sqrt(2)
+
+
+class Discriminator(nn.Module):
+    """Pictures [B, 3, R, R] -> realness logits [B, 1].
+
+    Args:
+        resolution: side of the pictures.
+        channel_multiplier: as for the generator.
+        channels: feature channels by resolution, instead of the official table.
+    """
+
+    def __init__(self, resolution: int, channel_multiplier: int = 2, channels: dict[int, int] | None = None):
+        super().__init__()
+        channels = channels or default_channels(resolution, channel_multiplier)
+        sizes = [2**level for level in range(int(math.log2(resolution)), 1, -1)]  # R ... 4
+        blocks = [ResBlock(channels[a], channels[b]) for a, b in zip(sizes, sizes[1:], strict=False)]
+        self.convs = nn.Sequential(conv_layer(3, channels[resolution], 1), *blocks)
+        width = channels[4]
+        self.final_conv = conv_layer(width + 1, width, 3)
+        self.final_linear = nn.Sequential(
+            EqualLinear(width * 4 * 4, width, activate=True),
+            EqualLinear(width, 1),
+        )
+
+    def forward(self, images: Tensor) -> Tensor:
+        x = self.final_conv(minibatch_stddev(self.convs(images)))
+        return self.final_linear(x.flatten(1))
+
+
+class LatentDiscriminator(nn.Module):
+    """Tells codes of the mapping network from codes of the encoder (Tov et al. 2021, section 4.2): [B, 512] -> [B, 1]."""
+
+    def __init__(self, style_dim: int = 512, n_mlp: int = 4):
+        super().__init__()
+        hidden = [EqualLinear(style_dim, style_dim, activate=True) for _ in range(n_mlp - 1)]
+        self.mlp = nn.Sequential(*hidden, EqualLinear(style_dim, 1))
+
+    def forward(self, w: Tensor) -> Tensor:
+        return self.mlp(w)

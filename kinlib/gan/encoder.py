@@ -1,0 +1,257 @@
+"""From an aligned face to W+: e4e (Tov et al. 2021), pSp (Richardson et al. 2021), and a small network of that design.
+
+All three work alike: a residual backbone with squeeze-and-excitation, a feature pyramid of three levels, one head per
+W+ code. e4e's heads give one code w and an offset to it for every further layer, pSp's heads give every layer's code by
+itself. The average code is added inside, so that `encoder(images)` is ready for `Generator.synthesis`.
+"""
+
+import math
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from kinlib.errors import KinlibError
+from kinlib.gan import checkpoints
+from kinlib.gan.ops import EqualLinear
+
+__all__ = ["CompactBackbone", "Encoder", "IRSE50", "load_encoder"]
+
+COARSE, MIDDLE = 3, 7  # first layer of the middle and of the fine group
+
+
+class SEModule(nn.Module):
+    """Squeeze and excitation: channels weighted by what the whole picture holds (Hu et al. 2018)."""
+
+    def __init__(self, channels: int, reduction: int = 16):
+        super().__init__()
+        self.fc1 = nn.Conv2d(channels, channels // reduction, 1, bias=False)
+        self.fc2 = nn.Conv2d(channels // reduction, channels, 1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        weight = self.fc2(F.relu(self.fc1(x.mean(dim=(2, 3), keepdim=True))))
+        return x * torch.sigmoid(weight)
+
+
+class BottleneckIRSE(nn.Module):
+    """Improved residual unit with squeeze and excitation (the backbone of ArcFace)."""
+
+    def __init__(self, in_channels: int, channels: int, stride: int):
+        super().__init__()
+        if in_channels == channels:
+            self.shortcut_layer = nn.MaxPool2d(1, stride)
+        else:
+            self.shortcut_layer = nn.Sequential(
+                nn.Conv2d(in_channels, channels, 1, stride, bias=False), nn.BatchNorm2d(channels)
+            )
+        self.res_layer = nn.Sequential(
+            nn.BatchNorm2d(in_channels),
+            nn.Conv2d(in_channels, channels, 3, 1, 1, bias=False),
+            nn.PReLU(channels),
+            nn.Conv2d(channels, channels, 3, stride, 1, bias=False),
+            nn.BatchNorm2d(channels),
+            SEModule(channels),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.res_layer(x) + self.shortcut_layer(x)
+
+
+class GradualStyleBlock(nn.Module):
+    """One head of the official encoders: convolutions of stride 2 down to one pixel, then a linear layer."""
+
+    def __init__(self, in_channels: int, out_channels: int, spatial: int):
+        super().__init__()
+        layers: list[nn.Module] = []
+        for i in range(int(math.log2(spatial))):
+            layers += [nn.Conv2d(in_channels if i == 0 else out_channels, out_channels, 3, 2, 1), nn.LeakyReLU()]
+        self.convs = nn.Sequential(*layers)
+        self.linear = EqualLinear(out_channels, out_channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.linear(self.convs(x).flatten(1))
+
+
+class IRSE50(nn.Module):
+    """Backbone and heads of the official e4e and pSp networks: [B, 3, 256, 256] -> raw codes [B, L, 512].
+
+    Args:
+        num_layers: L.
+        style_dim: size of a code.
+    """
+
+    input_size = 256
+
+    def __init__(self, num_layers: int, style_dim: int = 512):
+        super().__init__()
+        self.input_layer = nn.Sequential(nn.Conv2d(3, 64, 3, 1, 1, bias=False), nn.BatchNorm2d(64), nn.PReLU(64))
+        stages = [(64, 64, 3), (64, 128, 4), (128, 256, 14), (256, 512, 3)]
+        units = [
+            BottleneckIRSE(i if n == 0 else o, o, 2 if n == 0 else 1) for i, o, count in stages for n in range(count)
+        ]
+        self.body = nn.Sequential(*units)
+        spatial = [16 if i < COARSE else 32 if i < MIDDLE else 64 for i in range(num_layers)]
+        self.styles = nn.ModuleList(GradualStyleBlock(512, style_dim, size) for size in spatial)
+        self.latlayer1 = nn.Conv2d(256, 512, 1)
+        self.latlayer2 = nn.Conv2d(128, 512, 1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        x = self.input_layer(images)
+        levels = []
+        for i, unit in enumerate(self.body):
+            x = unit(x)
+            if i in (6, 20, 23):
+                levels.append(x)
+        fine, middle, coarse = levels
+        middle = _upsample_add(coarse, self.latlayer1(middle))
+        fine = _upsample_add(middle, self.latlayer2(fine))
+        features = [coarse if i < COARSE else middle if i < MIDDLE else fine for i in range(len(self.styles))]
+        return torch.stack([head(x) for head, x in zip(self.styles, features, strict=True)], dim=1)
+
+
+def _upsample_add(x: Tensor, y: Tensor) -> Tensor:
+    """Enlarge `x` to the size of `y` and add; corners aligned, as the official networks were trained."""
+    return F.interpolate(x, size=y.shape[2:], mode="bilinear", align_corners=True) + y
+
+
+class CompactBackbone(nn.Module):
+    """The same design in small: 64 or 128 px in, three pyramid levels, one head per level -> raw codes [B, L, 512].
+
+    A head here serves all codes of its group (coarse, middle, fine) at once, from the level's features pooled to 4x4;
+    eighteen separate towers would hold nine tenths of the parameters.
+
+    Args:
+        num_layers: L.
+        style_dim: size of a code.
+        input_size: side of the picture it works on.
+        widths: channels at 1/2, 1/4, 1/8 and 1/16 of `input_size`.
+        hidden: width of the heads.
+    """
+
+    def __init__(
+        self,
+        num_layers: int,
+        style_dim: int = 512,
+        input_size: int = 64,
+        widths: tuple[int, int, int, int] = (32, 64, 128, 192),
+        hidden: int = 384,
+    ):
+        super().__init__()
+        self.input_size, self.num_layers, self.style_dim = input_size, num_layers, style_dim
+        a, b, c, d = widths
+        self.stem = nn.Sequential(nn.Conv2d(3, a, 3, 2, 1, bias=False), nn.BatchNorm2d(a), nn.PReLU(a))
+        self.fine = nn.Sequential(BottleneckIRSE(a, b, 2), BottleneckIRSE(b, b, 1))
+        self.middle = nn.Sequential(BottleneckIRSE(b, c, 2), BottleneckIRSE(c, c, 1))
+        self.coarse = nn.Sequential(BottleneckIRSE(c, d, 2), BottleneckIRSE(d, d, 1))
+        self.lateral_middle, self.lateral_fine = nn.Conv2d(c, d, 1), nn.Conv2d(b, d, 1)
+        groups = (COARSE, MIDDLE - COARSE, num_layers - MIDDLE)
+        self.heads = nn.ModuleList(self._head(d, hidden, count * style_dim) for count in groups)
+
+    @staticmethod
+    def _head(channels: int, hidden: int, out: int) -> nn.Module:
+        return nn.Sequential(
+            nn.Conv2d(channels, channels, 3, 1, 1, bias=False),
+            nn.BatchNorm2d(channels),
+            nn.PReLU(channels),
+            nn.AdaptiveAvgPool2d(4),
+            nn.Flatten(),
+            nn.Linear(channels * 16, hidden),
+            nn.LeakyReLU(0.2),
+            nn.Linear(hidden, out),
+        )
+
+    def forward(self, images: Tensor) -> Tensor:
+        fine = self.fine(self.stem(images))
+        middle = self.middle(fine)
+        coarse = self.coarse(middle)
+        middle = _upsample_add(coarse, self.lateral_middle(middle))
+        fine = _upsample_add(middle, self.lateral_fine(fine))
+        codes = [head(x) for head, x in zip(self.heads, (coarse, middle, fine), strict=True)]
+        return torch.cat(codes, dim=1).unflatten(1, (self.num_layers, self.style_dim))
+
+
+class Encoder(nn.Module):
+    """A backbone, what its codes mean, and the average code.
+
+    Args:
+        backbone: gives raw codes [B, L, 512].
+        kind: "e4e" (code 0 is w, the others are offsets to it) or "psp" (every code stands alone).
+        num_layers: L.
+
+    Attributes:
+        latent_avg: [L, 512], added to every result.
+    """
+
+    def __init__(self, backbone: nn.Module, kind: str = "e4e", num_layers: int = 18, style_dim: int = 512):
+        super().__init__()
+        if kind not in ("e4e", "psp"):
+            raise ValueError(f"kind must be 'e4e' or 'psp', not {kind!r}")
+        self.backbone, self.kind = backbone, kind
+        self.register_buffer("latent_avg", torch.zeros(num_layers, style_dim))
+
+    @property
+    def num_layers(self) -> int:
+        return self.latent_avg.shape[0]
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Aligned faces [B, 3, S, S] in [-1, 1] -> W+ [B, L, 512].
+
+        S is 256 by convention; other sizes are brought to what the backbone works on.
+        """
+        first, offsets = self.base_and_offsets(images)
+        return first.unsqueeze(1) + offsets + self.latent_avg
+
+    def base_and_offsets(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """The code w [B, 512] without the average, and the offsets [B, L, 512] (row 0 is zero for e4e)."""
+        codes = self.backbone(self._fit(images))
+        if self.kind == "psp":
+            return torch.zeros_like(codes[:, 0]), codes
+        return codes[:, 0], torch.cat([torch.zeros_like(codes[:, :1]), codes[:, 1:]], dim=1)
+
+    def _fit(self, images: Tensor) -> Tensor:
+        size = self.backbone.input_size
+        if images.ndim != 4 or images.shape[1] != 3:
+            raise ValueError(f"images must be [B, 3, H, W], not {list(images.shape)}")
+        if images.shape[-2:] == (size, size):
+            return images
+        return F.interpolate(images, (size, size), mode="bilinear", antialias=True, align_corners=False)
+
+
+def load_encoder(path: str | Path) -> Encoder:
+    """Load an encoder from an official e4e or pSp `.pt` file or from our safetensors.
+
+    e4e and pSp files agree in every key and shape; they are told apart by the options stored in them, failing that by
+    their SHA-256.
+
+    Raises:
+        KinlibError: if the file is missing, is no checkpoint, or does not hold an encoder.
+    """
+    found = checkpoints.encoder_state(checkpoints.open_checkpoint(path), path)
+    heads = {int(key.split(".")[1]) for key in found.state if key.startswith("styles.")}
+    if heads:
+        num_layers = max(heads) + 1
+        backbone: nn.Module = IRSE50(num_layers)
+    else:
+        backbone = _compact_from(found.state, path)
+        num_layers = backbone.num_layers
+    encoder = Encoder(backbone, found.kind, num_layers)
+    checkpoints.load_state(backbone, found.state, path, optional=("num_batches_tracked",))
+    if found.latent_avg is None:
+        raise KinlibError(f"{path} has no latent_avg, without which its codes mean nothing")
+    encoder.latent_avg.copy_(checkpoints.expand_average(found.latent_avg, num_layers, path))
+    return encoder.eval().requires_grad_(False)
+
+
+def _compact_from(state: dict[str, Tensor], path) -> CompactBackbone:
+    """The compact backbone whose sizes fit the tensors."""
+    try:
+        a = state["stem.0.weight"].shape[0]
+        b, c, d = (state[f"{name}.0.res_layer.1.weight"].shape[0] for name in ("fine", "middle", "coarse"))
+        hidden = state["heads.0.5.weight"].shape[0]
+        style_dim = state["heads.0.7.weight"].shape[0] // COARSE
+        num_layers = sum(state[f"heads.{i}.7.weight"].shape[0] for i in range(3)) // style_dim
+        input_size = int(state["input_size"])
+    except KeyError as problem:
+        raise KinlibError(f"{path} holds no encoder in a known layout (no {problem})") from problem
+    return CompactBackbone(num_layers, style_dim, input_size, (a, b, c, d), hidden)

@@ -1,0 +1,217 @@
+"""The few operations that StyleGAN2 adds to PyTorch: equalised layers, FIR resampling, modulated convolution.
+
+All of it is plain PyTorch: differentiable (twice, for R1 and path length), on CPU and CUDA, in any floating type, and
+clean under autocast and `torch.compile`. Where the official implementation compiles a kernel or builds one group of
+filters per sample, we use an identity instead:
+
+- modulating the *weights* per sample equals scaling the input channels before, and the output channels after, one
+  ordinary convolution (Karras et al. 2020, section 2.2 and appendix B). The ordinary convolution keeps the fast path on
+  every device and needs no weights per sample; for a single sample the weights themselves are scaled, which is cheaper
+  than passing over the picture.
+- the 4x4 FIR filter is the outer product of [1, 3, 3, 1] with itself, so it runs as two one-dimensional passes.
+
+Module and parameter names follow the published checkpoints (rosinality's layout), so that those load as they are.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+__all__ = [
+    "Blur",
+    "EqualConv2d",
+    "EqualLinear",
+    "FusedLeakyReLU",
+    "PixelNorm",
+    "Upsample",
+    "fir_filter",
+    "leaky_relu_scaled",
+    "modulated_conv2d",
+    "upsample_2x",
+]
+
+SQRT2 = math.sqrt(2.0)
+FIR_TAPS = (1.0, 3.0, 3.0, 1.0)
+
+
+def fir_kernel(gain: float = 1.0) -> Tensor:
+    """The [4, 4] FIR kernel of StyleGAN2, which sums to `gain`; kept as a buffer because the checkpoints have it."""
+    taps = torch.tensor(FIR_TAPS)
+    kernel = torch.outer(taps, taps)
+    return kernel / kernel.sum() * gain
+
+
+def _slide(x: Tensor, dim: int, gain: float) -> Tensor:
+    """Correlate with `gain`/8 * [1, 3, 3, 1] along `dim`, without padding: length n -> n - 3."""
+    n = x.shape[dim] - 3
+    outer = x.narrow(dim, 0, n) + x.narrow(dim, 3, n)
+    inner = x.narrow(dim, 1, n) + x.narrow(dim, 2, n)
+    return torch.add(outer * (gain / 8.0), inner, alpha=3.0 * gain / 8.0)
+
+
+def fir_filter(x: Tensor, pad: tuple[int, int], gain: float = 1.0) -> Tensor:
+    """Filter a picture with the [1, 3, 3, 1] x [1, 3, 3, 1] kernel.
+
+    Args:
+        x: [B, C, H, W].
+        pad: zeros added before and after, the same in both directions.
+        gain: sum of the kernel.
+
+    Returns:
+        [B, C, H + sum(pad) - 3, W + sum(pad) - 3].
+    """
+    side = math.sqrt(gain)
+    x = _slide(F.pad(x, (0, 0, *pad)), 2, side)
+    return _slide(F.pad(x, (*pad, 0, 0)), 3, side)
+
+
+def upsample_2x(x: Tensor) -> Tensor:
+    """Double a picture's size with the FIR kernel: [B, C, H, W] -> [B, C, 2H, 2W].
+
+    Inserting zeros and filtering with 2 * [1, 3, 3, 1]/8 gives, between the pixels p and q, the values (3p + q)/4 and
+    (p + 3q)/4; that is written out here, so no zero is ever multiplied.
+    """
+    return _double(_double(x, 2), 3)
+
+
+def _double(x: Tensor, dim: int) -> Tensor:
+    n = x.shape[dim]
+    pad = [0, 0, 1, 1] if dim == 2 else [1, 1, 0, 0]
+    wide = F.pad(x, pad)
+    centre = x * 0.75
+    before = torch.add(centre, wide.narrow(dim, 0, n), alpha=0.25)
+    after = torch.add(centre, wide.narrow(dim, 2, n), alpha=0.25)
+    return torch.stack((before, after), dim=dim + 1).flatten(dim, dim + 1)
+
+
+def leaky_relu_scaled(x: Tensor, bias: Tensor | None = None) -> Tensor:
+    """`sqrt(2) * leaky_relu(x + bias, 0.2)`: the gain keeps the variance of the activations."""
+    if bias is not None:
+        x = x + bias.to(x.dtype).view(1, -1, *([1] * (x.ndim - 2)))
+    return F.leaky_relu(x, 0.2) * SQRT2
+
+
+class PixelNorm(nn.Module):
+    """Scale each sample to unit mean square over dimension 1."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * torch.rsqrt(x.square().mean(dim=1, keepdim=True) + 1e-8)
+
+
+class EqualLinear(nn.Module):
+    """Linear layer with an equalised learning rate (Karras et al. 2018, section 4.1).
+
+    Args:
+        in_features, out_features: sizes.
+        bias_init: start of the bias.
+        lr_mul: learning-rate multiplier; the stored weights are divided by it.
+        activate: apply the scaled leaky ReLU.
+    """
+
+    def __init__(
+        self, in_features: int, out_features: int, bias_init: float = 0.0, lr_mul: float = 1.0, activate: bool = False
+    ):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(out_features, in_features) / lr_mul)
+        self.bias = nn.Parameter(torch.full((out_features,), float(bias_init)))
+        self.scale = lr_mul / math.sqrt(in_features)
+        self.lr_mul = lr_mul
+        self.activate = activate
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.activate:
+            return leaky_relu_scaled(F.linear(x, self.weight * self.scale), self.bias * self.lr_mul)
+        return F.linear(x, self.weight * self.scale, self.bias * self.lr_mul)
+
+
+class EqualConv2d(nn.Module):
+    """Convolution with an equalised learning rate; no bias (an activation that follows carries it)."""
+
+    def __init__(self, in_channels: int, out_channels: int, kernel: int, stride: int = 1, padding: int = 0):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(out_channels, in_channels, kernel, kernel))
+        self.scale = 1 / math.sqrt(in_channels * kernel**2)
+        self.stride, self.padding = stride, padding
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv2d(x, self.weight * self.scale, stride=self.stride, padding=self.padding)
+
+
+class FusedLeakyReLU(nn.Module):
+    """Bias and scaled leaky ReLU; named after the official fused kernel because the checkpoints use the name."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return leaky_relu_scaled(x, self.bias)
+
+
+class Blur(nn.Module):
+    """The FIR filter as a layer; the buffer `kernel` exists because the checkpoints have it."""
+
+    def __init__(self, pad: tuple[int, int], gain: float = 1.0):
+        super().__init__()
+        self.register_buffer("kernel", fir_kernel(gain))
+        self.pad, self.gain = pad, gain
+
+    def forward(self, x: Tensor) -> Tensor:
+        return fir_filter(x, self.pad, self.gain)
+
+
+class Upsample(nn.Module):
+    """`upsample_2x` as a layer, with the checkpoints' buffer `kernel`."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("kernel", fir_kernel(4.0))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return upsample_2x(x)
+
+
+def modulated_conv2d(x: Tensor, weight: Tensor, style: Tensor, demodulate: bool = True, up: bool = False) -> Tensor:
+    """Convolution whose input channels are scaled by a style (Karras et al. 2020, equations 1 and 3).
+
+    Args:
+        x: [B, I, H, W].
+        weight: [O, I, K, K], already multiplied by its equalised-learning-rate constant.
+        style: [B, I].
+        demodulate: bring each output channel back to unit variance.
+        up: double the size with a stride-2 transposed convolution; the caller filters its [2H+1, 2W+1] result.
+
+    Returns:
+        [B, O, H, W], or [B, O, 2H+1, 2W+1] with `up`.
+    """
+    # Dividing the style by its largest entry keeps half precision in range; demodulation takes the factor out again.
+    weight, style = weight.float(), style.float()
+    factor = style.abs().amax(dim=1, keepdim=True).clamp_min(1e-12) if demodulate else None
+    if factor is not None:
+        style = style / factor
+    sigma = _demodulation(weight, style, factor) if demodulate else None  # [B, O] or None
+    if x.shape[0] == 1:
+        weight = weight * style.view(1, -1, 1, 1)
+        if sigma is not None:
+            weight = weight * sigma.view(-1, 1, 1, 1)
+        return _conv(x, weight, up)
+    x = x * style.to(x.dtype)[:, :, None, None]
+    x = _conv(x, weight, up)
+    return x if sigma is None else x * sigma.to(x.dtype)[:, :, None, None]
+
+
+def _demodulation(weight: Tensor, style: Tensor, factor: Tensor) -> Tensor:
+    """1 / standard deviation of each output channel: [O, I, K, K], [B, I], [B, 1] -> [B, O]."""
+    energy = weight.square().sum(dim=(2, 3))  # [O, I]
+    return torch.rsqrt(style.square() @ energy.t() + 1e-8 / factor.square())
+
+
+def _conv(x: Tensor, weight: Tensor, up: bool) -> Tensor:
+    if torch.is_autocast_enabled(x.device.type):
+        x = x.to(torch.get_autocast_dtype(x.device.type))
+    weight = weight.to(x.dtype)
+    if up:
+        return F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)
+    return F.conv2d(x, weight, padding=weight.shape[-1] // 2)

@@ -1,0 +1,83 @@
+"""Training pictures in memory: aligned renders with their masks, landmarks and attributes.
+
+The files are Parquet, one row a picture: `person`, `view`, `image` (JPEG bytes), `mask` (PNG bytes, 19 classes in the
+order of CelebAMask-HQ's g_mask.py), `landmarks` (136 floats, pixels), `attributes` (JSON). People are kept together when
+the set is split, so that nobody is seen in training and in testing.
+"""
+
+import io
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from PIL import Image
+from torch import Tensor
+
+from kinlib.errors import KinlibError
+
+__all__ = ["HELD_OUT_EVERY", "FaceSet", "load_faces"]
+
+HELD_OUT_EVERY = 18  # persons divisible by this are never trained on: 200 of the first 3,600
+
+
+@dataclass
+class FaceSet:
+    """Aligned faces of known people.
+
+    Attributes:
+        images: uint8 [N, 3, S, S].
+        face: uint8 [N, S, S], 255 where the picture is not background.
+        table: one row a picture with person, view, landmarks and attributes.
+    """
+
+    images: Tensor
+    face: Tensor
+    table: pd.DataFrame
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def select(self, rows: np.ndarray) -> "FaceSet":
+        """The pictures where the boolean array `rows` is true."""
+        index = torch.from_numpy(np.flatnonzero(rows))
+        return FaceSet(self.images[index], self.face[index], self.table[rows].reset_index(drop=True))
+
+    def split(self) -> tuple["FaceSet", "FaceSet"]:
+        """(training set, held-out set), no person in both."""
+        held_out = (self.table.person % HELD_OUT_EVERY == 0).to_numpy()
+        return self.select(~held_out), self.select(held_out)
+
+
+def load_faces(folder: Path, limit: int | None = None) -> FaceSet:
+    """Read and decode all `*.parquet` files of a folder.
+
+    Raises:
+        KinlibError: if there are none.
+    """
+    parts = sorted(Path(folder).glob("*.parquet"))
+    if not parts:
+        raise KinlibError(f"no *.parquet file with training pictures in {folder}")
+    table = pd.concat([pd.read_parquet(part) for part in parts], ignore_index=True)
+    table = table.iloc[:limit]
+    with ThreadPoolExecutor() as pool:
+        images = list(pool.map(_decode_image, table.image))
+        masks = list(pool.map(_decode_mask, table["mask"]))
+    attributes = pd.json_normalize([json.loads(text) for text in table.attributes], max_level=0)
+    columns = table.drop(columns=["image", "mask", "attributes"]).reset_index(drop=True)
+    return FaceSet(
+        torch.from_numpy(np.stack(images)),
+        torch.from_numpy(np.stack(masks)),
+        pd.concat([columns, attributes], axis=1),
+    )
+
+
+def _decode_image(data: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB")).transpose(2, 0, 1)
+
+
+def _decode_mask(data: bytes) -> np.ndarray:
+    return (np.asarray(Image.open(io.BytesIO(data))) > 0).astype(np.uint8) * 255

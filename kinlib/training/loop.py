@@ -1,0 +1,224 @@
+"""What every training run needs: a clock, batches, checkpoints that survive a kill, an average of the weights, a log.
+
+A run lives in one folder: `state.pt` (everything needed to go on), `log.jsonl` (one line of figures now and then) and
+sample sheets. Starting the same command again goes on where the last checkpoint was written.
+"""
+
+import copy
+import json
+import os
+import signal
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from tqdm import tqdm
+
+__all__ = ["Average", "Run", "Workers", "batches", "launch", "precision", "use_channels_last"]
+
+
+class Workers:
+    """Processes that train together, each on its share of a batch, with one thread each on a CPU.
+
+    Two processes of one thread share a busy machine far better than one process of two threads: threads wait for each
+    other at every layer, processes once a step.
+
+    Args:
+        rank: number of this process.
+        count: number of processes.
+    """
+
+    def __init__(self, rank: int = 0, count: int = 1):
+        self.rank, self.count = rank, count
+
+    @property
+    def leads(self) -> bool:
+        """True in the process that logs and writes."""
+        return self.rank == 0
+
+    def average_gradients(self, parameters: list[Tensor]) -> None:
+        """Replace every gradient by its mean over the processes; call between `backward` and `step`."""
+        if self.count == 1:
+            return
+        gradients = [p.grad for p in parameters if p.grad is not None]
+        flat = torch.cat([g.reshape(-1) for g in gradients])
+        dist.all_reduce(flat)
+        flat /= self.count
+        for gradient, part in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
+            gradient.copy_(part.view_as(gradient))
+
+    def agree(self, flag: bool) -> bool:
+        """The leader's flag, in every process."""
+        if self.count == 1:
+            return flag
+        shared = torch.tensor([int(flag)])
+        dist.broadcast(shared, 0)
+        return bool(shared.item())
+
+
+def launch(function: Callable, settings, workers: int) -> None:
+    """Run `function(settings, Workers)` in so many processes; with one, in this process."""
+    if workers <= 1:
+        function(settings, Workers())
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = (function, settings, workers, f"{folder}/meet")
+        group = torch.multiprocessing.spawn(_worker, arguments, nprocs=workers, join=False)
+        signal.signal(signal.SIGTERM, lambda *_: [process.terminate() for process in group.processes])
+        while not group.join():
+            pass
+
+
+def _worker(rank: int, function: Callable, settings, workers: int, meet: str) -> None:
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", init_method=f"file://{meet}", rank=rank, world_size=workers)
+    function(settings, Workers(rank, workers))
+    dist.destroy_process_group()
+
+
+class Average:
+    """Exponential moving average of a network's weights, with the usual warm-up.
+
+    Args:
+        net: the network to follow.
+        half_life: in samples.
+    """
+
+    def __init__(self, net: nn.Module, half_life: float):
+        self.net = copy.deepcopy(net).eval().requires_grad_(False)
+        self.half_life, self.seen = half_life, 0
+
+    @torch.no_grad()
+    def update(self, net: nn.Module, batch: int) -> None:
+        """Move towards `net` after a step on `batch` samples."""
+        self.seen += batch
+        decay = 0.5 ** (batch / min(self.half_life, max(self.seen * 0.05, 1e-8)))
+        for mine, other in zip(self.net.parameters(), net.parameters(), strict=True):
+            mine.lerp_(other.detach(), 1 - decay)
+        for mine, other in zip(self.net.buffers(), net.buffers(), strict=True):
+            mine.copy_(other)
+
+
+class Run:
+    """One training run in one folder.
+
+    Args:
+        folder: where its files lie.
+        minutes: how long this call may train; the clock starts here.
+        total_steps: length of the schedule, for the progress bar.
+        workers: the processes that train together; the leader writes.
+        every: seconds between two checkpoints.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        minutes: float,
+        total_steps: int | None = None,
+        workers: Workers | None = None,
+        every: float = 120.0,
+    ):
+        torch.set_flush_denormal(True)  # a CPU is many times slower on denormal numbers
+        self.workers = workers or Workers()
+        self.folder, self.every = Path(folder), every
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.begun = self.saved = time.monotonic()
+        self.minutes, self.total_steps = minutes, total_steps
+        self.step, self.stopped, self.parts = 0, False, {}
+        self.bar = tqdm(total=total_steps, desc=self.folder.name, unit="step", mininterval=5, disable=not self.workers.leads)
+        signal.signal(signal.SIGTERM, self._stop)
+
+    def keep(self, **parts) -> None:
+        """Name the networks, averages and optimisers that belong in the checkpoint, and restore them if there is one."""
+        self.parts = parts
+        state = self.folder / "state.pt"
+        if not state.exists():
+            return
+        saved = torch.load(state, map_location="cpu", weights_only=True)
+        self.step = saved["step"]
+        self.bar.update(self.step)
+        for name, part in parts.items():
+            _restore(part, saved[name])
+
+    def save(self) -> None:
+        """Write the checkpoint whole: a kill in the middle leaves the old one."""
+        state = {name: _snapshot(part) for name, part in self.parts.items()} | {"step": self.step}
+        temporary = self.folder / "state.pt.part"
+        torch.save(state, temporary)
+        os.replace(temporary, self.folder / "state.pt")
+        self.saved = time.monotonic()
+
+    def progress(self) -> float:
+        """Share of the schedule that is done, by steps if their number is known, else by the clock."""
+        if self.total_steps:
+            return min(self.step / self.total_steps, 1.0)
+        return min((time.monotonic() - self.begun) / (60 * self.minutes), 1.0)
+
+    def going(self) -> bool:
+        """True while there is time and schedule left; saves on the way and at the end."""
+        now = time.monotonic()
+        done = self.total_steps is not None and self.step >= self.total_steps
+        over = self.workers.agree(self.stopped or done or now - self.begun > 60 * self.minutes)
+        if self.workers.leads and (over or now - self.saved > self.every):
+            self.save()
+        if over:
+            self.bar.close()
+        return not over
+
+    def advance(self) -> None:
+        """Count one step."""
+        self.step += 1
+        self.bar.update(1)
+
+    def log(self, **figures) -> None:
+        """Append a line of figures to the log and show it beside the progress bar."""
+        if not self.workers.leads:
+            return
+        line = {"step": self.step, **{k: round(float(v), 5) for k, v in figures.items()}}
+        with open(self.folder / "log.jsonl", "a") as file:
+            file.write(json.dumps(line) + "\n")
+        self.bar.set_postfix({k: f"{v:.3g}" for k, v in list(line.items())[1:6]})
+
+    def _stop(self, *_):
+        self.stopped = True
+
+
+def _snapshot(part) -> dict:
+    if isinstance(part, Average):
+        return {"net": part.net.state_dict(), "seen": part.seen}
+    return part.state_dict()
+
+
+def _restore(part, saved: dict) -> None:
+    if isinstance(part, Average):
+        part.net.load_state_dict(saved["net"])
+        part.seen = saved["seen"]
+    else:
+        part.load_state_dict(saved)
+
+
+def batches(count: int, size: int, generator: torch.Generator) -> Iterator[torch.Tensor]:
+    """Endless batches of indices, every sample once before any is seen again."""
+    while True:
+        order = torch.randperm(count, generator=generator)
+        yield from order[: count - count % size].split(size)
+
+
+def precision(device: torch.device):
+    """Mixed precision where the hardware has it: bfloat16 on the CPU and on recent cards, float16 on a T4."""
+    if device.type == "cuda":
+        recent = torch.cuda.get_device_capability(device)[0] >= 8  # is_bf16_supported() also says yes to emulation
+        return torch.autocast("cuda", torch.bfloat16 if recent else torch.float16)
+    return torch.autocast("cpu", torch.bfloat16, enabled=torch.backends.mkldnn.is_available())
+
+
+def use_channels_last(net: nn.Module) -> nn.Module:
+    """Channels-last memory for every 4-D tensor of a network; convolutions run faster so, on CPU and GPU."""
+    for tensor in [*net.parameters(), *net.buffers()]:
+        if tensor.ndim == 4:
+            tensor.data = tensor.data.contiguous(memory_format=torch.channels_last)
+    return net

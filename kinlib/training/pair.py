@@ -1,0 +1,198 @@
+"""Generator and encoder trained together: the recipe of the bundled studio pair.
+
+Training StyleGAN2 first and e4e after it takes days of a GPU. On renders there is a shorter way, which two CPU cores can
+go: the two start as an autoencoder through W+, and the adversarial game is switched on when the faces are nearly right.
+The discriminator then judges three kinds of drawn pictures: reconstructions, *blends of two people's codes* (which is
+what inheritance asks of the generator later), and random samples, for which the mapping network learns to give codes
+distributed as the encoder's (energy distance, on top of the adversarial loss).
+"""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from kinlib.faces.identity import load_identity
+from kinlib.gan.encoder import Encoder
+from kinlib.gan.generator import Generator
+from kinlib.training import losses, record
+from kinlib.training.adversary import judge
+from kinlib.training.augment import Augmentation, Views, diff_augment
+from kinlib.training.data import FaceSet, load_faces
+from kinlib.training.encoder import encoder_state
+from kinlib.training.loop import Average, Run, Workers, batches, launch, precision
+from kinlib.training.networks import studio_discriminator, studio_encoder, studio_generator
+from kinlib.training.quality import measure_pair, sample_sheet
+
+__all__ = ["PairSettings", "train"]
+
+
+@dataclass
+class PairSettings:
+    """Train generator and encoder together."""
+
+    data: Path
+    """folder of Parquet files with aligned faces"""
+    out: Path
+    """folder that receives generator and encoder (.safetensors, .json)"""
+    identity: Path | None = None
+    """weights of the identity network; the bundled ones by default"""
+    run: Path = Path("runs/pair")
+    """folder of checkpoints, log and sample sheets"""
+    resolution: int = 64
+    """side of the pictures"""
+    minutes: float = 60.0
+    """time this call may take"""
+    steps: int = 6000
+    """length of the schedule"""
+    adversarial_from: float = 0.35
+    """share of the schedule after which the discriminator joins"""
+    batch: int = 32
+    """pictures in a step"""
+    rate: float = 2e-3
+    """highest learning rate; the discriminator's is the same"""
+    perceptual: float = 1.0
+    """weight of the perceptual loss"""
+    identity_weight: float = 0.3
+    """weight of 1 - cosine of the identity embeddings"""
+    adversarial: float = 0.1
+    """weight of the adversarial loss"""
+    delta: float = 0.05
+    """weight of the offsets' norm"""
+    code_noise: float = 0.1
+    """standard deviation of noise added to w, which keeps W smooth"""
+    r1: float = 2.0
+    """weight of the R1 penalty, applied every 16th step"""
+    seed: int = 0
+    """of weights, batches and augmentation"""
+    device: str = "cpu"
+    """cpu or cuda"""
+    workers: int = 1
+    """processes, one thread each; 2 for two cores"""
+
+
+class Pair(nn.Module):
+    """The networks in training, with their running averages and optimisers."""
+
+    def __init__(self, settings: PairSettings):
+        super().__init__()
+        self.generator = studio_generator(settings.resolution)
+        self.encoder = studio_encoder(settings.resolution, self.generator.num_layers)
+        self.discriminator = studio_discriminator(settings.resolution)
+        self.to(settings.device)
+
+
+def train(settings: PairSettings) -> None:
+    """Train, going on from the last checkpoint, and write both networks with their recipe and figures."""
+    launch(_train, settings, settings.workers)
+
+
+def _train(settings: PairSettings, workers: Workers) -> None:
+    device = torch.device(settings.device)
+    torch.manual_seed(settings.seed)
+    pair = Pair(settings)
+    source = torch.Generator().manual_seed(settings.seed + workers.rank)
+    training, held_out = load_faces(settings.data).split()
+    identity = load_identity(settings.identity).to(device)
+    drawn_by = [*pair.generator.parameters(), *pair.encoder.parameters()]
+    judged_by = list(pair.discriminator.parameters())
+    optimiser = torch.optim.Adam(drawn_by, settings.rate, betas=(0.5, 0.99), fused=True)
+    judge_optimiser = torch.optim.Adam(judged_by, settings.rate, betas=(0.0, 0.99), fused=True)
+    averages = {"G": Average(pair.generator, 8000), "E": Average(pair.encoder, 8000)}
+    run = Run(settings.run, settings.minutes, settings.steps, workers)
+    run.keep(pair=pair, optimiser=optimiser, judge=judge_optimiser, **averages)
+    augment = Augmentation(settings.resolution, strength=0.8)
+    order = batches(len(training), settings.batch // workers.count, source)
+    torch.manual_seed(settings.seed + 1 + workers.rank + run.step * workers.count)
+    while run.going():
+        for group in (*optimiser.param_groups, *judge_optimiser.param_groups):
+            group["lr"] = settings.rate * _schedule(run.progress())
+        index = next(order)
+        views = _to(augment(training.images[index], training.face[index], source), device)
+        figures, fakes = _draw(pair, identity, views, settings, run.progress(), device)
+        optimiser.zero_grad(set_to_none=True)
+        sum(figures.values()).backward()
+        workers.average_gradients(drawn_by)
+        optimiser.step()
+        if len(fakes):
+            figures["judge"] = judge(pair.discriminator, views.target, fakes, settings.r1, run.step)
+            workers.average_gradients(judged_by)
+            judge_optimiser.step()
+        averages["G"].update(pair.generator, settings.batch)
+        averages["E"].update(pair.encoder, settings.batch)
+        run.advance()
+        if run.step % 50 == 0:
+            run.log(**{name: value.detach() for name, value in figures.items()})
+        if workers.leads and run.step % 500 == 0:
+            sample_sheet(averages["G"].net, averages["E"].net, held_out, run.folder / f"sheet_{run.step:06d}.png")
+    if workers.leads:
+        finish(settings, averages["G"].net, averages["E"].net, training, held_out, run.step)
+
+
+def _schedule(progress: float) -> float:
+    """Learning rate: a short rise, then flat, then a linear fall over the last 40%."""
+    return min(progress / 0.01 + 0.1, 1.0, (1 - progress) / 0.4 + 0.02)
+
+
+def _to(views: Views, device: torch.device) -> Views:
+    return Views(*(part.to(device, memory_format=torch.channels_last) for part in vars(views).values()))
+
+
+def _draw(pair: Pair, identity, views: Views, settings: PairSettings, progress: float, device):
+    """Losses of encoder and generator by name, and the drawn pictures for the discriminator."""
+    generator = pair.generator
+    with precision(device):
+        base, offsets = pair.encoder.base_and_offsets(views.source)
+        base = base.float()
+        noisy = base + settings.code_noise * torch.randn_like(base)
+        codes = noisy.unsqueeze(1) + offsets.float()
+        drawn = generator.synthesis(codes, noise="random")
+        with torch.no_grad():
+            wanted = identity.features(views.target)
+        seen = identity.features(drawn)
+        likeness = (identity.embed(seen) * identity.embed(wanted)).sum(dim=1).mean()
+    figures = {
+        "pixels": losses.pixels(drawn, views.target, views.weight),
+        "perceptual": settings.perceptual * losses.perceptual(seen, wanted),
+        "identity": settings.identity_weight * (1 - likeness),
+        "delta": settings.delta * losses.delta_norm(offsets.float()),
+        "size": 0.01 * base.square().mean(),
+    }
+    w = generator.mapping(torch.randn(256, 512, device=device))
+    figures["mapping"] = losses.energy_distance(w, base.detach())
+    if progress < settings.adversarial_from:
+        return figures, drawn[:0]
+    half = len(codes) // 2
+    with precision(device):
+        others = torch.cat([_blend(codes[:half], codes[-half:]), generator.broadcast(w[:half])])
+        fakes = torch.cat([drawn[:half], generator.synthesis(others, noise="random")])
+        logits = pair.discriminator(diff_augment(fakes)).float()
+    figures["adversarial"] = settings.adversarial * losses.gan_generator(logits)
+    return figures, fakes.detach()
+
+
+def _blend(father: Tensor, mother: Tensor) -> Tensor:
+    """Codes between two people's: one share for all layers for half of them, one a layer for the rest."""
+    share = torch.rand(len(father), father.shape[1], 1, device=father.device)
+    whole = torch.rand(len(father), 1, 1, device=father.device) < 0.5
+    return torch.lerp(mother, father, torch.where(whole, share[:, :1], share))
+
+
+@torch.no_grad()
+def finish(
+    settings: PairSettings, generator: Generator, encoder: Encoder, training: FaceSet, held_out: FaceSet, steps: int
+) -> None:
+    """Move the average code out of the encoder's bias, measure on held-out people, and write everything."""
+    generator.eval(), encoder.eval()
+    average = generator.mean_latent()
+    generator.latent_avg.copy_(average.expand_as(generator.latent_avg))
+    encoder.latent_avg.copy_(generator.latent_avg)
+    encoder.backbone.heads[0][-1].bias[: len(average)] -= average
+    figures = measure_pair(generator, encoder, load_identity(settings.identity), held_out)
+    recipe = asdict(settings) | {"steps_done": steps, "pictures": len(training)}
+    record.write(encoder_state(encoder), settings.out, "encoder", recipe, figures)
+    record.write(
+        generator.state_dict() | {"latent_avg": generator.latent_avg}, settings.out, "generator", recipe, figures
+    )
+    sample_sheet(generator, encoder, held_out, settings.run / "final.png")

@@ -1,0 +1,99 @@
+"""How good is a generator-encoder pair, on people it was never trained on?"""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor
+
+from kinlib.gan.encoder import Encoder
+from kinlib.gan.generator import Generator
+from kinlib.training.data import FaceSet
+
+__all__ = ["detection_rate", "measure_pair", "reconstruct", "sample_sheet", "write_grid"]
+
+
+def _pictures(faces: FaceSet, rows: np.ndarray, size: int) -> Tensor:
+    """uint8 pictures of a set -> [N, 3, size, size] in [-1, 1]."""
+    images = faces.images[torch.from_numpy(np.flatnonzero(rows))].float() / 127.5 - 1
+    return F.interpolate(images, (size, size), mode="bilinear", antialias=True)
+
+
+@torch.no_grad()
+def reconstruct(generator: Generator, encoder: Encoder, images: Tensor, batch: int = 50) -> Tensor:
+    """Pictures through encoder and generator, clipped to [-1, 1]."""
+    device = generator.latent_avg.device
+    parts = [generator.synthesis(encoder(part.to(device))).clamp(-1, 1).cpu() for part in images.split(batch)]
+    return torch.cat(parts)
+
+
+@torch.no_grad()
+def measure_pair(generator: Generator, encoder: Encoder, identity, held_out: FaceSet) -> dict[str, float]:
+    """Quality of the reconstructions of one picture of every held-out person.
+
+    Returns:
+        PSNR in dB, SSIM, cosine of the identity embeddings, rate at which the nearest of all originals is the right
+        one (same picture; and another picture of the person), rate at which MTCNN finds a face (pictures enlarged to
+        256 px) in originals, reconstructions, blends of two people and random samples.
+    """
+    from torchmetrics.functional.image import peak_signal_noise_ratio as psnr
+    from torchmetrics.functional.image import structural_similarity_index_measure as ssim
+
+    view = held_out.table["view"].to_numpy()
+    images = _pictures(held_out, view == 0, generator.resolution)
+    other = _pictures(held_out, view == 1, generator.resolution)
+    drawn = reconstruct(generator, encoder, images)
+    each = torch.stack([psnr(a[None], b[None], data_range=2.0) for a, b in zip(drawn, images, strict=True)])
+    mine, same, second = identity(drawn), identity(images), identity(other)
+    right = torch.arange(len(mine))
+    codes = encoder(images)
+    blends = generator.synthesis((codes + codes.roll(1, 0)) / 2)
+    z = torch.randn(len(images), generator.style_dim, generator=torch.Generator().manual_seed(1))
+    return {
+        "people": len(images),
+        "psnr_db": float(each.mean()),
+        "ssim": float(ssim(drawn, images, data_range=2.0)),
+        "identity_cosine": float((mine * same).sum(dim=1).mean()),
+        "identification_rate": float(((mine @ same.t()).argmax(1) == right).float().mean()),
+        "identification_rate_other_view": float(((mine @ second.t()).argmax(1) == right).float().mean()),
+        "identification_rate_other_view_of_originals": float(
+            ((same @ second.t()).argmax(1) == right).float().mean()
+        ),
+        "mtcnn_originals": detection_rate(images),
+        "mtcnn_reconstructions": detection_rate(drawn),
+        "mtcnn_blends": detection_rate(blends),
+        "mtcnn_random": detection_rate(generator(z, psi=0.8)),
+    }
+
+
+def detection_rate(images: Tensor) -> float:
+    """Share of pictures [N, 3, S, S] in which MTCNN finds a face, after enlarging them to 256 px."""
+    from kinlib.faces.keypoints import detect
+
+    large = F.interpolate(images, (256, 256), mode="bicubic").clamp(-1, 1)
+    arrays = list(((large + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy())
+    return sum(found is not None for found in detect(arrays)) / len(arrays)
+
+
+@torch.no_grad()
+def sample_sheet(generator: Generator, encoder: Encoder, faces: FaceSet, path: Path, columns: int = 12) -> None:
+    """Rows of originals, reconstructions, halfway blends of neighbours, and random samples."""
+    training = encoder.training, generator.training
+    encoder.eval(), generator.eval()
+    images = _pictures(faces, faces.table["view"].to_numpy() == 0, generator.resolution)[: 2 * columns]
+    codes = encoder(images.to(generator.latent_avg.device))
+    blends = generator.synthesis((codes + codes.roll(1, 0)) / 2)
+    z = torch.randn(columns, generator.style_dim, generator=torch.Generator().manual_seed(1)).to(codes)
+    rows = [*images.split(columns), *generator.synthesis(codes).cpu().split(columns), blends[:columns].cpu()]
+    rows.append(generator(z, psi=0.8).cpu())
+    write_grid(torch.cat(rows), path, columns)
+    encoder.train(training[0]), generator.train(training[1])
+
+
+def write_grid(images: Tensor, path: Path, columns: int = 12) -> None:
+    """Pictures [N, 3, S, S] as one PNG, twice their size, `columns` in a row."""
+    sheet = torch.cat([torch.cat(list(row), dim=2) for row in images.split(columns)], dim=1)
+    pixels = ((sheet.clamp(-1, 1) + 1) * 127.5).round().byte().permute(1, 2, 0).numpy()
+    Image.fromarray(pixels).resize((pixels.shape[1] * 2, pixels.shape[0] * 2)).save(path)

@@ -1,0 +1,61 @@
+"""Writing trained weights: safetensors in half precision, and beside them how they were made and how good they are."""
+
+import hashlib
+import json
+import os
+import platform
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from kinlib import __version__
+
+__all__ = ["write", "write_json"]
+
+
+def write(net: nn.Module | dict[str, Tensor], folder: Path, name: str, recipe: dict, figures: dict, **more) -> Path:
+    """Write `name.safetensors` (floating tensors as float16), `name.json`, and the entry in `manifest.json`.
+
+    Args:
+        net: a network, or tensors by name.
+        recipe: settings, seed and data.
+        figures: what was measured on held-out people.
+        more: further entries for `name.json`.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    state = net if isinstance(net, dict) else net.state_dict()
+    path = folder / f"{name}.safetensors"
+    save_file({key: _shrink(value) for key, value in state.items()}, path.with_suffix(".part"))
+    os.replace(path.with_suffix(".part"), path)
+    made = {"kinlib": __version__, "torch": torch.__version__, "python": platform.python_version()}
+    write_json(folder / f"{name}.json", {"recipe": _plain(recipe), "figures": figures, "made_with": made, **more})
+    _register(folder, path)
+    return path
+
+
+def write_json(path: Path, content: dict) -> None:
+    """Write JSON whole."""
+    temporary = path.with_suffix(".json.part")
+    temporary.write_text(json.dumps(content, indent=1) + "\n")
+    os.replace(temporary, path)
+
+
+def _register(folder: Path, path: Path) -> None:
+    """Note size and SHA-256 in the folder's manifest."""
+    manifest = folder / "manifest.json"
+    entries = json.loads(manifest.read_text()) if manifest.exists() else {}
+    entries[path.name] = {"sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "size": path.stat().st_size}
+    write_json(manifest, dict(sorted(entries.items())))
+
+
+def _shrink(tensor: Tensor) -> Tensor:
+    tensor = tensor.detach().cpu().contiguous()
+    return tensor.half() if tensor.is_floating_point() else tensor
+
+
+def _plain(recipe: dict) -> dict:
+    """Paths by their last part only: where a folder lay on one machine is nobody's recipe."""
+    return {key: value.name if isinstance(value, Path) else value for key, value in recipe.items()}

@@ -1,0 +1,300 @@
+"""Finding, fetching, checking and opening files of weights.
+
+    weights.path("e4e_ffhq")             where the file is, or one sentence on how to get it
+    weights.fetch("ffhq")                download a preset, from the first mirror that serves the right bytes
+    weights.open_checkpoint(path)        the tensors of a .pt, .pth, .ckpt or .safetensors file, never running its code
+
+Bundled `studio` weights lie in `data/weights/studio/`, downloads in `weights/` of the cache folder. A file in one of
+these places must be the one that the table names: its SHA-256 is compared when it is opened, and another is refused.
+"""
+
+import difflib
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from kinlib import config
+from kinlib.download import Downloader, WrongContent
+from kinlib.errors import KinlibError
+from kinlib.known_weights import PUBLISHED, STUDIO, Checkpoint
+from kinlib.opening import file_kind, read_tensors
+
+__all__ = [
+    "Checkpoint",
+    "check_known",
+    "fetch",
+    "find",
+    "for_role",
+    "known",
+    "load_state",
+    "open_checkpoint",
+    "path",
+    "sha256",
+    "table",
+    "verify",
+]
+
+_sums: dict[tuple, str] = {}  # SHA-256 by (path, size, mtime): large files are read once
+
+
+def known() -> list[Checkpoint]:
+    """Every checkpoint of the table; for `studio` with what `manifest.json` records, and with what else it lists.
+
+    Raises:
+        KinlibError: if the manifest cannot be read.
+    """
+    manifest = config.data_dir() / "weights" / "studio" / "manifest.json"
+    try:
+        records = json.loads(manifest.read_text()) if manifest.exists() else {}
+        table = {entry.file: entry for entry in STUDIO}
+        for file, facts in records.items():
+            role = Path(file).stem
+            entry = table.get(file) or replace(
+                STUDIO[0], name=f"studio_{role}", role=role, file=file, purpose=role, source=f"kinlib train {role}"
+            )
+            table[file] = replace(entry, sha256=facts["sha256"], size=facts["size"])
+    except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
+        raise KinlibError(f"{manifest} is damaged: get it again with the project's files") from error
+    return [*table.values(), *PUBLISHED]
+
+
+def find(name: str) -> Checkpoint:
+    """The checkpoint of that name.
+
+    Raises:
+        KinlibError: if there is none.
+    """
+    names = {entry.name: entry for entry in known()}
+    if name in names:
+        return names[name]
+    near = difflib.get_close_matches(name, names, n=1)
+    hint = f"did you mean '{near[0]}'?" if near else "`kinlib weights list` shows all"
+    raise KinlibError(f"there are no weights called '{name}': {hint}")
+
+
+def for_role(preset: str, role: str) -> Checkpoint:
+    """The checkpoint that plays `role` ("generator", "encoder", "identity", "landmarks", ...) in a preset.
+
+    Raises:
+        KinlibError: if the preset is unknown or has nothing for that role.
+    """
+    config.check_preset(preset)
+    for entry in known():
+        if (entry.preset, entry.role) == (preset, role):
+            return entry
+    raise KinlibError(f"the preset '{preset}' has no weights for the role '{role}'")
+
+
+def path(name: str) -> Path:
+    """Where the file of a checkpoint is.
+
+    Raises:
+        KinlibError: if the name is unknown or the file is not there.
+    """
+    entry = find(name)
+    place = _place(entry)
+    if place.is_file():
+        return place
+    if entry.preset == "studio":
+        how = f"they come with the project's files, or run `{entry.source}`"
+    else:
+        how = f"run `kinlib weights fetch {name}` ({_in_words(entry)})"
+    raise KinlibError(f"the weights '{name}' are not here: {how}")
+
+
+def fetch(names: str | Iterable[str] = "ffhq", progress: bool = True) -> dict[str, Path]:
+    """Download what is not here yet, from the first mirror that serves the right bytes.
+
+    Args:
+        names: a preset or a checkpoint, or several of them.
+        progress: show a bar.
+
+    Returns:
+        The path of each checkpoint, by name.
+
+    Raises:
+        KinlibError: if a file cannot be had; the sentence names it and says where to put it by hand.
+    """
+    return {entry.name: _fetch_one(entry, progress) for entry in _chosen(names)}
+
+
+def verify(names: str | Iterable[str] | None = None) -> list[dict]:
+    """Compare files with their recorded SHA-256: one row {name, file, state} each.
+
+    `state` is "good", "absent", "damaged", or "unrecorded" for a file whose sum nobody has noted.
+    """
+    rows = []
+    for entry in known() if names is None else _chosen(names):
+        place = _place(entry)
+        if not place.is_file():
+            state = "absent"
+        elif not entry.hashes:
+            state = "unrecorded"
+        else:
+            state = "good" if sha256(place) in entry.hashes else "damaged"
+        rows.append({"name": entry.name, "file": str(place), "state": state})
+    return rows
+
+
+def table() -> list[dict]:
+    """One row {name, preset, role, file, size, licence, purpose, source, present} for each checkpoint."""
+    shown = ("name", "preset", "role", "file", "size", "licence", "purpose", "source")
+    return [
+        {column: getattr(entry, column) for column in shown} | {"present": _place(entry).is_file()} for entry in known()
+    ]
+
+
+def sha256(path: str | Path) -> str:
+    """SHA-256 of a file in hexadecimal; read once while path, size and modification time stay the same."""
+    path = Path(path).resolve()
+    facts = path.stat()
+    key = (path, facts.st_size, facts.st_mtime_ns)
+    if key not in _sums:
+        with path.open("rb") as file:
+            _sums[key] = hashlib.file_digest(file, "sha256").hexdigest()
+    return _sums[key]
+
+
+def check_known(path: str | Path, expect: Checkpoint | None = None) -> Checkpoint | None:
+    """Which checkpoint of the table a file is; None for somebody's own.
+
+    A file claims to be a checkpoint when `expect` says so, when it lies where that checkpoint belongs, or when it has
+    name and size of a published one. With the name alone it may be a fine-tuned copy, and is taken for the user's own.
+
+    Raises:
+        KinlibError: if the file is not the one that it claims to be.
+    """
+    path = Path(path)
+    claimed = expect or _claimed(path)
+    if claimed and not claimed.hashes:
+        return claimed
+    digest = sha256(path)
+    if claimed and digest in claimed.hashes:
+        return claimed
+    found = next((entry for entry in known() if digest in entry.hashes), None)
+    if claimed and found:
+        raise KinlibError(f"{path} holds the weights '{found.name}', not '{claimed.name}'")
+    if claimed:
+        raise KinlibError(
+            f"{path} is not the published file of '{claimed.name}' (its SHA-256 differs): {_mend(claimed)}"
+        )
+    return found
+
+
+def open_checkpoint(path: str | Path, expect: Checkpoint | None = None) -> dict:
+    """Open a file of weights on the CPU, without ever running code that it may hold.
+
+    Args:
+        path: a PyTorch file (.pt, .pth, .ckpt) or .safetensors; the content decides, not the suffix.
+        expect: the checkpoint that it has to be.
+
+    Returns:
+        What the file holds, by name: tensors, or dictionaries of them. A file that is a single tensor (as published
+        latent directions are) comes back as {"tensor": tensor}.
+
+    Raises:
+        KinlibError: if the file is absent, damaged, not a checkpoint, holds more than weights, or is not the expected.
+    """
+    path = Path(path)
+    file_kind(path)  # its sentences come before those on the SHA-256
+    check_known(path, expect)
+    return read_tensors(path)
+
+
+def load_state(net, state: dict, path: str | Path) -> None:
+    """Put `state` into a network as `kinlib.states.load_state` does; old files may lack batch-norm counters."""
+    from kinlib import states  # imports PyTorch, which listing and fetching can do without
+
+    states.load_state(net, state, path, optional=("num_batches_tracked",))
+
+
+def _place(entry: Checkpoint) -> Path:
+    """Where the file of a checkpoint belongs."""
+    folder = config.data_dir() / "weights" / "studio" if entry.preset == "studio" else config.cache_dir() / "weights"
+    return folder / entry.file
+
+
+def _chosen(names: str | Iterable[str]) -> list[Checkpoint]:
+    chosen = {}
+    for name in [names] if isinstance(names, str) else names:
+        entries = [entry for entry in known() if entry.preset == name] or [find(name)]
+        chosen |= {entry.name: entry for entry in entries}
+    return list(chosen.values())
+
+
+def _fetch_one(entry: Checkpoint, progress: bool) -> Path:
+    if not entry.mirrors:
+        return path(entry.name)
+    place = _place(entry)
+    if place.is_file() and sha256(place) in entry.hashes:
+        return place
+    reasons = {}
+    for url in entry.mirrors:
+        reason = _try_mirror(entry, url, place, progress)
+        if reason is None:
+            return place
+        reasons.setdefault(url.split("/")[2], reason)
+    if set(reasons.values()) == {"cannot be reached"}:
+        why = "no network connection to " + ", ".join(reasons)
+    else:
+        why = "; ".join(f"{host} {reason}" for host, reason in reasons.items())
+    raise KinlibError(
+        f"the weights '{entry.name}' could not be downloaded ({why}): "
+        f"get {entry.mirrors[0]} ({_in_words(entry)}) by hand and save it, unpacked, as {place}"
+    )
+
+
+def _try_mirror(entry: Checkpoint, url: str, place: Path, progress: bool) -> str | None:
+    """Download from one mirror; None when it worked, else the reason why not."""
+    import pooch
+    import requests
+
+    pooch.get_logger().setLevel("ERROR")  # our bar and our sentences are enough
+    loader = Downloader(place.with_name(place.name + ".part"), size=entry.size, label=entry.file if progress else None)
+    reason = None
+    for _ in range(2):  # a second time only when the rest of an earlier download may have spoilt the first
+        try:
+            pooch.retrieve(url, entry.sha256, fname=place.name, path=place.parent, downloader=loader)
+            return None
+        except (requests.ConnectionError, requests.Timeout):
+            return "cannot be reached"
+        except requests.HTTPError as error:
+            return f"answered {error.response.status_code}"
+        except requests.RequestException:
+            return "dropped the connection"
+        except WrongContent as error:
+            return str(error)
+        except ValueError:
+            reason = "sent a file with another SHA-256"
+        except OSError as error:
+            raise KinlibError(f"cannot write {place}: {error.strerror or error}") from error
+        if not loader.resumed_at:
+            break
+    return reason
+
+
+def _claimed(path: Path) -> Checkpoint | None:
+    """The checkpoint that a file pretends to be by its place, or by its name and size."""
+    place = path.resolve()
+    for entry in known():
+        if place == _place(entry).resolve():
+            return entry
+        if entry.preset != "studio" and (path.name, path.stat().st_size) == (entry.file, entry.size):
+            return entry
+    return None
+
+
+def _mend(entry: Checkpoint) -> str:
+    if entry.preset == "studio":
+        return f"get it again with the project's files, or run `{entry.source}`"
+    return f"delete it and run `kinlib weights fetch {entry.name}`"
+
+
+def _in_words(entry: Checkpoint) -> str:
+    """Size and licence, for sentences."""
+    if entry.size is None:
+        return entry.licence
+    unit, scale = next((unit, scale) for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)) if entry.size >= scale)
+    return f"{entry.size / scale:.3g} {unit}; {entry.licence}"

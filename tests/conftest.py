@@ -1,0 +1,64 @@
+"""What holds for every test: two threads at most, nothing outside the machine, nothing in the user's home."""
+
+import os
+import socket
+import tempfile
+from pathlib import Path
+
+import pytest
+
+LOCAL = ("127.0.0.1", "::1", "localhost")
+
+
+def pytest_configure(config):
+    """Set the environment before anything is imported; subprocesses and notebook kernels inherit it."""
+    os.environ.setdefault("OMP_NUM_THREADS", "2")
+    os.environ["MPLBACKEND"] = "Agg"
+    scratch = tempfile.TemporaryDirectory(prefix="kinlib-tests-", ignore_cleanup_errors=True)
+    config.add_cleanup(scratch.cleanup)
+    for name in (
+        "KINLIB_CACHE",
+        "TORCH_HOME",
+        "HF_HOME",
+        "DEEPFACE_HOME",
+        "MPLCONFIGDIR",
+        "IPYTHONDIR",
+        "XDG_CACHE_HOME",
+    ):
+        folder = Path(scratch.name, name.lower())
+        folder.mkdir()
+        os.environ[name] = str(folder)
+    os.environ.pop("KINLIB_PRESET", None)
+    os.environ.pop("KINLIB_DATA", None)
+
+
+def pytest_collection_modifyitems(items):
+    """Skip GPU tests where there is no CUDA device."""
+    marked = [item for item in items if item.get_closest_marker("gpu")]
+    if marked:
+        import torch
+
+        if not torch.cuda.is_available():
+            for item in marked:
+                item.add_marker(pytest.mark.skip(reason="needs a CUDA device"))
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch):
+    """Any connection that would leave the machine fails at once, as it does offline."""
+    connect = socket.socket.connect
+
+    def guarded(self, address):
+        if self.family in (socket.AF_INET, socket.AF_INET6) and address[0] not in LOCAL:
+            raise OSError(f"tests stay offline: {address[0]}")
+        return connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    """An empty cache folder for one test."""
+    folder = tmp_path / "cache"
+    monkeypatch.setenv("KINLIB_CACHE", str(folder))
+    return folder

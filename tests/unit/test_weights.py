@@ -1,0 +1,448 @@
+"""The table of checkpoints, downloads from a local server that misbehaves, and files that are not what they seem."""
+
+import bz2
+import hashlib
+import json
+import pickle
+import random
+import re
+import struct
+import threading
+import zipfile
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from kinlib import config, download, weights
+from kinlib.errors import KinlibError
+from kinlib.known_weights import PUBLISHED, STUDIO
+
+CONTENT = random.Random(0).randbytes(1 << 21)
+BOMB = bz2.compress(bytes(1 << 24))
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Serves CONTENT in the ways that the path names; `server.log` keeps (path, Range header)."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        asked = self.headers.get("Range")
+        self.server.log.append((self.path, asked))
+        getattr(self, "serve_" + self.path.strip("/").split(".")[0])(int(asked[6:-1]) if asked else 0)
+
+    def log_message(self, *args):
+        """Stay quiet."""
+
+    def answer(self, content, start=0, status=200, stop=None, kind="application/octet-stream"):
+        """Send `content` from `start`, and hang up at `stop`."""
+        self.send_response(206 if start else status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(content) - start))
+        if start:
+            self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+        self.end_headers()
+        self.wfile.write(content[start:stop])
+        if stop is not None:
+            self.wfile.flush()
+            self.close_connection = True
+
+    def serve_good(self, start):
+        self.answer(CONTENT, start)
+
+    def serve_wrong(self, start):
+        self.answer(CONTENT[::-1], start)
+
+    def serve_short(self, start):
+        self.answer(CONTENT[:1000])
+
+    def serve_page(self, start):
+        self.answer(b"\n<!DOCTYPE html><html><title>Quota exceeded</title></html>", kind="text/html")
+
+    def serve_gone(self, start):
+        self.answer(b"no", status=404)
+
+    def serve_drops(self, start):
+        """Hang up after every 600,000 bytes."""
+        self.answer(CONTENT, start, stop=start + 600_000)
+
+    def serve_norange(self, start):
+        """Ignore ranges; hang up once."""
+        first = [path for path, _ in self.server.log].count(self.path) == 1
+        self.answer(CONTENT, stop=700_000 if first else None)
+
+    def serve_dead(self, start):
+        """Hang up before the first byte."""
+        self.answer(CONTENT, stop=0)
+
+    def serve_packed(self, start):
+        self.answer(bz2.compress(CONTENT), start)
+
+    def serve_bomb(self, start):
+        self.answer(BOMB, start)
+
+    def serve_notpacked(self, start):
+        self.answer(CONTENT, start)
+
+
+@pytest.fixture
+def server():
+    httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    httpd.log = []
+    thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    yield httpd
+    httpd.shutdown()
+    httpd.server_close()
+
+
+@pytest.fixture
+def offer(server, cache, monkeypatch):
+    """Put one checkpoint, mirrored by some of the server's ways, into the table; returns where its file belongs."""
+    monkeypatch.setattr(download.Downloader.__init__, "__defaults__", (None, None, 10, 5, 0.01))
+
+    def put(*ways, **changes):
+        base = f"http://127.0.0.1:{server.server_address[1]}"
+        facts = {"name": "toy", "file": "toy.dat", "sha256": hashlib.sha256(CONTENT).hexdigest(), "size": len(CONTENT)}
+        mirrors = tuple(f"{base}/{way}" for way in ways)
+        monkeypatch.setattr(weights, "PUBLISHED", (replace(PUBLISHED[0], **facts | {"mirrors": mirrors} | changes),))
+        return cache / "weights" / "toy.dat"
+
+    return put
+
+
+def test_table_is_complete():
+    names = [entry.name for entry in (*PUBLISHED, *STUDIO)]
+    assert len(set(names)) == len(names)
+    assert len({(entry.preset, entry.role) for entry in (*PUBLISHED, *STUDIO)}) == len(names)
+    for entry in PUBLISHED:
+        assert all(re.fullmatch("[0-9a-f]{64}", digest) for digest in entry.hashes) and entry.hashes
+        assert entry.mirrors and all(url.startswith("https://") for url in entry.mirrors)
+        assert entry.licence and entry.purpose and entry.source
+    assert not set(PUBLISHED[0].also) & {entry.sha256 for entry in PUBLISHED}
+
+
+def test_rows_tell_what_is_here(cache):
+    rows = {row["name"]: row for row in weights.table()}
+    assert rows["e4e_ffhq"]["size"] == 1_201_649_680
+    assert rows["e4e_ffhq"]["present"] is False
+    (cache / "weights").mkdir(parents=True)
+    (cache / "weights" / "e4e_ffhq_encode.pt").write_bytes(b"x")
+    assert {row["name"] for row in weights.table() if row["present"]} - {f"studio_{e.role}" for e in STUDIO} == {
+        "e4e_ffhq"
+    }
+
+
+def test_absent_weights_say_how_to_get_them(cache):
+    with pytest.raises(KinlibError, match=r"'e4e_ffhq' are not here: run `kinlib weights fetch e4e_ffhq` \(1.2 GB; .*"):
+        weights.path("e4e_ffhq")
+
+
+def test_unknown_name_is_answered_with_a_guess():
+    with pytest.raises(KinlibError, match="did you mean 'e4e_ffhq'"):
+        weights.path("e4e_fhq")
+    with pytest.raises(KinlibError, match="kinlib weights list"):
+        weights.fetch("zzz")
+
+
+def test_roles():
+    assert weights.for_role("ffhq", "encoder").name == "e4e_ffhq"
+    assert weights.for_role("studio", "encoder").file == "encoder.safetensors"
+    with pytest.raises(KinlibError, match="unknown preset"):
+        weights.for_role("cartoon", "encoder")
+    with pytest.raises(KinlibError, match="role"):
+        weights.for_role("ffhq", "barber")
+
+
+def test_fetch_good(offer, server):
+    place = offer("good")
+    assert weights.fetch("toy", progress=False) == {"toy": place}
+    assert place.read_bytes() == CONTENT
+    assert [path.name for path in place.parent.iterdir()] == ["toy.dat"]
+    weights.fetch(["ffhq", "toy"], progress=False)  # by preset, and offline: the file is here
+    assert len(server.log) == 1
+    assert weights.path("toy") == place
+    assert weights.verify("toy") == [{"name": "toy", "file": str(place), "state": "good"}]
+
+
+def test_fetch_replaces_a_damaged_file(offer):
+    place = offer("good")
+    place.parent.mkdir(parents=True)
+    place.write_bytes(CONTENT[:-1])
+    assert weights.verify(["toy"])[0]["state"] == "damaged"
+    weights.fetch(["toy"], progress=False)
+    assert weights.verify(["toy"])[0]["state"] == "good"
+
+
+def test_bad_mirrors_are_passed_over(offer, server):
+    place = offer("gone", "page", "short", "dead", "wrong", "good")
+    weights.fetch("toy", progress=False)
+    assert place.read_bytes() == CONTENT
+    assert [path for path, _ in server.log] == ["/gone", "/page", "/short", "/dead", "/wrong", "/good"]
+    assert [path.name for path in place.parent.iterdir()] == ["toy.dat"]
+
+
+@pytest.mark.parametrize(
+    ("way", "reason"),
+    [
+        ("gone", "answered 404"),
+        ("page", "web page"),
+        ("short", "1,000 bytes instead"),
+        ("wrong", "another SHA-256"),
+        ("dead", "dropped"),
+    ],
+)
+def test_one_sentence_when_no_mirror_works(offer, way, reason):
+    place = offer(way)
+    with pytest.raises(KinlibError) as caught:
+        weights.fetch("toy", progress=False)
+    message = str(caught.value)
+    assert reason in message and str(place) in message and "by hand" in message and "\n" not in message
+    assert not place.exists()
+
+
+def test_dropped_connections_are_resumed(offer, server):
+    place = offer("drops")
+    weights.fetch("toy", progress=False)
+    assert place.read_bytes() == CONTENT
+    starts = [int(asked[6:-1]) for _, asked in server.log[1:]]
+    assert len(starts) == 3
+    assert all(550_000 < later - earlier <= 600_000 for earlier, later in pairwise([0, *starts]))
+
+
+def test_server_without_ranges_starts_again(offer, server):
+    place = offer("norange")
+    weights.fetch("toy", progress=False)
+    assert place.read_bytes() == CONTENT
+    assert len(server.log) == 2 and server.log[1][1].startswith("bytes=6")
+
+
+def test_download_goes_on_in_a_later_run(offer, server):
+    place = offer("good")
+    place.parent.mkdir(parents=True)
+    place.with_name("toy.dat.part").write_bytes(CONTENT[:123_456])
+    weights.fetch("toy", progress=False)
+    assert place.read_bytes() == CONTENT
+    assert server.log == [("/good", "bytes=123456-")]
+
+
+@pytest.mark.parametrize("left", [b"rubbish" * 1000, CONTENT[::-1], CONTENT + b"more"])
+def test_spoilt_beginning_is_thrown_away(offer, left):
+    place = offer("good")
+    place.parent.mkdir(parents=True)
+    place.with_name("toy.dat.part").write_bytes(left)
+    weights.fetch("toy", progress=False)
+    assert place.read_bytes() == CONTENT
+
+
+def test_packed_mirror_is_unpacked(offer):
+    place = offer("notpacked.bz2", "bomb.bz2", "packed.bz2")
+    weights.fetch("toy", progress=False)
+    assert place.read_bytes() == CONTENT
+    assert [path.name for path in place.parent.iterdir()] == ["toy.dat"]
+
+
+def test_archive_that_unpacks_to_too_much_is_stopped(offer):
+    place = offer("bomb.bz2")
+    with pytest.raises(KinlibError, match="archive of more than"):
+        weights.fetch("toy", progress=False)
+    assert not list(place.parent.iterdir())
+
+
+def test_offline(cache):
+    with pytest.raises(KinlibError) as caught:
+        weights.fetch("direction_age", progress=False)
+    assert re.search(r"no network connection to raw\.githubusercontent\.com.*age\.pt.*by hand", str(caught.value))
+    assert str(cache / "weights" / "interfacegan_age.pt") in str(caught.value)
+
+
+def test_folder_that_cannot_be_written(offer, cache):
+    offer("good")
+    cache.parent.mkdir(exist_ok=True)
+    cache.write_text("a file where the folder should be")
+    with pytest.raises(KinlibError, match="cannot write"):
+        weights.fetch("toy", progress=False)
+
+
+def test_studio_files_follow_the_manifest(tmp_path, monkeypatch):
+    monkeypatch.setenv("KINLIB_DATA", str(tmp_path))
+    folder = tmp_path / "weights" / "studio"
+    folder.mkdir(parents=True)
+    with pytest.raises(KinlibError, match="kinlib train generator"):
+        weights.path("studio_generator")
+    with pytest.raises(KinlibError, match="kinlib train generator"):
+        weights.fetch("studio", progress=False)
+    save_file({"w": torch.ones(2)}, folder / "generator.safetensors")
+    assert weights.verify("studio_generator")[0]["state"] == "unrecorded"
+    assert set(weights.open_checkpoint(weights.path("studio_generator"))) == {"w"}
+
+    records = {name: {"sha256": "0" * 64, "size": 1} for name in ("generator.safetensors", "extra.safetensors")}
+    (folder / "manifest.json").write_text(json.dumps(records))
+    assert weights.verify("studio_generator")[0]["state"] == "damaged"
+    assert weights.find("studio_extra").file == "extra.safetensors"
+    with pytest.raises(KinlibError, match="SHA-256 differs"):
+        weights.open_checkpoint(folder / "generator.safetensors")
+
+    (folder / "manifest.json").write_text("{broken")
+    with pytest.raises(KinlibError, match="damaged"):
+        weights.table()
+
+
+def test_bundled_weights_are_the_recorded_ones():
+    """Whatever of the studio's weights is in the project must be what its manifest says."""
+    rows = weights.verify("studio")
+    if all(row["state"] == "absent" for row in rows):
+        pytest.skip("no bundled weights yet")
+    assert {row["state"] for row in rows} <= {"good", "absent"}
+    present = [row["file"] for row in rows if row["state"] == "good"]
+    assert sum((config.data_dir() / "weights" / "studio" / file).stat().st_size for file in present) <= 40e6
+
+
+def test_swapped_and_altered_files_are_refused(offer, cache, tmp_path, monkeypatch):
+    place = offer("good", file="toy.pt")
+    place = place.with_name("toy.pt")
+    place.parent.mkdir(parents=True)
+    torch.save({"w": torch.zeros(3)}, place)
+    other = tmp_path / "other.pt"
+    torch.save({"w": torch.ones(3)}, other)
+    toy = weights.find("toy")
+    twin = replace(toy, name="twin", file="twin.pt", sha256=weights.sha256(other))
+    monkeypatch.setattr(weights, "PUBLISHED", (toy, twin))
+
+    assert weights.check_known(other) == twin
+    with pytest.raises(KinlibError, match="holds the weights 'twin', not 'toy'"):
+        weights.open_checkpoint(other, expect=toy)
+    with pytest.raises(KinlibError, match=r"not the published file of 'toy'.*kinlib weights fetch toy"):
+        weights.open_checkpoint(place)  # it lies where 'toy' belongs
+    mine = tmp_path / "toy.pt"
+    torch.save({"w": torch.zeros(3)}, mine)
+    assert weights.check_known(mine) is None  # somebody's own file, fine-tuned perhaps
+    monkeypatch.setattr(weights, "PUBLISHED", (replace(toy, size=mine.stat().st_size),))
+    with pytest.raises(KinlibError, match="not the published file"):
+        weights.check_known(mine)
+
+
+def test_other_published_variants_are_accepted(cache, tmp_path, monkeypatch):
+    file = tmp_path / "variant.pt"
+    torch.save({"g_ema": {"w": torch.ones(2)}}, file)
+    entry = replace(PUBLISHED[0], also=(weights.sha256(file),))
+    monkeypatch.setattr(weights, "PUBLISHED", (entry,))
+    assert weights.open_checkpoint(file, expect=entry)["g_ema"]["w"].shape == (2,)
+
+
+def test_sum_is_computed_again_when_the_file_changes(tmp_path):
+    file = tmp_path / "a"
+    file.write_bytes(b"one")
+    first = weights.sha256(file)
+    file.write_bytes(b"three")
+    assert weights.sha256(file) == hashlib.sha256(b"three").hexdigest() != first
+
+
+class Malicious:
+    """Makes a folder when it is unpickled."""
+
+    def __init__(self, folder):
+        self.folder = str(folder)
+
+    def __reduce__(self):
+        import os
+
+        return os.mkdir, (self.folder,)
+
+
+def write_bad_file(way, path, victim):
+    """Files that users mistake for weights, or that somebody wants them to."""
+    if way == "folder":
+        path.mkdir()
+    elif way == "empty":
+        path.touch()
+    elif way == "text":
+        path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\n")
+    elif way == "page":
+        path.write_text("\r\n<html><body>Too many users have downloaded this file</body></html>")
+    elif way in ("code in zip", "code in old format"):
+        payload = {"state_dict": Malicious(victim)}
+        torch.save(payload, path, _use_new_zipfile_serialization=way == "code in zip")
+    elif way == "plain pickle":
+        path.write_bytes(pickle.dumps({"state_dict": Malicious(victim)}))
+    elif way == "truncated":
+        torch.save({"w": torch.zeros(1000)}, path)
+        path.write_bytes(path.read_bytes()[:-700])
+    elif way == "truncated old format":
+        torch.save({"w": torch.zeros(1000)}, path, _use_new_zipfile_serialization=False)
+        path.write_bytes(path.read_bytes()[:200])
+    elif way == "other zip":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("readme.txt", "hello")
+    elif way == "script module":
+        torch.jit.script(torch.nn.Linear(2, 2)).save(str(path))
+    elif way == "list":
+        torch.save([torch.zeros(2)], path)
+    elif way == "truncated safetensors":
+        save_file({"w": torch.zeros(1000)}, path)
+        path.write_bytes(path.read_bytes()[:-5])
+    elif way == "huge safetensors header":
+        path.write_bytes(struct.pack("<Q", 1 << 60) + b'{"w":{}}')
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
+@pytest.mark.parametrize(
+    ("way", "reason"),
+    [
+        ("missing", "no file"),
+        ("folder", "a folder"),
+        ("empty", "is empty"),
+        ("text", "neither PyTorch nor safetensors"),
+        ("page", "web page"),
+        ("code in zip", "could run code"),
+        ("code in old format", "could run code"),
+        ("plain pickle", "could run code|damaged"),
+        ("truncated", "damaged"),
+        ("truncated old format", "damaged"),
+        ("other zip", "not a file of weights"),
+        ("script module", "not a file of weights"),
+        ("list", "a list instead"),
+        ("truncated safetensors", "damaged"),
+        ("huge safetensors header", "damaged"),
+    ],
+)
+def test_bad_files_are_refused_in_one_sentence(tmp_path, cache, way, reason):
+    path, victim = tmp_path / "weights.pt", tmp_path / "code-was-run"
+    write_bad_file(way, path, victim)
+    with pytest.raises(KinlibError, match=reason) as caught:
+        weights.open_checkpoint(path)
+    assert "\n" not in str(caught.value) and str(path) in str(caught.value)
+    assert not victim.exists()
+
+
+def test_malicious_file_is_malicious(tmp_path):
+    """The test above proves something: without weights_only the same file does run code."""
+    write_bad_file("code in zip", tmp_path / "weights.pt", tmp_path / "code-was-run")
+    torch.load(tmp_path / "weights.pt", weights_only=False)
+    assert (tmp_path / "code-was-run").exists()
+
+
+def test_good_files_open_whatever_their_suffix(tmp_path, cache):
+    from argparse import Namespace
+
+    save_file({"w": torch.ones(2).half()}, tmp_path / "a.pt")
+    assert weights.open_checkpoint(tmp_path / "a.pt")["w"].dtype == torch.float16
+    torch.save({"state_dict": {"w": torch.ones(2)}, "opts": Namespace(size=256)}, tmp_path / "b.ckpt")
+    assert weights.open_checkpoint(str(tmp_path / "b.ckpt"))["opts"].size == 256
+    torch.save({"w": torch.ones(2)}, tmp_path / "c.pth", _use_new_zipfile_serialization=False)
+    assert weights.open_checkpoint(tmp_path / "c.pth")["w"].sum() == 2
+    torch.save(torch.ones(1, 512), tmp_path / "d.pt")
+    assert weights.open_checkpoint(tmp_path / "d.pt")["tensor"].shape == (1, 512)
+
+
+def test_load_state(tmp_path):
+    net = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.BatchNorm1d(2))
+    state = {key: value.half() for key, value in net.state_dict().items() if "num_batches" not in key}
+    weights.load_state(net, state, "x.pt")
+    for broken in (dict(list(state.items())[1:]), state | {"more": torch.ones(1)}, state | {"0.bias": torch.ones(3)}):
+        with pytest.raises(KinlibError, match=r"x\.pt does not fit Sequential"):
+            weights.load_state(net, broken, "x.pt")
