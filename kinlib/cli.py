@@ -1,33 +1,43 @@
 """The command line: `kinlib child`, `kinlib family`, `kinlib train`, `kinlib weights`.
 
 Exit code 0, or 2 with one sentence that says what is wrong and what to do. Each command is a dataclass, from which tyro
-makes the options; PyTorch is imported only by the commands that compute.
+makes the options; PyTorch is imported only by the commands that compute. A command that draws checks its options, its
+output files and the photographs first, then loads networks, and writes when everything has been drawn.
 """
 
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
 from kinlib import config
+from kinlib.arguments import parse
 from kinlib.errors import KinlibError
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from kinlib.kinship import Child, Kinship
 
 __all__ = ["main"]
 
+STOPPED = 130  # exit code after Ctrl-C, as shells have it
+MAX_ON_SHEET = 48  # children; twelve rows
 
-@dataclass
+
+@dataclass(kw_only=True)
 class Options:
     """What all commands that draw children share."""
 
-    out: Path = Path("child.png")
-    """picture to write; with more than one child, their numbers are added to the name"""
     method: str = "average"
     """method of inheritance: average, per_layer, per_dimension, mask or slerp"""
     n: int = 1
-    """number of children"""
+    """number of children, up to 1000"""
     seed: int = 0
     """seed of the first child; the next ones count up"""
     father_share: float = 0.5
@@ -38,112 +48,148 @@ class Options:
     """female or male"""
     truncation: float = 1.0
     """below 1, pulls towards the average face"""
-    sheet: Path | None = None
-    """also write parents, reconstructions and children into one labelled picture"""
     preset: str = "studio"
     """studio (bundled) or ffhq (downloaded weights)"""
     device: str | None = None
     """cpu or cuda; the best there is by default"""
 
 
-@dataclass
+@dataclass(kw_only=True)
 class ChildCommand(Options):
     """Draw children of two photographed parents."""
 
-    father: Path = tyro.MISSING
+    father: Path
     """photograph of the father"""
-    mother: Path = tyro.MISSING
+    mother: Path
     """photograph of the mother"""
+    out: Path = Path("child.png")
+    """picture to write; with more than one child, their numbers are added to the name"""
+    sheet: Path | None = None
+    """also write parents, reconstructions and up to 48 children into one labelled picture"""
     refine: int = 0
     """steps of fitting each parent's code to the photograph; 100 helps on real photographs"""
 
     def run(self) -> None:
-        _draw(self, self.father, self.mother, self.refine)
+        _draw(self, (self.father, self.mother), _numbered(self.out, self.n), self.sheet, self.refine)
 
 
-@dataclass
+@dataclass(kw_only=True)
 class FamilyCommand(Options):
     """Draw children of two of the bundled studio parents: the demonstration, no photographs needed."""
 
     out: Path = Path("family.png")
     """labelled picture of parents and children to write"""
     n: int = 6
-    """number of children"""
+    """number of children, up to 48"""
     method: str = "per_layer"
-    """method of inheritance"""
+    """method of inheritance: average, per_layer, per_dimension, mask or slerp"""
     couple: int = 1
     """which of the bundled couples"""
 
     def run(self) -> None:
         from kinlib import parents
 
-        father, mother = parents.couple(self.couple)
-        self.sheet, self.out = self.out, None
-        _draw(self, father, mother, 0)
+        _draw(self, parents.couple(self.couple), [], self.out, 0)
 
 
 @dataclass
 class WeightsCommand:
     """List, fetch or verify the files of weights."""
 
-    action: Annotated[str, tyro.conf.Positional]
+    action: Annotated[str, tyro.conf.Positional] = "list"
     """list, fetch or verify"""
     names: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
-    """names from the list, or a preset; all of ffhq by default"""
+    """names from the list, or a preset; without any, fetch takes ffhq, and the others take everything"""
 
     def run(self) -> None:
-        from kinlib import weights
-
-        actions = {"list": _list_weights, "fetch": weights.fetch, "verify": _verify_weights}
+        actions = {"list": _list_weights, "fetch": _fetch_weights, "verify": _verify_weights}
         if self.action not in actions:
             raise KinlibError(f"unknown action '{self.action}': choose list, fetch or verify")
-        actions[self.action](self.names or ("ffhq" if self.action == "fetch" else None))
+        actions[self.action](self.names)
 
 
-def _list_weights(names) -> None:
+def _list_weights(names: tuple[str, ...]) -> None:
     from kinlib import weights
 
+    for name in names:
+        if name not in config.PRESETS:
+            weights.find(name)
     for row in weights.table():
+        if names and not {row["name"], row["preset"]} & set(names):
+            continue
         size = f"{row['size'] / 1e6:.1f} MB" if row["size"] else "?"
         here = "here" if row["present"] else "absent"
         print(f"{row['name']:22} {row['preset']:7} {size:>10}  {here:7} {row['purpose']} [{row['licence']}]")
 
 
-def _verify_weights(names) -> None:
+def _fetch_weights(names: tuple[str, ...]) -> None:
     from kinlib import weights
 
-    rows = weights.verify(names)
+    for name, place in weights.fetch(names or "ffhq").items():
+        print(f"{name:22} {place}")
+
+
+def _verify_weights(names: tuple[str, ...]) -> None:
+    from kinlib import weights
+
+    rows = weights.verify(names or None)
     for row in rows:
         print(f"{row['name']:22} {row['state']}")
     if any(row["state"] == "damaged" for row in rows):
         raise KinlibError("some files are not what they should be: delete them and fetch them again")
 
 
-def _draw(options: Options, father: Path, mother: Path, refine: int) -> None:
+def _draw(options: Options, photos: tuple[Path, Path], targets: list[Path], sheet: Path | None, refine: int) -> None:
     """Draw, write the pictures, and say what was written and what to know about it."""
     from kinlib import images
-    from kinlib.inheritance.blend import get_method
-
-    config.check_preset(options.preset)
-    get_method(options.method, options.father_share)
-    targets = _targets(options)
-    for path in (*targets, *([options.sheet] if options.sheet else [])):
-        images.check_writable(path)
-    children = _children(options, father, mother, refine)
-    for path, child in zip(targets, children, strict=False):
-        images.write_image(child.image, path)
-    if options.sheet:
-        _write_sheet(children, options)
-    for note in dict.fromkeys((*children[0].father.notes, *children[0].mother.notes, *children[0].notes)):
-        print(f"note: {note}")
-    print("wrote " + ", ".join(str(path) for path in [*targets, options.sheet] if path))
-
-
-def _children(options: Options, father: Path, mother: Path, refine: int) -> list:
     from kinlib.kinship import Kinship
 
+    _check(options, photos, targets, sheet, refine)
     kin = Kinship.load(options.preset, options.device)
-    faces = [kin.encode(photo, refine, _progress(photo, refine)) for photo in (father, mother)]
+    children = _children(kin, options, photos, refine)
+    pictures = {path: child.image for path, child in zip(targets, children, strict=bool(targets))}
+    if sheet:
+        pictures[sheet] = _family_picture(kin, children)
+    for path, picture in pictures.items():
+        images.write_image(picture, path)
+    for note in dict.fromkeys((*children[0].father.notes, *children[0].mother.notes, *children[0].notes)):
+        print(f"note: {note}")
+    print(f"wrote {_listed(list(pictures))}")
+
+
+def _check(options: Options, photos: tuple[Path, Path], targets: list[Path], sheet: Path | None, refine: int) -> None:
+    """Everything that can be told to be wrong without a network."""
+    from kinlib.inheritance.blend import get_method
+    from kinlib.kinship import check_options
+    from kinlib.photos import read_photo
+
+    config.check_preset(options.preset)
+    config.pick_device(options.device)
+    get_method(options.method, options.father_share)
+    check_options(options.n, options.seed, options.age, options.sex, options.truncation, refine)
+    if sheet and options.n > MAX_ON_SHEET:
+        raise KinlibError(f"a labelled picture holds {MAX_ON_SHEET} children at most, not {options.n}")
+    _check_targets([*targets, *([sheet] if sheet else [])], photos)
+    for photo in photos:
+        read_photo(photo)  # decoded again later, which costs less than networks loaded in vain
+
+
+def _check_targets(targets: list[Path], photos: tuple[Path, Path]) -> None:
+    from kinlib import images
+
+    if len(set(targets)) < len(targets):
+        raise KinlibError(f"'{targets[-1]}' cannot be both a child's picture and the sheet: choose another name")
+    for target in targets:
+        images.check_writable(target)
+        if any(target.exists() and photo.exists() and target.samefile(photo) for photo in photos):
+            raise KinlibError(f"'{target}' is the photograph of a parent: choose another name for the output")
+
+
+def _children(kin: "Kinship", options: Options, photos: tuple[Path, Path], refine: int) -> "list[Child]":
+    faces = []
+    for photo in photos:
+        with _progress(photo, refine) as step:
+            faces.append(kin.encode(photo, refine, step))
     return kin.children(
         *faces,
         n=options.n,
@@ -156,73 +202,103 @@ def _children(options: Options, father: Path, mother: Path, refine: int) -> list
     )
 
 
-def _write_sheet(children: list, options: Options) -> None:
-    from kinlib import figures, images
-    from kinlib.kinship import Kinship
+def _family_picture(kin: "Kinship", children: "list[Child]") -> "Image.Image":
+    """Parents, their reconstructions and the children in one labelled picture."""
+    from kinlib import figures
 
-    kin = Kinship.load(options.preset, options.device)
     drawn = [kin.reconstruct(children[0].father), kin.reconstruct(children[0].mother)]
-    images.write_image(figures.family_picture(children, drawn), options.sheet)
+    return figures.family_picture(children, drawn)
 
 
-def _targets(options: Options) -> list[Path]:
+def _numbered(out: Path, n: int) -> list[Path]:
     """The file of each child."""
-    out = options.out
-    if out is None:
-        return []
-    if options.n <= 1:
+    if n == 1 or not out.name:
         return [out]
-    return [out.with_name(f"{out.stem}_{i + 1:02d}{out.suffix}") for i in range(options.n)]
+    digits = max(2, len(str(n)))
+    # A number far too large is refused later; a list of so many names would not fit into memory.
+    return [out.with_name(f"{out.stem}_{i + 1:0{digits}d}{out.suffix}") for i in range(min(n, 10_000))]
 
 
-def _progress(photo: Path, steps: int) -> Callable[[int, float], None] | None:
-    """A progress bar for the refinement of one photograph."""
-    if not steps:
-        return None
+def _listed(paths: list[Path]) -> str:
+    """All files, or of very many the first and the last."""
+    if len(paths) <= 8:
+        return ", ".join(map(str, paths))
+    return f"{paths[0]} to {paths[-1]} ({len(paths)} pictures)"
+
+
+@contextmanager
+def _progress(photo: Path, steps: int) -> Iterator[Callable[[int, float], None]]:
+    """What to call after each step of refining a photograph; the first call makes a progress bar."""
     from tqdm import tqdm
 
-    bar = tqdm(total=steps, desc=f"refining {photo.name}", unit="step")
+    bars = []
 
     def step(done: int, loss: float) -> None:
-        bar.update(1)
-        bar.set_postfix(loss=f"{loss:.3f}")
-        if done == steps:
-            bar.close()
+        if not bars:
+            bars.append(tqdm(total=steps, desc=f"refining {photo.name}", unit="step"))
+        bars[0].set_postfix(loss=f"{loss:.3f}", refresh=False)
+        bars[0].update(1)
 
-    return step
+    try:
+        yield step
+    finally:
+        for bar in bars:
+            bar.close()
 
 
 def _train(arguments: list[str]) -> None:
     from kinlib.training import recipes
 
-    recipes.main(arguments)
+    name = arguments[0] if arguments else "--help"
+    if name in ("-h", "--help"):
+        print("usage: kinlib train NAME [options]; NAME is one of " + ", ".join(recipes.RECIPES))
+        return
+    settings = parse(recipes.settings_of(name), arguments[1:], f"kinlib train {name}")
+    if settings is not None:
+        recipes.train(name, settings)
 
 
 COMMANDS: dict[str, type] = {"child": ChildCommand, "family": FamilyCommand, "weights": WeightsCommand}
 HELP = {name: command.__doc__ for name, command in COMMANDS.items()} | {"train": "Train one of the bundled networks."}
 
 
+def _run(arguments: list[str]) -> None:
+    name = arguments[0] if arguments else "--help"
+    if name in ("-h", "--help"):
+        print("usage: kinlib COMMAND [options]; kinlib COMMAND --help tells the options\n")
+        print("\n".join(f"  {command:10} {text.splitlines()[0]}" for command, text in HELP.items()))
+    elif name == "train":
+        _train(arguments[1:])
+    elif name in COMMANDS:
+        command = parse(COMMANDS[name], arguments[1:], f"kinlib {name}")
+        if command is not None:
+            command.run()
+    else:
+        raise KinlibError(f"unknown command '{name}': choose one of {', '.join(HELP)}")
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
-    arguments = sys.argv[1:] if arguments is None else list(arguments)
-    name = arguments[0] if arguments else "--help"
     try:
-        if name in ("-h", "--help"):
-            print("usage: kinlib COMMAND [options]; kinlib COMMAND --help tells the options\n")
-            print("\n".join(f"  {command:10} {text.splitlines()[0]}" for command, text in HELP.items()))
-        elif name == "train":
-            _train(arguments[1:])
-        elif name in COMMANDS:
-            tyro.cli(COMMANDS[name], args=arguments[1:], prog=f"kinlib {name}").run()
-        else:
-            raise KinlibError(f"unknown command '{name}': choose one of {', '.join(HELP)}")
+        _run(sys.argv[1:] if arguments is None else list(arguments))
+        print(end="", flush=True)  # here, where a closed pipe is still ours to handle
     except KinlibError as problem:
-        print(f"kinlib: {problem}", file=sys.stderr)
-        return 2
+        return _complain(str(problem))
+    except BrokenPipeError:  # whoever read our output, `head` for instance, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as problem:  # a full disk, a folder that may not be entered
+        where = f"'{problem.filename}': " if problem.filename else ""
+        return _complain(f"{where}{problem.strerror or problem}")
     except KeyboardInterrupt:
-        print("kinlib: stopped", file=sys.stderr)
-        return 130
+        print("\nkinlib: stopped", file=sys.stderr)
+        return STOPPED
     return 0
+
+
+def _complain(sentence: str) -> int:
+    """One line on stderr, whatever a file name in it may hold; returns the exit code."""
+    print("kinlib: " + " ".join(sentence.splitlines()), file=sys.stderr)
+    return 2
 
 
 if __name__ == "__main__":

@@ -53,11 +53,19 @@ def check_preset(name: str) -> str:
 
 
 def pick_device(device=None):
-    """The `torch.device` asked for, or the best one there is (CUDA, else CPU)."""
+    """The `torch.device` asked for, or the best one there is (CUDA, else CPU).
+
+    Raises:
+        KinlibError: if there is no such device here.
+    """
     import torch
 
     if device is not None:
-        return torch.device(device)
+        try:
+            torch.empty(0, device=device)
+            return torch.device(device)
+        except (RuntimeError, AssertionError, TypeError) as error:  # what a build without CUDA raises differs
+            raise KinlibError(f"the device '{device}' is not available here: use cpu, or leave it out") from error
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 

@@ -7,6 +7,7 @@
 """
 
 import hashlib
+import operator
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -27,15 +28,19 @@ from kinlib.gan.refine import refine
 from kinlib.inheritance.blend import get_method
 from kinlib.photos import read_photo
 
-__all__ = ["Child", "Face", "Kinship"]
+__all__ = ["MAX_CHILDREN", "Child", "Face", "Kinship", "check_options"]
 
 Photo = str | Path | Image.Image | np.ndarray
 
 SHOWN_SIZE = 256  # smaller pictures are enlarged to this side, so that they can be looked at
 ALIGNED_SIZE = 256  # what encoders take
 REMEMBERED = 32  # encoded photographs kept, so that a slider's move does not encode again
+REMEMBERED_PIXELS = 100_000_000  # of these photographs together; 300 MB
+MAX_STEPS = 10_000  # of refinement; hours on a CPU
+MAX_CHILDREN = 1000  # of one call; at 1024 px they fill 3 GB
 GUESSED_ADULT = 35.0  # published directions cannot read an age; parents in photographs are taken for this old
 GUESSED_YEARS = 10.0  # and one unit of the direction for so many years
+EDIT_ROUNDS = 3  # setting one attribute shifts the reading of another a little; the rounds close in on all of them
 SEXES = {"female": 0.0, "male": 1.0}
 
 
@@ -105,14 +110,13 @@ class Kinship:
         """
         config.check_preset(preset)
         place = config.pick_device(device)
-        if preset == "studio":
-            generator = load_generator(weights.path("studio_generator"))
-            encoder = load_encoder(weights.path("studio_encoder"))
-            directions = load_directions(weights.path("studio_directions"))
-        else:
-            generator = load_generator(weights.path("stylegan2_ffhq"))
-            encoder = load_encoder(weights.path("e4e_ffhq"))
-            directions = _published_directions()
+        # All paths come first: what is absent should be said before gigabytes are read.
+        paths = [weights.for_role(preset, role).name for role in ("generator", "encoder")]
+        paths = [weights.path(name) for name in paths]
+        with torch.random.fork_rng(devices=[]):  # networks are born with random weights; the caller's numbers stay
+            generator, encoder = load_generator(paths[0]), load_encoder(paths[1])
+        directions = _studio_directions() if preset == "studio" else _published_directions()
+        _check_layers(paths, generator, encoder, directions)
         return cls(preset, generator.to(place), encoder.to(place), directions, place)
 
     @property
@@ -131,21 +135,23 @@ class Kinship:
         Raises:
             KinlibError: if the picture cannot be read or shows no face.
         """
+        _check_whole("number of refinement steps", refine_steps, 0, MAX_STEPS)
         picture = read_photo(photo)
-        name = str(photo) if isinstance(photo, str | Path) else "the picture"
-        key = (hashlib.sha256(picture.tobytes()).hexdigest(), picture.size, refine_steps)
+        name = f"'{photo}'" if isinstance(photo, str | Path) else "the picture"
+        # The name belongs to the key, because the notes speak of it.
+        key = (hashlib.sha256(picture.tobytes()).hexdigest(), picture.size, refine_steps, name)
         if key in self._faces:
             self._faces.move_to_end(key)
             return self._faces[key]
-        found = find_and_align(picture, ALIGNED_SIZE, name=name)
+        found = find_and_align(picture, ALIGNED_SIZE, name=name, device=self.device)
         latent = self._encode_aligned(images.to_tensor(found.aligned), refine_steps, progress)
         face = Face(picture, found.aligned, latent.cpu(), tuple(found.notes))
-        self._faces[key] = face
-        if len(self._faces) > REMEMBERED:
-            self._faces.popitem(last=False)
+        self._remember(key, face)
         return face
 
-    def child(self, father: Photo | Face, mother: Photo | Face, method: str = "average", seed: int = 0, **options) -> Child:
+    def child(
+        self, father: Photo | Face, mother: Photo | Face, method: str = "average", seed: int = 0, **options
+    ) -> Child:
         """One child; for the options see `children`."""
         return self.children(father, mother, 1, method, seed, **options)[0]
 
@@ -166,11 +172,11 @@ class Kinship:
 
         Args:
             father, mother: photographs, or faces from `encode`.
-            n: how many; child i is the same as `child(..., seed=seed + i)`.
+            n: how many, from 1 to 1,000; child i is the same as `child(..., seed=seed + i)`.
             method: method of inheritance, one of `kinlib.inheritance.blend.methods()`.
             seed: seed of the first child's randomness.
             father_share: how much the father gives, in [0, 1]; or one number for each layer, [L].
-            age: in years; None leaves what the codes say.
+            age: in years, kept to the range of the training data; None leaves what the codes say.
             sex: "female", "male" or None.
             truncation: 1 leaves the codes, smaller pulls them towards the average face, which is safer and duller.
             refine_steps: passed to `encode` for photographs.
@@ -179,13 +185,15 @@ class Kinship:
             KinlibError: if a picture, the method or an option is unusable.
         """
         blend = get_method(method, father_share)
-        _check_options(n, age, sex, truncation)
+        check_options(n, seed, age, sex, truncation, refine_steps)
         father, mother = self._face(father, refine_steps), self._face(mother, refine_steps)
-        sources = [torch.Generator().manual_seed(seed + i) for i in range(n)]
+        sources = [torch.Generator().manual_seed(operator.index(seed) + i) for i in range(n)]
         codes = torch.cat([blend(father.latent, mother.latent, source) for source in sources])
         codes = self._edit(self.generator.truncate(codes.to(self.device), truncation), age, sex)
         pictures = self.draw(codes)
         notes = self._notes(age)
+        if n > 1 and torch.equal(codes[0], codes[-1]):
+            notes += (f"the method '{method}' leaves nothing to chance: all children are the same",)
         return [
             Child(picture, code[None].cpu(), father, mother, method, seed + i, notes)
             for i, (picture, code) in enumerate(zip(pictures, codes, strict=True))
@@ -193,18 +201,35 @@ class Kinship:
 
     @torch.inference_mode()
     def draw(self, latents: Tensor, size: int | None = None) -> list[Image.Image]:
-        """Pictures of W+ codes [B, L, 512], at the generator's size, or enlarged to `size` (256 px if it is smaller)."""
-        batch = max(1, 1024 // self.generator.resolution)
-        drawn = self.generator.synthesis(latents.to(self.device), batch_size=batch)
+        """Pictures of W+ codes [B, L, 512], at the generator's size, or enlarged to `size` (by default to 256 px)."""
+        # A CPU draws them one by one: as fast, and rounding then does not depend on how many are asked for.
+        batch = 1 if self.device.type == "cpu" else max(1, 1024 // self.generator.resolution)
         size = size or max(SHOWN_SIZE, self.generator.resolution)
-        return [_enlarged(picture, size) for picture in images.to_pil(drawn)]
+        pictures = []
+        for part in latents.split(batch):
+            pictures += images.to_pil(self.generator.synthesis(part.to(self.device)))
+        return [_enlarged(picture, size) for picture in pictures]
 
     def reconstruct(self, face: Face) -> Image.Image:
         """The face as the generator draws it from its code."""
         return self.draw(face.latent)[0]
 
     def _face(self, given: Photo | Face, refine_steps: int) -> Face:
-        return given if isinstance(given, Face) else self.encode(given, refine_steps)
+        if not isinstance(given, Face):
+            return self.encode(given, refine_steps)
+        if given.latent.shape[1] != self.num_layers:
+            layers = f"{given.latent.shape[1]} layers instead of {self.num_layers}"
+            raise KinlibError(f"a face was encoded with another preset ({layers}): encode its photograph again")
+        return given
+
+    def _remember(self, key: tuple, face: Face) -> None:
+        """Keep an encoded photograph, and let the oldest go where there are too many or their pictures too large."""
+        self._faces[key] = face
+        while len(self._faces) > 1 and (
+            len(self._faces) > REMEMBERED
+            or sum(kept.image.width * kept.image.height for kept in self._faces.values()) > REMEMBERED_PIXELS
+        ):
+            self._faces.popitem(last=False)
 
     def _encode_aligned(self, aligned: Tensor, refine_steps: int, progress) -> Tensor:
         with torch.inference_mode():
@@ -212,7 +237,9 @@ class Kinship:
         if not refine_steps:
             return code
         target = images.resize(aligned, self.generator.resolution).to(self.device)
-        return refine(self.generator, code.clone(), target, refine_steps, self._refinement_losses(), progress=progress)
+        with torch.random.fork_rng(devices=[]):  # the losses' networks, too, are born with random weights
+            losses = self._refinement_losses()
+            return refine(self.generator, code.clone(), target, refine_steps, losses, progress=progress)
 
     def _refinement_losses(self) -> dict:
         """Identity and landmarks, where the preset has differentiable networks for them."""
@@ -225,29 +252,45 @@ class Kinship:
         return losses
 
     def _edit(self, codes: Tensor, age: float | None, sex: str | None) -> Tensor:
-        if age is not None:
-            codes = self._set("age", codes, age)
-        if sex is not None:
-            codes = self._set("sex", codes, SEXES[sex])
+        wanted = {"sex": None if sex is None else SEXES[sex], "age": age}
+        wanted = {name: value for name, value in wanted.items() if value is not None}
+        for turn in range(EDIT_ROUNDS if len(wanted) > 1 else 1):
+            for attribute, value in wanted.items():
+                codes = self._set(attribute, codes, value, again=turn > 0)
         return codes
 
-    def _set(self, attribute: str, codes: Tensor, value: float) -> Tensor:
+    def _set(self, attribute: str, codes: Tensor, value: float, again: bool) -> Tensor:
         direction = self.directions.get(attribute)
         if direction is None:
             raise KinlibError(f"the preset '{self.preset}' has no direction for {attribute}: leave that option out")
-        if direction.probe is None:
-            return direction.move(codes, (value - GUESSED_ADULT) / GUESSED_YEARS)
-        return direction.set(codes, value)
+        if direction.probe is not None:
+            return direction.set(codes, value)
+        return codes if again else direction.move(codes, (value - GUESSED_ADULT) / GUESSED_YEARS)
 
     def _notes(self, age: float | None) -> tuple[str, ...]:
-        if age is None or self.directions["age"].probe is not None:
+        if age is None:
             return ()
-        return (f"the age is a guess: the published direction cannot read ages, so {GUESSED_ADULT:.0f} was assumed",)
+        direction = self.directions["age"]
+        if direction.probe is None:
+            assumed = f"{GUESSED_ADULT:.0f} was assumed"
+            return (f"the age is a guess: the published direction cannot read the parents' ages, so {assumed}",)
+        if direction.low <= age <= direction.high:
+            return ()
+        years = f"{direction.low:.0f} to {direction.high:.0f} years"
+        return (f"the age was kept to the range of the training data, {years}",)
 
 
-def _check_options(n: int, age: float | None, sex: str | None, truncation: float) -> None:
-    if n < 1:
-        raise KinlibError(f"the number of children must be at least 1, not {n}")
+def check_options(
+    n: int, seed: int, age: float | None, sex: str | None, truncation: float, refine_steps: int = 0
+) -> None:
+    """Check what `Kinship.children` takes, before any photograph is read.
+
+    Raises:
+        KinlibError: if a value is out of its range.
+    """
+    _check_whole("number of children", n, 1, MAX_CHILDREN)
+    _check_whole("number of refinement steps", refine_steps, 0, MAX_STEPS)
+    _check_whole("seed", seed, -(10**18), 10**18)
     if age is not None and not 0 <= age <= 120:
         raise KinlibError(f"the age must be from 0 to 120 years, not {age:g}")
     if sex is not None and sex not in SEXES:
@@ -256,15 +299,35 @@ def _check_options(n: int, age: float | None, sex: str | None, truncation: float
         raise KinlibError(f"the truncation must be from 0 to 1, not {truncation:g}")
 
 
+def _check_whole(what: str, value: int, low: int, high: int) -> None:
+    try:
+        if low <= operator.index(value) <= high:
+            return
+    except TypeError:
+        pass
+    raise KinlibError(f"the {what} must be a whole number from {low:,} to {high:,}, not {value}")
+
+
+def _check_layers(paths: list[Path], generator: Generator, encoder: Encoder, directions: dict[str, Direction]) -> None:
+    """Networks of different runs may not speak the same W+."""
+    layers = generator.num_layers
+    if encoder.num_layers != layers:
+        counts = f"{encoder.num_layers} layers instead of {layers}"
+        raise KinlibError(f"the encoder {paths[1]} does not belong to the generator {paths[0]}: {counts}")
+    for name, direction in directions.items():
+        if direction.step.shape[0] not in (1, layers):
+            counts = f"{direction.step.shape[0]} layers instead of {layers}"
+            raise KinlibError(f"the direction for {name} does not belong to the generator {paths[0]}: {counts}")
+
+
+def _studio_directions() -> dict[str, Direction]:
+    return load_directions(weights.path("studio_directions"))
+
+
 def _published_directions() -> dict[str, Direction]:
     """Directions of the ffhq preset that are here; they are small extras, so absent ones are left out."""
-    result = {}
-    for name in ("age", "smile", "pose"):
-        try:
-            result[name] = Direction(load_direction(weights.path(f"direction_{name}")))
-        except KinlibError:
-            continue
-    return result
+    names = [row["name"] for row in weights.table() if row["present"] and row["role"].startswith("direction_")]
+    return {name.removeprefix("direction_"): Direction(load_direction(weights.path(name))) for name in names}
 
 
 def _enlarged(picture: Image.Image, size: int) -> Image.Image:

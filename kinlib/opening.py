@@ -48,7 +48,9 @@ def read_tensors(path: Path) -> dict:
         KinlibError: if the file is absent, damaged, not a checkpoint, or holds more than weights.
     """
     kind = file_kind(path)
-    return _read_safetensors(path) if kind == "safetensors" else _read_torch(path, mapped=kind == "zip")
+    if kind == "safetensors":
+        return _read_safetensors(path)
+    return _read_torch(path, mapped=kind == "zip" and path.suffix != ".safetensors")
 
 
 def _read_safetensors(path: Path) -> dict:
@@ -67,8 +69,9 @@ def _read_torch(path: Path, mapped: bool) -> dict:
 
     try:
         # Training scripts of the time keep their settings in a Namespace, which is as harmless as a dictionary.
-        with torch.serialization.safe_globals([argparse.Namespace]):
-            content = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+        with torch.serialization.safe_globals([argparse.Namespace]), path.open("rb") as file:
+            # Only a path can be mapped, but of a path PyTorch trusts the suffix more than the content.
+            content = torch.load(path if mapped else file, map_location="cpu", weights_only=True, mmap=mapped)
     except pickle.UnpicklingError as error:
         if "truncated" in str(error):
             raise KinlibError(f"{path} is damaged or incomplete: get it again") from error

@@ -1,5 +1,6 @@
 """The bundled studio parents: rendered people to start with, before one's own photographs."""
 
+import re
 from pathlib import Path
 
 from kinlib import config
@@ -9,10 +10,15 @@ __all__ = ["couple", "couples"]
 
 
 def couples() -> list[tuple[Path, Path]]:
-    """(father, mother) pictures of every bundled couple."""
+    """(father, mother) pictures of every bundled couple, in the order of their numbers."""
     folder = config.data_dir() / "studio" / "parents"
-    fathers = sorted(folder.glob("couple_*_father.*"))
-    return [(father, father.with_name(father.name.replace("father", "mother"))) for father in fathers]
+    numbered = {}
+    for father in folder.glob("couple_*_father.*"):
+        number = re.fullmatch(r"couple_(\d+)_father", father.stem)
+        mother = father.with_name(father.name.replace("father", "mother"))
+        if number and mother.is_file():
+            numbered[int(number[1])] = (father, mother)
+    return [numbered[number] for number in sorted(numbered)]
 
 
 def couple(number: int) -> tuple[Path, Path]:
@@ -22,6 +28,9 @@ def couple(number: int) -> tuple[Path, Path]:
         KinlibError: if there is no couple of that number.
     """
     found = couples()
+    if not found:
+        folder = config.data_dir() / "studio" / "parents"
+        raise KinlibError(f"the bundled parents are not in {folder}: get them again with the project's files")
     if not 1 <= number <= len(found):
         raise KinlibError(f"there is no couple {number}: choose one from 1 to {len(found)}")
     return found[number - 1]

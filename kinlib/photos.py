@@ -138,7 +138,9 @@ def _not_an_image(file: io.BufferedReader, name: str) -> str:
 def _turn_upright(picture: Image.Image) -> Image.Image:
     """Obey the EXIF orientation; a picture whose EXIF is garbage stays as it is."""
     try:
-        return ImageOps.exif_transpose(picture)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ImageOps.exif_transpose(picture)
     except Exception:  # the tag is advice from the camera, not worth refusing a photo for
         return picture.copy()
 

@@ -1,9 +1,9 @@
 """From a photo to the aligned face that generators and encoders were trained on: the FFHQ crop.
 
-`align_face` makes, pixel for pixel, the crop that the users of e4e (Tov et al., 2021) feed to the encoder. It needs of
-the 68 landmarks only the eyes' and the mouth's corners, so MTCNN's five points can drive it as well:
-`align_from_five`. `find_and_align` is the whole way from a photo: it finds the face, places the 68 landmarks, falls back
-to the five points where those disagree, and says in its notes what a user should know. The geometry is in
+`align_face` makes, pixel for pixel, the crop that the users of e4e (Tov et al., 2021) feed to the encoder. Of the 68
+landmarks it needs only the eyes and the mouth's corners, so MTCNN's five points can drive it as well: that is
+`align_from_five`. `find_and_align` is the whole way from a photo: it finds the face, places the 68 landmarks, falls
+back to the five points where those disagree, and says in its notes what a user should know. The geometry is in
 `kinlib.faces.crop`.
 """
 
@@ -76,7 +76,7 @@ def align_face(image: Image.Image, landmarks: np.ndarray, size: int = 256, overs
 
 def align_from_five(image: Image.Image, points: np.ndarray, size: int = 256, oversample: int = 1) -> Image.Image:
     """The FFHQ crop of a face of which only MTCNN's five points [5, 2] are known; otherwise as `align_face`."""
-    return cut_quad(to_rgb(image), _quad_from_five(points), size, oversample)
+    return cut_quad(to_rgb(image), shape.face_quad(points), size, oversample)
 
 
 def find_and_align(
@@ -105,7 +105,7 @@ def find_and_align(
         raise KinlibError(f"no face found in {name}: use a photo that shows one face from the front, well lit")
     face = faces[0]
     landmarks = _trusted_landmarks(image, face, predictor)
-    quad = _quad_from_five(face.points) if landmarks is None else _quad_from_68(landmarks)
+    quad = shape.face_quad(face.points) if landmarks is None else _quad_from_68(landmarks)
     return AlignedFace(
         aligned=cut_quad(image, quad, size),
         keypoints=face,
@@ -123,7 +123,7 @@ def turn_degrees(points: np.ndarray) -> float:
     for a warning; `kinlib.faces.pose` estimates the whole pose.
     """
     points = np.asarray(points, dtype=np.float64)
-    quad = _quad_from_five(points)
+    quad = shape.face_quad(points)
     right = (quad[3] - quad[0]) / np.hypot(*(quad[3] - quad[0]))
     eyes, mouth = points[:2].mean(axis=0), points[3:].mean(axis=0)
     eye_distance = np.hypot(*(quad[3] - quad[0])) / 4  # of the same face seen from the front
@@ -152,17 +152,4 @@ def _notes(faces: list[Keypoints], name: str) -> list[str]:
 
 
 def _quad_from_68(landmarks: np.ndarray) -> np.ndarray:
-    landmarks = np.asarray(landmarks, dtype=np.float64)
-    if landmarks.shape != (68, 2):
-        raise KinlibError(f"landmarks must have the shape [68, 2], not {list(landmarks.shape)}")
-    if not np.isfinite(landmarks).all():
-        raise KinlibError("the landmarks hold values that are not finite numbers")
-    eye_left, eye_right = landmarks[36:42].mean(axis=0), landmarks[42:48].mean(axis=0)
-    return crop_quad(eye_left, eye_right, landmarks[48], landmarks[54])
-
-
-def _quad_from_five(points: np.ndarray) -> np.ndarray:
-    points = np.asarray(points, dtype=np.float64)
-    if points.shape != (5, 2):
-        raise KinlibError(f"the five points must have the shape [5, 2], not {list(points.shape)}")
-    return crop_quad(points[0], points[1], points[3], points[4])
+    return shape.face_quad(shape.five_from_68(landmarks))

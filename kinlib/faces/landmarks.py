@@ -22,15 +22,17 @@ from PIL import Image
 from kinlib.config import data_dir
 from kinlib.errors import KinlibError
 from kinlib.faces.crop import crop_quad, cut_quad, map_from_crop
-from kinlib.faces.keypoints import Keypoints
+from kinlib.faces.keypoints import Keypoints, detect
 from kinlib.photos import to_rgb
 
 if TYPE_CHECKING:
     import dlib
 
 __all__ = [
+    "CHIP",
     "PLAUSIBLE",
     "bundled_predictor",
+    "chip_rectangle",
     "cut_chip",
     "disagreement",
     "face_quad",
@@ -45,7 +47,7 @@ CENTRE, SIDE = (127, 152), 140  # px, the rectangle within it
 # The prediction is the median over these: rectangles moved by a few px and scaled. It evens out the predictor's
 # rounding to whole pixels and its dependence on the start.
 VARIANTS = ((0, 0, 1.0), (-4, 0, 1.0), (4, 0, 1.0), (0, -4, 1.0), (0, 4, 1.0), (0, 0, 0.95), (0, 0, 1.05))
-PLAUSIBLE = 0.2  # largest disagreement with the five points, in face scales
+PLAUSIBLE = 0.15  # largest disagreement with the five points, in face scales; renders reach it once in 200
 
 Face = Keypoints | np.ndarray
 Predictor = "dlib.shape_predictor | str | os.PathLike | None"
@@ -67,7 +69,7 @@ def load_predictor(path: str | os.PathLike | None = None) -> "dlib.shape_predict
     """
     path = Path(path) if path is not None else bundled_predictor()
     if not path.is_file():
-        raise KinlibError(f"there is no landmark predictor '{path}': check the path, or leave it out for the bundled one")
+        raise KinlibError(f"there is no landmark predictor '{path}': check the path, or leave it out to use our own")
     return _load(str(path.resolve()), path.stat().st_mtime_ns)
 
 
@@ -76,20 +78,21 @@ def predict(image: Image.Image | np.ndarray, face: Face, predictor: Predictor = 
 
     Args:
         image: the photo, or an array as `read_photo` takes it.
-        face: `Keypoints`, five points [5, 2], or, less exact, a box [4] (left, top, right, bottom).
+        face: `Keypoints`, five points [5, 2], or a box [4] (left, top, right, bottom) in which to look for them.
         predictor: a loaded predictor, the path of one, or None for the bundled one.
 
     Returns:
         float32 [68, 2].
 
     Raises:
-        KinlibError: if `face` is none of these or lies outside the photo, or the predictor cannot be loaded.
+        KinlibError: if `face` is none of these or is not in the photo, or the predictor cannot be loaded.
     """
     import dlib
 
     model = predictor if isinstance(predictor, dlib.shape_predictor) else load_predictor(predictor)
-    quad = face_quad(face)
-    chip = cut_chip(to_rgb(image), quad)
+    image = to_rgb(image)
+    quad = face_quad(_points_in_box(image, face) if np.shape(face) == (4,) else face)
+    chip = cut_chip(image, quad)
     shapes = []
     for right, down, scale in VARIANTS:
         parts = model(chip, chip_rectangle(right, down, scale)).parts()
@@ -98,13 +101,15 @@ def predict(image: Image.Image | np.ndarray, face: Face, predictor: Predictor = 
 
 
 def face_quad(face: Face) -> np.ndarray:
-    """The FFHQ square that frames a face, from what is known of it; see `predict` for `face`. Float64 [4, 2]."""
+    """The FFHQ square, float64 [4, 2], that frames a face given as `Keypoints` or as five points [5, 2].
+
+    Raises:
+        KinlibError: if `face` is neither, or its points do not form a face.
+    """
     points = np.asarray(face.points if isinstance(face, Keypoints) else face, dtype=np.float64)
-    if points.shape == (5, 2):
-        return crop_quad(points[0], points[1], points[3], points[4])
-    if points.shape == (4,) and np.isfinite(points).all() and (points[2:] > points[:2]).all():
-        return _quad_from_box(points)
-    raise KinlibError("a face is given by Keypoints, five points [5, 2] or a box [4] (left, top, right, bottom)")
+    if points.shape != (5, 2):
+        raise KinlibError(f"a face is given by Keypoints or five points [5, 2], not by the shape {list(points.shape)}")
+    return crop_quad(points[0], points[1], points[3], points[4])
 
 
 def cut_chip(image: Image.Image, quad: np.ndarray) -> np.ndarray:
@@ -121,7 +126,7 @@ def chip_rectangle(right: int = 0, down: int = 0, scale: float = 1.0) -> "dlib.r
 
 
 def five_from_68(landmarks: np.ndarray) -> np.ndarray:
-    """Eye centres, tip of the nose and mouth corners in the order of `kinlib.faces.keypoints`; float32 [5, 2].
+    """Eye centres, tip of the nose and mouth corners in the order of `kinlib.faces.keypoints`; float64 [5, 2].
 
     Raises:
         KinlibError: if `landmarks` is not [68, 2].
@@ -130,7 +135,7 @@ def five_from_68(landmarks: np.ndarray) -> np.ndarray:
     if landmarks.shape != (68, 2):
         raise KinlibError(f"landmarks must have the shape [68, 2], not {list(landmarks.shape)}")
     eyes = landmarks[36:42].mean(axis=0), landmarks[42:48].mean(axis=0)
-    return np.float32([*eyes, landmarks[30], landmarks[48], landmarks[54]])
+    return np.stack([*eyes, landmarks[30], landmarks[48], landmarks[54]])
 
 
 def disagreement(landmarks: np.ndarray, face: Face) -> float:
@@ -139,9 +144,9 @@ def disagreement(landmarks: np.ndarray, face: Face) -> float:
     The face scale is the eye distance of a frontal face; it is read from eyes and mouth, so that it does not shrink
     when the head turns.
     """
-    points = np.asarray(face.points if isinstance(face, Keypoints) else face, dtype=np.float64)
+    quad = face_quad(face)
+    points = face.points if isinstance(face, Keypoints) else np.asarray(face)
     distances = np.linalg.norm(five_from_68(landmarks) - points, axis=1)[[0, 1, 3, 4]]
-    quad = crop_quad(points[0], points[1], points[3], points[4])
     return float(distances.mean() / (np.hypot(*(quad[3] - quad[0])) / 4))
 
 
@@ -150,11 +155,18 @@ def plausible(landmarks: np.ndarray, face: Face, limit: float = PLAUSIBLE) -> bo
     return bool(np.isfinite(landmarks).all()) and disagreement(landmarks, face) <= limit
 
 
-def _quad_from_box(box: np.ndarray) -> np.ndarray:
-    """The square around MTCNN's box that its points would give on average, measured on renders."""
-    side = np.sqrt(np.prod(box[2:] - box[:2])) * (CHIP / 160.0)
-    corner = (box[:2] + box[2:]) / 2 - 0.5 - np.array([125.0, 142.0]) / CHIP * side
-    return corner + np.array([[0.0, 0.0], [0.0, side], [side, side], [side, 0.0]])
+def _points_in_box(image: Image.Image, box: np.ndarray) -> np.ndarray:
+    """The five points [5, 2] of the face in a box (left, top, right, bottom); a box alone frames turned faces badly."""
+    box = np.asarray(box, dtype=np.float64)
+    if not np.isfinite(box).all() or (box[2:] <= box[:2]).any():
+        raise KinlibError("a face's box must be (left, top, right, bottom), in finite numbers and this order")
+    margin = (box[2:] - box[:2]) * 0.5
+    low = np.floor(np.maximum(box[:2] - margin, 0)).astype(int)
+    high = np.ceil(np.minimum(box[2:] + margin, image.size)).astype(int)
+    found = detect(image.crop((*low.tolist(), *high.tolist())))[0] if (high > low).all() else None
+    if found is None:
+        raise KinlibError(f"no face found in the box {np.rint(box).astype(int).tolist()}")
+    return found.points + low
 
 
 @lru_cache(maxsize=4)

@@ -8,6 +8,7 @@
 | ours (safetensors) | plain names | plain names | `latent_avg` [L, 512] |
 """
 
+from argparse import Namespace
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,7 +46,7 @@ def generator_state(checkpoint: dict, path: str | Path) -> GeneratorState:
     Raises:
         KinlibError: if it holds none.
     """
-    if "g_ema" in checkpoint:
+    if isinstance(checkpoint.get("g_ema"), dict):
         state = checkpoint["g_ema"]
     elif isinstance(checkpoint.get("state_dict"), dict):
         state = _under(checkpoint["state_dict"], "decoder.")
@@ -74,33 +75,37 @@ def encoder_state(checkpoint: dict, path: str | Path) -> EncoderState:
     return EncoderState(state, average, kind)
 
 
-def expand_average(average: Tensor, num_layers: int, path: str | Path) -> Tensor:
+def expand_average(average: Tensor, num_layers: int, path: str | Path, style_dim: int = 512) -> Tensor:
     """An average code in any published shape ([512], [1, 512], [L, 512], [1, L, 512]) -> [L, 512].
 
     Raises:
         KinlibError: if the shape is none of these.
     """
+    if not isinstance(average, Tensor):
+        raise KinlibError(f"{path} has a latent_avg that is no tensor")
     average = average.float().squeeze(0) if average.ndim == 3 else average.float()
     if average.ndim == 1:
         average = average.unsqueeze(0)
-    if average.ndim != 2 or average.shape[0] not in (1, num_layers):
-        raise KinlibError(f"{path} has a latent_avg of shape {list(average.shape)}, which fits no {num_layers} layers")
+    if average.ndim != 2 or average.shape[0] not in (1, num_layers) or average.shape[1] != style_dim:
+        wanted = f"[{style_dim}] or [{num_layers}, {style_dim}]"
+        raise KinlibError(f"{path} has a latent_avg of shape {list(average.shape)} instead of {wanted}")
     return average.expand(num_layers, -1)
 
 
 def _under(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+    return {key.removeprefix(prefix): value for key, value in state.items() if str(key).startswith(prefix)}
 
 
 def _without_average(state: dict, checkpoint: dict) -> tuple[dict[str, Tensor], Tensor | None]:
     """Tensors only, and the average code from whichever place it is kept in."""
     average = state.get("latent_avg", checkpoint.get("latent_avg"))
-    return {k: v for k, v in state.items() if isinstance(v, Tensor) and k != "latent_avg"}, average
+    return {str(k): v for k, v in state.items() if isinstance(v, Tensor) and k != "latent_avg"}, average
 
 
 def _official_kind(checkpoint: dict, path: str | Path) -> str:
-    """e4e and pSp agree in all keys and shapes; the stored options tell them apart, else the hash of the one pSp file."""
-    options = checkpoint.get("opts") or {}
+    """e4e and pSp agree in all keys and shapes; the stored options tell them apart, else the hash of the pSp file."""
+    options = checkpoint.get("opts")
+    options = vars(options) if isinstance(options, Namespace) else options if isinstance(options, dict) else {}
     named = str(options.get("encoder_type", ""))
     if named:
         return "psp" if named.startswith("Gradual") else "e4e"

@@ -15,7 +15,9 @@ from kinlib import config
 from kinlib.errors import KinlibError
 from kinlib.weights import open_checkpoint
 
-__all__ = ["Direction", "load_direction", "load_directions"]
+__all__ = ["Direction", "find", "load_direction", "load_directions"]
+
+STYLE_DIM = 512
 
 
 @dataclass(frozen=True)
@@ -72,9 +74,11 @@ def load_direction(path_or_name: str | Path) -> Tensor:
     tensor = _read(path)
     if tensor.ndim == 3 and tensor.shape[0] == 1:
         tensor = tensor[0]
-    if tensor.ndim not in (1, 2):
+    if tensor.ndim not in (1, 2) or tensor.shape[-1] != STYLE_DIM or len(tensor) == 0:
         raise KinlibError(f"{path} has shape {list(tensor.shape)}, but a direction is [512], [1, 512] or [L, 512]")
-    return tensor.reshape(-1, tensor.shape[-1])
+    if not tensor.isfinite().all():
+        raise KinlibError(f"{path} holds values that are not finite numbers")
+    return tensor.reshape(-1, STYLE_DIM)
 
 
 def load_directions(path: str | Path | None = None) -> dict[str, Direction]:
@@ -84,9 +88,12 @@ def load_directions(path: str | Path | None = None) -> dict[str, Direction]:
         KinlibError: if the file is missing or damaged.
     """
     path = Path(path) if path else config.data_dir() / "weights" / "studio" / "directions.safetensors"
-    state = {key: value.float() for key, value in open_checkpoint(path).items()}
+    state = {str(key): value.float() for key, value in open_checkpoint(path).items() if torch.is_tensor(value)}
     names = sorted({key.split(".")[0] for key in state})
-    return {name: _direction(state, name) for name in names}
+    try:
+        return {name: _direction(state, name) for name in names}
+    except (KeyError, ValueError, TypeError) as problem:
+        raise KinlibError(f"{path} holds no directions in our layout ({problem})") from problem
 
 
 def find(directions: dict[str, Direction], name: str) -> Direction:
@@ -110,9 +117,9 @@ def _read(path: Path) -> Tensor:
         raise KinlibError(f"there is no direction file {path}")
     if path.suffix == ".npy":
         try:
-            return torch.from_numpy(np.load(path, allow_pickle=False)).float()
-        except (ValueError, OSError) as problem:
-            raise KinlibError(f"{path} is not a NumPy array") from problem
+            return torch.from_numpy(np.asarray(np.load(path, allow_pickle=False), dtype=np.float32))
+        except (ValueError, TypeError, OSError, EOFError) as problem:
+            raise KinlibError(f"{path} is not a NumPy array of numbers") from problem
     content = open_checkpoint(path)
     tensor = content.get("tensor") if isinstance(content, dict) else content
     if tensor is None and isinstance(content, dict) and len(content) == 1:

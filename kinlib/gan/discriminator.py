@@ -36,8 +36,7 @@ def conv_layer(in_channels: int, out_channels: int, kernel: int, down: bool = Fa
     """Equalised convolution, with the FIR filter before a stride of 2, and with bias and activation after."""
     layers: list[nn.Module] = []
     if down:
-        total = 2 + kernel - 1  # taps 4, stride 2
-        layers.append(Blur(pad=((total + 1) // 2, total // 2)))
+        layers.append(Blur(pad=(kernel + 1) // 2))  # 4 taps and a stride of 2 then halve the size exactly
     padding = 0 if down else kernel // 2
     layers.append(EqualConv2d(in_channels, out_channels, kernel, stride=2 if down else 1, padding=padding))
     if activate:

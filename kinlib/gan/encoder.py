@@ -228,9 +228,9 @@ def load_encoder(path: str | Path) -> Encoder:
         KinlibError: if the file is missing, is no checkpoint, or does not hold an encoder.
     """
     found = checkpoints.encoder_state(checkpoints.open_checkpoint(path), path)
-    heads = {int(key.split(".")[1]) for key in found.state if key.startswith("styles.")}
+    heads = {key.split(".")[1] for key in found.state if key.startswith("styles.")}
     if heads:
-        num_layers = max(heads) + 1
+        num_layers = len(heads)
         backbone: nn.Module = IRSE50(num_layers)
     else:
         backbone = _compact_from(found.state, path)
@@ -239,7 +239,8 @@ def load_encoder(path: str | Path) -> Encoder:
     checkpoints.load_state(backbone, found.state, path, optional=("num_batches_tracked",))
     if found.latent_avg is None:
         raise KinlibError(f"{path} has no latent_avg, without which its codes mean nothing")
-    encoder.latent_avg.copy_(checkpoints.expand_average(found.latent_avg, num_layers, path))
+    style_dim = encoder.latent_avg.shape[1]
+    encoder.latent_avg.copy_(checkpoints.expand_average(found.latent_avg, num_layers, path, style_dim))
     return encoder.eval().requires_grad_(False)
 
 
@@ -251,7 +252,7 @@ def _compact_from(state: dict[str, Tensor], path) -> CompactBackbone:
         hidden = state["heads.0.5.weight"].shape[0]
         style_dim = state["heads.0.7.weight"].shape[0] // COARSE
         num_layers = sum(state[f"heads.{i}.7.weight"].shape[0] for i in range(3)) // style_dim
-        input_size = int(state["input_size"])
-    except KeyError as problem:
-        raise KinlibError(f"{path} holds no encoder in a known layout (no {problem})") from problem
+        input_size = int(state.pop("input_size"))
+    except (KeyError, IndexError, ValueError, RuntimeError, ZeroDivisionError) as problem:
+        raise KinlibError(f"{path} holds no encoder in a known layout ({problem})") from problem
     return CompactBackbone(num_layers, style_dim, input_size, (a, b, c, d), hidden)

@@ -39,7 +39,7 @@ class ModulatedConv2d(nn.Module):
         self.scale = 1 / math.sqrt(in_channels * kernel**2)
         self.demodulate, self.up = demodulate, up
         if up:  # the gain of 4 makes up for the zeros between the pixels
-            self.blur = Blur(pad=(1, 1), gain=4.0)
+            self.blur = Blur(pad=1, gain=4.0)
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         x = modulated_conv2d(x, self.weight[0] * self.scale, self.modulation(w), self.demodulate, self.up)
@@ -195,14 +195,16 @@ class Generator(nn.Module):
             parts = [self.synthesis(part, noise, generator) for part in w_plus.split(batch_size)]
             return torch.cat(parts)
         maps = self._noise_maps(noise, w_plus, generator)
-        x = self.conv1(self.input(len(w_plus)), w_plus[:, 0], maps[0])
+        # Channels last: convolutions run up to twice as fast so on CPUs, and in half precision on GPUs.
+        x = self.input(len(w_plus)).contiguous(memory_format=torch.channels_last)
+        x = self.conv1(x, w_plus[:, 0], maps[0])
         rgb = self.to_rgb1(x, w_plus[:, 1])
         for i, to_rgb in enumerate(self.to_rgbs):
             layer = 2 * i + 1
             x = self.convs[2 * i](x, w_plus[:, layer], maps[layer])
             x = self.convs[2 * i + 1](x, w_plus[:, layer + 1], maps[layer + 1])
             rgb = to_rgb(x, w_plus[:, layer + 2], rgb)
-        return rgb
+        return rgb.contiguous()
 
     def forward(self, z: Tensor, psi: float = 1.0) -> Tensor:
         """z [B, 512] -> pictures [B, 3, R, R]."""
@@ -254,7 +256,7 @@ def load_generator(path: str | Path) -> Generator:
     checkpoints.load_state(generator, found.state, path, optional=("noises.", ".kernel"))
     _fill_missing_noise(generator, found.state)
     average = found.latent_avg if found.latent_avg is not None else generator.mean_latent()
-    generator.latent_avg.copy_(checkpoints.expand_average(average, generator.num_layers, path))
+    generator.latent_avg.copy_(checkpoints.expand_average(average, generator.num_layers, path, generator.style_dim))
     return generator.eval().requires_grad_(False)
 
 
@@ -270,6 +272,8 @@ def _sizes_from(state: dict[str, Tensor], path) -> dict:
         style_dim = state["conv1.conv.modulation.weight"].shape[1]
     except (KeyError, ValueError, IndexError) as problem:
         raise KinlibError(f"{path} holds no StyleGAN2 generator in the published layout ({problem})") from problem
+    if resolution > 1024:
+        raise KinlibError(f"{path} holds a generator of {resolution} px, but 1024 is the most that can be read")
     return {"resolution": resolution, "channels": channels, "n_mlp": len(layers), "style_dim": style_dim}
 
 

@@ -57,7 +57,7 @@ def refine(
             (moved.grad,) = torch.autograd.grad(loss, moved)
             optimiser.step()
             if progress is not None:
-                progress(step + 1, float(loss))
+                progress(step + 1, float(loss.detach()))
     return moved.detach()
 
 

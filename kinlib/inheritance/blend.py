@@ -28,6 +28,9 @@ Share = float | Tensor
 GROUPS = {"coarse": (0, 4), "middle": (4, 8), "fine": (8, None)}
 """Layers of each group: coarse (4 and 8 px) is shape and pose, middle (16 and 32 px) features and hair, fine colour."""
 
+STRAIGHT = 0.9999
+"""Cosine beyond which an arc is not told from a line, or (of opposite codes) has no one way to go."""
+
 _METHODS: dict[str, Callable[[Tensor, Tensor, torch.Generator, Tensor], Tensor]] = {}
 
 
@@ -60,7 +63,8 @@ def get_method(name: str, share: Share = 0.5) -> Method:
         raise KinlibError(f"unknown method '{name}': choose one of {', '.join(_METHODS)}")
     share = torch.as_tensor(share, dtype=torch.float32)
     if share.ndim > 1 or not ((share >= 0) & (share <= 1)).all():
-        raise KinlibError(f"the father's share must be a number from 0 to 1 (or one for each layer), not {share.tolist()}")
+        given = share.tolist()
+        raise KinlibError(f"the father's share must be a number from 0 to 1 (or one for each layer), not {given}")
     share = share.reshape(1, -1, 1)
 
     def method(father: Tensor, mother: Tensor, generator: torch.Generator) -> Tensor:
@@ -110,17 +114,18 @@ def mask(father: Tensor, mother: Tensor, generator: torch.Generator, share: Tens
 
 @register("slerp")
 def slerp(father: Tensor, mother: Tensor, generator: torch.Generator, share: Tensor) -> Tensor:
-    """Spherical interpolation of the codes of each layer; straight where they are nearly parallel."""
+    """Spherical interpolation of the codes of each layer; straight where they are nearly parallel or opposite."""
     cosine = torch.nn.functional.cosine_similarity(father, mother, dim=2).clamp(-1, 1).unsqueeze(2)
+    straight = cosine.abs() > STRAIGHT
     angle = torch.acos(cosine)
-    sine = torch.sin(angle)
-    arc = (torch.sin(share * angle) * father + torch.sin((1 - share) * angle) * mother) / sine.clamp_min(1e-6)
-    return torch.where(sine < 1e-4, torch.lerp(mother, father, share), arc)
+    sine = torch.where(straight, 1.0, torch.sin(angle))
+    arc = (torch.sin(share * angle) * father + torch.sin((1 - share) * angle) * mother) / sine
+    return torch.where(straight, torch.lerp(mother, father, share), arc)
 
 
 def _draw_shares(shape: tuple[int, ...], mean: Tensor, generator: torch.Generator) -> Tensor:
     """Shares in [0, 1] with the given mean: u ** ((1 - m) / m) for uniform u, which is uniform itself at m = 1/2."""
-    exponent = (1 - mean) / mean.clamp_min(1e-6)
+    exponent = (1 - mean) / mean.clamp_min(1e-12)  # at m = 0 so large that not even the largest u leaves anything
     return _uniform(shape, mean, generator).clamp_min(1e-12) ** exponent
 
 

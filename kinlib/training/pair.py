@@ -52,6 +52,8 @@ class PairSettings:
     """pictures in a step"""
     rate: float = 2e-3
     """highest learning rate; the discriminator's is the same"""
+    mapping_rate: float = 0.1
+    """learning rate of the mapping network; its layers divide it by a hundred"""
     perceptual: float = 1.0
     """weight of the perceptual loss"""
     identity_weight: float = 0.3
@@ -95,26 +97,31 @@ def _train(settings: PairSettings, workers: Workers) -> None:
     source = torch.Generator().manual_seed(settings.seed + workers.rank)
     training, held_out = load_faces(settings.data).split()
     identity = load_identity(settings.identity).to(device)
-    drawn_by = [*pair.generator.parameters(), *pair.encoder.parameters()]
+    mapped_by = list(pair.generator.style.parameters())
+    drawn_by = [p for name, p in pair.generator.named_parameters() if not name.startswith("style.")]
+    drawn_by += list(pair.encoder.parameters())
     judged_by = list(pair.discriminator.parameters())
     optimiser = torch.optim.Adam(drawn_by, settings.rate, betas=(0.5, 0.99), fused=True)
+    mapper = torch.optim.Adam(mapped_by, settings.mapping_rate, betas=(0.5, 0.99), fused=True)
     judge_optimiser = torch.optim.Adam(judged_by, settings.rate, betas=(0.0, 0.99), fused=True)
     averages = {"G": Average(pair.generator, 8000), "E": Average(pair.encoder, 8000)}
     run = Run(settings.run, settings.minutes, settings.steps, workers)
-    run.keep(pair=pair, optimiser=optimiser, judge=judge_optimiser, **averages)
+    run.keep(pair=pair, optimiser=optimiser, mapper=mapper, judge=judge_optimiser, **averages)
     augment = Augmentation(settings.resolution, strength=0.8)
     order = batches(len(training), settings.batch // workers.count, source)
     torch.manual_seed(settings.seed + 1 + workers.rank + run.step * workers.count)
     while run.going():
-        for group in (*optimiser.param_groups, *judge_optimiser.param_groups):
-            group["lr"] = settings.rate * _schedule(run.progress())
+        for part in (optimiser, mapper, judge_optimiser):
+            part.param_groups[0]["lr"] = part.defaults["lr"] * _schedule(run.progress())
         index = next(order)
         views = _to(augment(training.images[index], training.face[index], source), device)
         figures, fakes = _draw(pair, identity, views, settings, run.progress(), device)
         optimiser.zero_grad(set_to_none=True)
+        mapper.zero_grad(set_to_none=True)
         sum(figures.values()).backward()
-        workers.average_gradients(drawn_by)
+        workers.average_gradients(mapped_by + drawn_by)
         optimiser.step()
+        mapper.step()
         if len(fakes):
             figures["judge"] = judge(pair.discriminator, views.target, fakes, settings.r1, run.step)
             workers.average_gradients(judged_by)

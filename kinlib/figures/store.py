@@ -1,0 +1,152 @@
+"""Storing figures and numbers, with a manifest that says how each figure came about."""
+
+import hashlib
+import json
+import math
+import os
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from kinlib import config
+from kinlib.errors import KinlibError
+from kinlib.figures.style import MAX_PREVIEW, PRINT, as_jpeg, as_png, as_svg
+
+__all__ = ["Saved", "save", "save_numbers"]
+
+MAX_PHOTOS = 300_000  # bytes of a stored photo grid
+KINDS = {"plot": ".svg", "photos": ".png"}
+
+
+@dataclass(frozen=True, repr=False)
+class Saved:
+    """A stored figure: where it is (None if it was private), and the preview that a notebook shows."""
+
+    path: Path | None
+    preview: bytes
+    kind: str
+
+    def __repr__(self) -> str:
+        return f"{self.path.parent.name}/{self.path.name}" if self.path else "a private figure, not stored"
+
+    def _repr_png_(self) -> bytes | None:
+        return self.preview if self.kind == "plot" else None
+
+    def _repr_jpeg_(self) -> bytes | None:
+        return self.preview if self.kind == "photos" else None
+
+
+def save(
+    name: str,
+    fig: Figure,
+    source: str | None = None,
+    parameters: Mapping | None = None,
+    seed: int | None = None,
+    kind: str = "plot",
+    private: bool = False,
+) -> Saved:
+    """Store a figure in `figures/` and note in `figures/manifest.json` how it came about.
+
+    Args:
+        name: begins with the notebook's number: "07_methods".
+        fig: any matplotlib figure.
+        source: the notebook's name; None finds it by its number.
+        parameters: the settings that shaped the figure.
+        seed: of its randomness.
+        kind: "plot" (SVG) or "photos" (PNG of at most 300 KB).
+        private: only show it; for pictures of people who did not agree to be published.
+
+    Returns:
+        What was stored; as a cell's last line it shows the figure.
+
+    Raises:
+        KinlibError: if the name or the kind is unusable.
+    """
+    if not re.fullmatch(r"\d\d_[a-z0-9_]+", name):
+        raise KinlibError(f"'{name}' cannot name a figure: use the notebook's two digits and words, such as 07_methods")
+    if kind not in KINDS:
+        raise KinlibError(f"unknown kind of figure '{kind}': choose one of {', '.join(KINDS)}")
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close(fig)  # else the notebook would show it a second time
+    preview = as_png(fig, MAX_PREVIEW) if kind == "plot" else as_jpeg(fig, MAX_PREVIEW)
+    if private:
+        return Saved(None, preview, kind)
+    content = as_svg(fig) if kind == "plot" else as_png(fig, MAX_PHOTOS, PRINT)
+    path = _folder("figures") / f"{name}{KINDS[kind]}"
+    _write(path, content)
+    _note(path, source or _notebook(name), dict(parameters or {}), seed, content)
+    return Saved(path, preview, kind)
+
+
+def save_numbers(name: str, numbers: Mapping[str, float | int | str | list]) -> Path:
+    """Store what a notebook computed in `report/numbers/<name>.json`, where the report reads it.
+
+    Args:
+        name: the notebook's: "07_blending".
+        numbers: by name; numbers (also NumPy's and PyTorch's), words, or lists of them. Kept to six digits.
+
+    Raises:
+        KinlibError: if a number is not finite.
+    """
+    plain = {key: _plain(value, key) for key, value in numbers.items()}
+    path = _folder("report", "numbers") / f"{name}.json"
+    _write(path, (json.dumps(plain, indent=1) + "\n").encode())
+    return path
+
+
+def _note(path: Path, notebook: str, parameters: dict, seed: int | None, content: bytes) -> None:
+    """Enter a figure into the manifest; the commit is that of the first run that gave these very bytes."""
+    manifest = path.with_name("manifest.json")
+    try:
+        entries = json.loads(manifest.read_text()) if manifest.exists() else {}
+    except ValueError as error:
+        raise KinlibError(f"{manifest} is damaged: delete it and run the notebooks again") from error
+    settings = {key: _plain(value, key) for key, value in parameters.items()}
+    digest = hashlib.sha256(content).hexdigest()
+    known = entries.get(path.name, {})
+    same = (known.get("sha256"), known.get("parameters"), known.get("seed")) == (digest, settings, seed)
+    commit = known["commit"] if same else config._commit()
+    facts = {"notebook": notebook, "parameters": settings, "seed": seed, "commit": commit, "sha256": digest}
+    entries[path.name] = facts
+    _write(manifest, (json.dumps(dict(sorted(entries.items())), indent=1) + "\n").encode())
+
+
+def _notebook(name: str) -> str:
+    found = sorted((config.project_root() / "notebooks").glob(f"{name[:2]}_*.ipynb"))
+    return found[0].stem if found else name[:2]
+
+
+def _plain(value, key: str):
+    """As JSON holds it: numbers finite and to six digits, paths by their last part only."""
+    if isinstance(value, str | bool | None):
+        return value
+    if isinstance(value, Path):
+        return value.name
+    if isinstance(value, Mapping):
+        return {str(name): _plain(one, f"{key}.{name}") for name, one in value.items()}
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, list | tuple):
+        return [_plain(one, key) for one in value]
+    if isinstance(value, int):
+        return value
+    if not math.isfinite(value):
+        raise KinlibError(f"the number '{key}' is {value}: it must be finite")
+    return float(f"{value:.6g}")
+
+
+def _folder(*parts: str) -> Path:
+    folder = config.project_root().joinpath(*parts)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write whole: a temporary name first, then renamed."""
+    temporary = path.with_name(f".{path.name}.part")
+    temporary.write_bytes(content)
+    os.replace(temporary, path)

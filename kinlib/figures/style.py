@@ -1,0 +1,105 @@
+"""The style of all figures, and figures as bytes of limited size."""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib.style
+from matplotlib.figure import Figure
+from PIL import Image
+
+__all__ = [
+    "MAX_PREVIEW",
+    "PRINT",
+    "SCREEN",
+    "STYLE",
+    "Plot",
+    "as_jpeg",
+    "as_png",
+    "as_svg",
+    "pixels",
+    "subplots",
+    "use_style",
+]
+
+STYLE = ["default", str(Path(__file__).parent.with_name("kinlib.mplstyle"))]
+MAX_PREVIEW = 150_000  # bytes of a picture in a notebook
+SCREEN, PRINT = (110, 90, 75, 60), (150, 120, 95, 75, 60)  # dots an inch, tried until a picture is small enough
+JPEG_STEPS = ((110, 88), (110, 75), (90, 75), (75, 60), (60, 40))  # dots an inch and quality
+
+
+class Plot(Figure):
+    """A figure that notebooks show by themselves, whether or not pyplot is in use."""
+
+    def jpeg(self, limit: int = MAX_PREVIEW) -> bytes:
+        """The figure as JPEG of at most `limit` bytes."""
+        return as_jpeg(self, limit)
+
+    def _repr_png_(self) -> bytes:
+        return as_png(self, MAX_PREVIEW)
+
+
+def use_style() -> None:
+    """Make the course's style the default of this session; for notebooks that draw with pyplot themselves."""
+    matplotlib.style.use(STYLE[1])
+
+
+def subplots(rows: int = 1, columns: int = 1, size: tuple[float, float] | None = None, **options):
+    """A figure of the course with its axes, as pyplot's `subplots`.
+
+    Args:
+        rows, columns: number of axes.
+        size: inches; None takes the style's.
+        options: for `Figure.subplots`, such as sharey or width_ratios.
+
+    Returns:
+        (figure, axes); axes is one, or an array of them.
+    """
+    with matplotlib.style.context(STYLE):
+        figure = Plot(figsize=size)
+        return figure, figure.subplots(rows, columns, **options)
+
+
+def pixels(figure: Figure, dpi: float) -> Image.Image:
+    """The figure as an RGB picture."""
+    buffer = io.BytesIO()
+    with matplotlib.style.context(STYLE):
+        figure.savefig(buffer, format="png", dpi=dpi, facecolor="white")
+    return Image.open(buffer).convert("RGB")
+
+
+def as_png(figure: Figure, limit: int, dpis: Sequence[float] = SCREEN) -> bytes:
+    """PNG of at most `limit` bytes: the finest of `dpis` that fits, at each of them rather with a palette than not."""
+    content = b""
+    for dpi in dpis:
+        picture = pixels(figure, dpi)
+        content = _encoded(picture, "PNG", optimize=True)
+        if len(content) > limit:
+            content = _encoded(picture.quantize(256, dither=Image.Dither.FLOYDSTEINBERG), "PNG", optimize=True)
+        if len(content) <= limit:
+            break
+    return content
+
+
+def as_jpeg(figure: Figure, limit: int) -> bytes:
+    """JPEG for the screen, of at most `limit` bytes: fewer dots and more loss are tried until it fits."""
+    content = b""
+    for dpi, quality in JPEG_STEPS:
+        content = _encoded(pixels(figure, dpi), "JPEG", quality=quality, optimize=True)
+        if len(content) <= limit:
+            break
+    return content
+
+
+def as_svg(figure: Figure) -> bytes:
+    """SVG without date and version, with text as outlines."""
+    buffer = io.BytesIO()
+    with matplotlib.style.context(STYLE):
+        figure.savefig(buffer, format="svg", facecolor="white", metadata={"Date": None, "Creator": None})
+    return buffer.getvalue()
+
+
+def _encoded(picture: Image.Image, kind: str, **options) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, kind, **options)
+    return buffer.getvalue()

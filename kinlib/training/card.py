@@ -1,0 +1,66 @@
+"""The tables of measured quality in README.md and data/README.md, made from the JSON that training wrote.
+
+`python -m kinlib.training.card` fills every part of a page that stands between `<!-- weights:begin -->` and
+`<!-- weights:end -->`, so that no figure is ever typed by hand.
+"""
+
+import json
+import re
+from pathlib import Path
+
+from kinlib import config
+
+__all__ = ["fill", "fill_all", "weights_table"]
+
+PAGES = ("README.md", "data/README.md")
+MARKED = re.compile(r"(<!-- weights:begin -->\n).*?(<!-- weights:end -->)", re.DOTALL)
+
+PAIR_ROWS = {
+    "psnr_db": ("PSNR of the reconstruction", "{:.1f} dB"),
+    "ssim": ("SSIM of the reconstruction", "{:.2f}"),
+    "identification_rate": ("right person is the nearest of all originals", "{:.0%}"),
+    "identification_rate_other_view": ("the same against another picture of each person", "{:.0%}"),
+    "identification_rate_other_view_of_originals": ("the same with the original instead of the reconstruction", "{:.0%}"),
+    "mtcnn_reconstructions": ("MTCNN finds a face in reconstructions", "{:.1%}"),
+    "mtcnn_blends": ("... in halfway blends of two people", "{:.1%}"),
+    "mtcnn_random": ("... in random samples (truncation 0.8)", "{:.1%}"),
+}
+IDENTITY_ROWS = {
+    "verification_auc": ("identity network: verification AUC, all pairs of pictures", "{:.3f}"),
+    "identification_rate": ("identity network: nearest neighbour, another picture", "{:.0%}"),
+}
+LANDMARK_ROWS = {
+    "mean_error_percent": ("68 points: mean error, of the outer-eye distance", "{:.1f}%"),
+    "median_error_percent": ("68 points: median error", "{:.1f}%"),
+}
+
+
+def weights_table() -> str:
+    """Markdown: what was measured on people that no network was trained on (preset studio)."""
+    folder = config.data_dir() / "weights" / "studio"
+    pair = _figures(folder / "encoder.json")
+    lines = [f"| preset `studio`, {pair['people']:.0f} held-out rendered people | |", "|---|---|"]
+    for file, rows in (("encoder", PAIR_ROWS), ("identity", IDENTITY_ROWS), ("landmarks", LANDMARK_ROWS)):
+        figures = _figures(folder / f"{file}.json")
+        lines += [f"| {words} | {form.format(figures[key])} |" for key, (words, form) in rows.items() if key in figures]
+    return "\n".join(lines) + "\n"
+
+
+def fill(page: str) -> str:
+    """A page's text with its marked parts made anew."""
+    return MARKED.sub(lambda found: found.group(1) + weights_table() + found.group(2), page)
+
+
+def fill_all() -> None:
+    """Fill all pages in place."""
+    for name in PAGES:
+        path = config.project_root() / name
+        path.write_text(fill(path.read_text()))
+
+
+def _figures(path: Path) -> dict:
+    return json.loads(path.read_text())["figures"] if path.exists() else {}
+
+
+if __name__ == "__main__":
+    fill_all()
