@@ -92,8 +92,8 @@ def _open_header(file: io.BufferedReader) -> Image.Image:
     Image.init()
     formats = [known for known in READABLE if known in Image.OPEN]
     with warnings.catch_warnings():
-        # Our own limit follows; Pillow's warning would come for pictures that we accept.
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        # Of sizes, for which our own limit follows, and of odd metadata, which is dropped anyway.
+        warnings.simplefilter("ignore")
         return Image.open(file, formats=formats)
 
 

@@ -31,6 +31,7 @@ __all__ = [
 ]
 
 UNSURE = 0.97  # detector's score below which the user is told
+CUT_OFF = 0.08  # share of the face's box that lies beyond the photo's edge
 FAR_TURNED = 40.0  # degrees; encoders have seen few faces beyond
 NOSE_DEPTH = 0.56  # how far the nose's tip stands out before eyes and mouth, in eye distances
 
@@ -45,7 +46,7 @@ class AlignedFace:
         landmarks: float32 [68, 2] in the photo, or None if there was no predictor or it disagreed with the five points.
         quad: float64 [4, 2], the crop's corners in the photo; for `map_to_crop` and `map_from_crop`.
         used: which points drove the crop, "68" or "5".
-        notes: sentences for the user: other faces, an unsure detection, a face turned far.
+        notes: sentences for the user: other faces, an unsure detection, a face turned far or cut off.
     """
 
     aligned: Image.Image
@@ -112,7 +113,7 @@ def find_and_align(
         landmarks=landmarks,
         quad=quad,
         used="5" if landmarks is None else "68",
-        notes=_notes(faces, name),
+        notes=_notes(faces, image.size, name),
     )
 
 
@@ -139,7 +140,7 @@ def _trusted_landmarks(image: Image.Image, face: Keypoints, predictor: "shape.Pr
     return landmarks if shape.plausible(landmarks, face) else None
 
 
-def _notes(faces: list[Keypoints], name: str) -> list[str]:
+def _notes(faces: list[Keypoints], size: tuple[int, int], name: str) -> list[str]:
     """What the user should know about the detection."""
     face, notes = faces[0], []
     if len(faces) > 1:
@@ -148,6 +149,9 @@ def _notes(faces: list[Keypoints], name: str) -> list[str]:
         notes.append(f"the face in {name} was found with little certainty ({face.score:.2f}): check the crop")
     if abs(turn_degrees(face.points)) > FAR_TURNED:
         notes.append(f"the face in {name} is turned far to the side: the result will be poor")
+    beyond = np.concatenate([-face.box[:2], face.box[2:] - size]) / np.tile(face.box[2:] - face.box[:2], 2)
+    if beyond.max() > CUT_OFF:
+        notes.append(f"the face in {name} is cut off by the photo's edge: the result will be poor")
     return notes
 
 

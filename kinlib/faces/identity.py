@@ -7,7 +7,6 @@ results, serves as a loss, and guides the refinement of a code.
 from functools import lru_cache
 from pathlib import Path
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 

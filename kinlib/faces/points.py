@@ -1,8 +1,8 @@
 """Five facial points as a differentiable function of an aligned face.
 
-The last stage of MTCNN (Zhang et al. 2016), the O-Net, reads five points off a 48 px crop of a face. In the FFHQ crop the
-face always lies in the same place, so the first two stages are not needed, and what remains is differentiable and was
-trained on real photographs: a landmark loss for fitting codes.
+The last stage of MTCNN (Zhang et al. 2016), the O-Net, reads five points off a 48 px crop of a face. In the FFHQ crop
+the face always lies in the same place, so the first two stages are not needed, and what remains is differentiable and
+was trained on real photographs: a landmark loss for fitting codes.
 """
 
 from functools import lru_cache

@@ -73,9 +73,9 @@ def as_png(figure: Figure, limit: int, dpis: Sequence[float] = SCREEN) -> bytes:
     content = b""
     for dpi in dpis:
         picture = pixels(figure, dpi)
-        content = _encoded(picture, "PNG", optimize=True)
+        content = _encoded(picture, "PNG")
         if len(content) > limit:
-            content = _encoded(picture.quantize(256, dither=Image.Dither.FLOYDSTEINBERG), "PNG", optimize=True)
+            content = _encoded(picture.quantize(256, dither=Image.Dither.FLOYDSTEINBERG), "PNG")
         if len(content) <= limit:
             break
     return content

@@ -85,7 +85,7 @@ class Discriminator(nn.Module):
 
 
 class LatentDiscriminator(nn.Module):
-    """Tells codes of the mapping network from codes of the encoder (Tov et al. 2021, section 4.2): [B, 512] -> [B, 1]."""
+    """Tells the mapping network's codes from the encoder's (Tov et al. 2021, section 4.2): [B, 512] -> [B, 1]."""
 
     def __init__(self, style_dim: int = 512, n_mlp: int = 4):
         super().__init__()

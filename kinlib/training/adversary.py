@@ -1,6 +1,5 @@
 """One step of the discriminator, shared by all adversarial recipes."""
 
-import torch
 from torch import Tensor, nn
 
 from kinlib.training import losses

@@ -1,7 +1,7 @@
 """Making clean renders resemble photographs, so that networks trained on them can be used on real faces.
 
-Two kinds of change. What a picture *is* (where the face sits, light, colour, background) changes in the input and in the
-target alike: the pair must learn to draw it. What merely *happened to* it (blur, noise, JPEG, small size, a busy
+Two kinds of change. What a picture *is* (where the face sits, light, colour, background) changes in the input and in
+the target alike: the pair must learn to draw it. What merely *happened to* it (blur, noise, JPEG, small size, a busy
 background) changes in the input only: the encoder must learn to see through it.
 """
 

@@ -20,7 +20,10 @@ PAIR_ROWS = {
     "ssim": ("SSIM of the reconstruction", "{:.2f}"),
     "identification_rate": ("right person is the nearest of all originals", "{:.0%}"),
     "identification_rate_other_view": ("the same against another picture of each person", "{:.0%}"),
-    "identification_rate_other_view_of_originals": ("the same with the original instead of the reconstruction", "{:.0%}"),
+    "identification_rate_other_view_of_originals": (
+        "the same with the original instead of the reconstruction",
+        "{:.0%}",
+    ),
     "mtcnn_reconstructions": ("MTCNN finds a face in reconstructions", "{:.1%}"),
     "mtcnn_blends": ("... in halfway blends of two people", "{:.1%}"),
     "mtcnn_random": ("... in random samples (truncation 0.8)", "{:.1%}"),
@@ -30,8 +33,8 @@ IDENTITY_ROWS = {
     "identification_rate": ("identity network: nearest neighbour, another picture", "{:.0%}"),
 }
 LANDMARK_ROWS = {
-    "mean_error_percent": ("68 points: mean error, of the outer-eye distance", "{:.1f}%"),
-    "median_error_percent": ("68 points: median error", "{:.1f}%"),
+    "mean": ("68 points: mean error, as a share of the distance between the outer eye corners", "{:.1f}%"),
+    "median": ("68 points: median error", "{:.1f}%"),
 }
 
 

@@ -1,8 +1,8 @@
 """Training pictures in memory: aligned renders with their masks, landmarks and attributes.
 
 The files are Parquet, one row a picture: `person`, `view`, `image` (JPEG bytes), `mask` (PNG bytes, 19 classes in the
-order of CelebAMask-HQ's g_mask.py), `landmarks` (136 floats, pixels), `attributes` (JSON). People are kept together when
-the set is split, so that nobody is seen in training and in testing.
+order of CelebAMask-HQ's g_mask.py), `landmarks` (136 floats, pixels), `attributes` (JSON). People are kept together
+when the set is split, so that nobody is seen in training and in testing.
 """
 
 import io

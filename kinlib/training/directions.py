@@ -1,9 +1,9 @@
 """Attribute directions of the studio preset, from codes of labelled renders.
 
 InterFaceGAN (Shen et al. 2020) takes the normal of a separating plane and removes what two attributes share by
-projection. With exact labels for every render there is a more direct way: regress the *codes* on all attributes at once.
-The coefficient of an attribute is how codes change with it while the others stay, in its own unit. A second regression,
-of the attribute on the codes, gives the probe that reads it.
+projection. With exact labels for every render there is a more direct way: regress the *codes* on all attributes at
+once. The coefficient of an attribute is how codes change with it while the others stay, in its own unit. A second
+regression, of the attribute on the codes, gives the probe that reads it.
 """
 
 from dataclasses import asdict, dataclass

@@ -89,6 +89,7 @@ def _train(settings: EncoderSettings, workers: Workers) -> None:
     source = torch.Generator().manual_seed(settings.seed + workers.rank + 1000 * run.step)
     torch.manual_seed(settings.seed + workers.rank + 1000 * run.step)
     order = batches(len(training), settings.batch // workers.count, source)
+    calls = run.begin(asdict(settings))
     augment = Augmentation(generator.resolution, strength=0.8)
     while run.going():
         for group in optimiser.param_groups:
@@ -113,7 +114,7 @@ def _train(settings: EncoderSettings, workers: Workers) -> None:
     if workers.leads:
         figures = measure_pair(generator, average.net, identity, held_out)
         recipe = asdict(settings) | {"steps_done": run.step, "pictures": len(training)}
-        record.write(encoder_state(average.net), settings.out, "encoder", recipe, figures)
+        record.write(encoder_state(average.net), settings.out, "encoder", recipe, figures, calls=calls)
 
 
 def _started(settings: EncoderSettings, generator: Generator) -> Encoder:

@@ -84,6 +84,7 @@ def _train(settings: GeneratorSettings, workers: Workers) -> None:
     source = torch.Generator().manual_seed(settings.seed + workers.rank + 1000 * run.step)
     torch.manual_seed(settings.seed + workers.rank + 1000 * run.step)
     order = batches(len(training), settings.batch // workers.count, source)
+    calls = run.begin(asdict(settings))
     augment = Augmentation(settings.resolution, strength=0.0)
     while run.going():
         index = next(order)
@@ -104,7 +105,7 @@ def _train(settings: GeneratorSettings, workers: Workers) -> None:
         if workers.leads and run.step % 1000 == 0:
             write_grid(_samples(average.net, 48), run.folder / f"sheet_{run.step:06d}.png")
     if workers.leads:
-        _finish(settings, average.net, run.step)
+        _finish(settings, average.net, calls, run.step)
 
 
 def _started(settings: GeneratorSettings) -> Generator:
@@ -148,9 +149,9 @@ def _samples(generator: Generator, count: int, psi: float = 1.0) -> Tensor:
     return generator.synthesis(torch.lerp(average.expand_as(w_plus), w_plus, psi), batch_size=16).cpu()
 
 
-def _finish(settings: GeneratorSettings, generator: Generator, steps: int) -> None:
+def _finish(settings: GeneratorSettings, generator: Generator, calls: list[dict], steps: int) -> None:
     generator.latent_avg.copy_(generator.mean_latent().expand_as(generator.latent_avg))
     figures = {"mtcnn_random": detection_rate(_samples(generator, 200))}
     state = generator.state_dict() | {"latent_avg": generator.latent_avg}
-    record.write(state, settings.out, "generator", asdict(settings) | {"steps_done": steps}, figures)
+    record.write(state, settings.out, "generator", asdict(settings) | {"steps_done": steps}, figures, calls=calls)
     write_grid(_samples(generator, 48), settings.run / "final.png")

@@ -78,6 +78,7 @@ def _train(settings: IdentitySettings, workers: Workers) -> None:
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, settings.rate, settings.steps, pct_start=0.1)
     run = Run(settings.run, settings.minutes, settings.steps, workers)
     run.keep(net=net, head=head, optimiser=optimiser, schedule=schedule)
+    calls = run.begin(asdict(settings))
     augment = Augmentation(net.input_size)
     order = batches(len(training), settings.batch // workers.count, source)
     parameters = [*net.parameters(), *head.parameters()]
@@ -99,7 +100,7 @@ def _train(settings: IdentitySettings, workers: Workers) -> None:
         return
     figures = evaluate(net.eval(), held_out)
     run.log(**figures)
-    record.write(net, settings.out, "identity", asdict(settings) | {"steps_done": run.step}, figures)
+    record.write(net, settings.out, "identity", asdict(settings) | {"steps_done": run.step}, figures, calls=calls)
 
 
 @torch.no_grad()

@@ -9,7 +9,6 @@ The file takes about 6 bytes x 136 numbers x 2^depth leaves x trees x cascades: 
 """
 
 import io
-import json
 import logging
 import os
 from collections.abc import Iterator
@@ -24,6 +23,8 @@ from kinlib.errors import KinlibError
 from kinlib.faces import landmarks as faces
 from kinlib.faces.crop import map_to_crop
 from kinlib.faces.keypoints import Keypoints, detect
+from kinlib.training import record
+from kinlib.training.data import HELD_OUT_EVERY
 
 if TYPE_CHECKING:
     import dlib
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
 __all__ = ["MIRROR", "LandmarkSettings", "measure", "read_renders", "train"]
 
-HELD_OUT = 18  # every eighteenth person is held out
 COLUMNS = ["person", "view", "image", "landmarks"]
 log = logging.getLogger(__name__)
 
@@ -91,7 +91,7 @@ def train(settings: LandmarkSettings) -> dict:
     import dlib
 
     renders = read_renders(settings.data)
-    held_out = renders["person"] % HELD_OUT == 0
+    held_out = renders["person"] % HELD_OUT_EVERY == 0
     chosen = renders[~held_out].sample(frac=1.0, random_state=settings.seed).head(settings.pictures)
     settings.out.mkdir(parents=True, exist_ok=True)  # fails now rather than after the work
     rng = np.random.default_rng(settings.seed)
@@ -103,15 +103,10 @@ def train(settings: LandmarkSettings) -> dict:
     log.info("training on %d cut-outs", len(chips))
     model = dlib.train_shape_predictor(chips, shapes, _options(settings))
     _save(model, settings.out / "landmarks.dat")
-    report = {
-        "recipe": {name: value for name, value in asdict(settings).items() if name not in ("data", "out")},
-        "data": f"{len(chosen)} renders of {chosen['person'].nunique()} people, {len(chips)} cut-outs",
-        "held_out": f"people whose number is divisible by {HELD_OUT}",
-        "bytes": (settings.out / "landmarks.dat").stat().st_size,
-        "error_percent_of_outer_eye_distance": measure(renders[held_out], model),
-    }
-    _write_json(report, settings.out / "landmarks.json")
-    return report
+    record.register(settings.out / "landmarks.dat")
+    used = {"pictures_used": len(chosen), "people": int(chosen["person"].nunique()), "cut_outs": len(chips)}
+    recipe = asdict(settings) | used
+    return record.write_report(settings.out, "landmarks", recipe, measure(renders[held_out], model))
 
 
 def read_renders(folder: Path) -> "pd.DataFrame":
@@ -132,8 +127,8 @@ def measure(renders: "pd.DataFrame", predictor: "dlib.shape_predictor | str | os
     """Normalised error of a predictor on renders: mean distance of 68 points in percent of the outer-eye distance.
 
     Returns:
-        `pictures`, `found` (share in which MTCNN finds a face), `mean`, `median`, `percentile_95`, and
-        `mean_without_jaw`, since the jaw's points are no visible marks.
+        `pictures`, `found` (share in which MTCNN finds a face), and in percent the `mean`, `median`, `percentile_95`
+        and `mean_without_jaw`, since the jaw's points are no visible marks.
     """
     errors, inner = [], []
     images = [_decode(content) for content in renders["image"]]
@@ -238,10 +233,4 @@ def _save(model: "dlib.shape_predictor", path: Path) -> None:
     """Written whole: temporary name, then rename."""
     temporary = path.with_suffix(".part")
     model.save(str(temporary))
-    os.replace(temporary, path)
-
-
-def _write_json(content: dict, path: Path) -> None:
-    temporary = path.with_suffix(".part")
-    temporary.write_text(json.dumps(content, indent=2) + "\n")
     os.replace(temporary, path)

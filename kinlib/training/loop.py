@@ -129,11 +129,13 @@ class Run:
         self.begun = self.saved = time.monotonic()
         self.minutes, self.total_steps = minutes, total_steps
         self.step, self.stopped, self.parts = 0, False, {}
-        self.bar = tqdm(total=total_steps, desc=self.folder.name, unit="step", mininterval=5, disable=not self.workers.leads)
+        self.bar = tqdm(
+            total=total_steps, desc=self.folder.name, unit="step", mininterval=5, disable=not self.workers.leads
+        )
         signal.signal(signal.SIGTERM, self._stop)
 
     def keep(self, **parts) -> None:
-        """Name the networks, averages and optimisers that belong in the checkpoint, and restore them if there is one."""
+        """Name what belongs in the checkpoint (networks, averages, optimisers), and restore it if there is one."""
         self.parts = parts
         state = self.folder / "state.pt"
         if not state.exists():
@@ -143,6 +145,23 @@ class Run:
         self.bar.update(self.step)
         for name, part in parts.items():
             _restore(part, saved[name])
+
+    def begin(self, settings: dict) -> list[dict]:
+        """Note the settings of this call; returns every call's, each with the step it began at and what it changed.
+
+        A run that was stopped and went on with other settings would otherwise claim the last ones for all its steps.
+        """
+        file = self.folder / "calls.jsonl"
+        calls = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+        known: dict = {}
+        for call in calls:
+            known |= call
+        plain = {key: value for key, value in settings.items() if isinstance(value, int | float | str | bool)}
+        changed = {key: value for key, value in plain.items() if known.get(key) != value and key != "minutes"}
+        if self.workers.leads and (changed or not calls):
+            calls.append({"step": self.step, **changed})
+            file.write_text("".join(json.dumps(call) + "\n" for call in calls))
+        return calls
 
     def save(self) -> None:
         """Write the checkpoint whole: a kill in the middle leaves the old one."""

@@ -77,12 +77,14 @@ def _weighted(value: Tensor, weight: Tensor) -> Tensor:
 def perceptual(drawn: list[Tensor], target: list[Tensor]) -> Tensor:
     """Distance of two lists of features [B, C, H, W], each scaled to unit length per pixel as in LPIPS."""
     pairs = zip(drawn, target, strict=True)
-    parts = [(F.normalize(a.float(), dim=1) - F.normalize(b.float(), dim=1)).square().sum(dim=1).mean() for a, b in pairs]
+    parts = [
+        (F.normalize(a.float(), dim=1) - F.normalize(b.float(), dim=1)).square().sum(dim=1).mean() for a, b in pairs
+    ]
     return torch.stack(parts).mean()
 
 
 def delta_norm(offsets: Tensor) -> Tensor:
-    """e4e's regularisation of the offsets (Tov et al. 2021, equation 3), as mean length per layer: [B, L, 512] -> scalar.
+    """e4e's regularisation of the offsets (Tov et al. 2021, equation 3): [B, L, 512] -> mean length per layer.
 
     The square root of the dimension is taken out, so that the weight does not depend on it.
     """

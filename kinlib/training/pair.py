@@ -1,7 +1,7 @@
 """Generator and encoder trained together: the recipe of the bundled studio pair.
 
-Training StyleGAN2 first and e4e after it takes days of a GPU. On renders there is a shorter way, which two CPU cores can
-go: the two start as an autoencoder through W+, and the adversarial game is switched on when the faces are nearly right.
+Training StyleGAN2 first and e4e after it takes days of a GPU. On renders there is a shorter way, which two CPU cores
+can go: the two start as an autoencoder through W+, and the adversarial game is switched on when faces are nearly right.
 The discriminator then judges three kinds of drawn pictures: reconstructions, *blends of two people's codes* (which is
 what inheritance asks of the generator later), and random samples, for which the mapping network learns to give codes
 distributed as the encoder's (energy distance, on top of the adversarial loss).
@@ -58,11 +58,11 @@ class PairSettings:
     """weight of the perceptual loss"""
     identity_weight: float = 0.3
     """weight of 1 - cosine of the identity embeddings"""
-    adversarial: float = 0.1
+    adversarial: float = 0.25
     """weight of the adversarial loss"""
     delta: float = 0.05
     """weight of the offsets' norm"""
-    code_noise: float = 0.1
+    code_noise: float = 0.03
     """standard deviation of noise added to w, which keeps W smooth"""
     r1: float = 2.0
     """weight of the R1 penalty, applied every 16th step"""
@@ -107,6 +107,7 @@ def _train(settings: PairSettings, workers: Workers) -> None:
     averages = {"G": Average(pair.generator, 8000), "E": Average(pair.encoder, 8000)}
     run = Run(settings.run, settings.minutes, settings.steps, workers)
     run.keep(pair=pair, optimiser=optimiser, mapper=mapper, judge=judge_optimiser, **averages)
+    calls = run.begin(asdict(settings))
     augment = Augmentation(settings.resolution, strength=0.8)
     order = batches(len(training), settings.batch // workers.count, source)
     torch.manual_seed(settings.seed + 1 + workers.rank + run.step * workers.count)
@@ -134,7 +135,7 @@ def _train(settings: PairSettings, workers: Workers) -> None:
         if workers.leads and run.step % 500 == 0:
             sample_sheet(averages["G"].net, averages["E"].net, held_out, run.folder / f"sheet_{run.step:06d}.png")
     if workers.leads:
-        finish(settings, averages["G"].net, averages["E"].net, training, held_out, run.step)
+        finish(settings, averages["G"].net, averages["E"].net, training, held_out, calls, run.step)
 
 
 def _schedule(progress: float) -> float:
@@ -164,16 +165,16 @@ def _draw(pair: Pair, identity, views: Views, settings: PairSettings, progress: 
         "perceptual": settings.perceptual * losses.perceptual(seen, wanted),
         "identity": settings.identity_weight * (1 - likeness),
         "delta": settings.delta * losses.delta_norm(offsets.float()),
-        "size": 0.01 * base.square().mean(),
+        "size": 0.001 * base.square().mean(),
     }
     w = generator.mapping(torch.randn(256, 512, device=device))
     figures["mapping"] = losses.energy_distance(w, base.detach())
     if progress < settings.adversarial_from:
         return figures, drawn[:0]
-    half = len(codes) // 2
+    few = len(codes) // 4
     with precision(device):
-        others = torch.cat([_blend(codes[:half], codes[-half:]), generator.broadcast(w[:half])])
-        fakes = torch.cat([drawn[:half], generator.synthesis(others, noise="random")])
+        others = torch.cat([_blend(codes[:few], codes[-few:]), generator.broadcast(w[:few])])
+        fakes = torch.cat([drawn[: 2 * few], generator.synthesis(others, noise="random")])
         logits = pair.discriminator(diff_augment(fakes)).float()
     figures["adversarial"] = settings.adversarial * losses.gan_generator(logits)
     return figures, fakes.detach()
@@ -188,7 +189,13 @@ def _blend(father: Tensor, mother: Tensor) -> Tensor:
 
 @torch.no_grad()
 def finish(
-    settings: PairSettings, generator: Generator, encoder: Encoder, training: FaceSet, held_out: FaceSet, steps: int
+    settings: PairSettings,
+    generator: Generator,
+    encoder: Encoder,
+    training: FaceSet,
+    held_out: FaceSet,
+    calls: list[dict],
+    steps: int,
 ) -> None:
     """Move the average code out of the encoder's bias, measure on held-out people, and write everything."""
     generator.eval(), encoder.eval()
@@ -198,8 +205,7 @@ def finish(
     encoder.backbone.heads[0][-1].bias[: len(average)] -= average
     figures = measure_pair(generator, encoder, load_identity(settings.identity), held_out)
     recipe = asdict(settings) | {"steps_done": steps, "pictures": len(training)}
-    record.write(encoder_state(encoder), settings.out, "encoder", recipe, figures)
-    record.write(
-        generator.state_dict() | {"latent_avg": generator.latent_avg}, settings.out, "generator", recipe, figures
-    )
+    state = generator.state_dict() | {"latent_avg": generator.latent_avg}
+    record.write(encoder_state(encoder), settings.out, "encoder", recipe, figures, calls=calls)
+    record.write(state, settings.out, "generator", recipe, figures, calls=calls)
     sample_sheet(generator, encoder, held_out, settings.run / "final.png")

@@ -58,9 +58,7 @@ def measure_pair(generator: Generator, encoder: Encoder, identity, held_out: Fac
         "identity_cosine": float((mine * same).sum(dim=1).mean()),
         "identification_rate": float(((mine @ same.t()).argmax(1) == right).float().mean()),
         "identification_rate_other_view": float(((mine @ second.t()).argmax(1) == right).float().mean()),
-        "identification_rate_other_view_of_originals": float(
-            ((same @ second.t()).argmax(1) == right).float().mean()
-        ),
+        "identification_rate_other_view_of_originals": float(((same @ second.t()).argmax(1) == right).float().mean()),
         "mtcnn_originals": detection_rate(images),
         "mtcnn_reconstructions": detection_rate(drawn),
         "mtcnn_blends": detection_rate(blends),

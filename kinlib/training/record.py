@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from kinlib import __version__
 
-__all__ = ["write", "write_json"]
+__all__ = ["register", "write", "write_json", "write_report"]
 
 
 def write(net: nn.Module | dict[str, Tensor], folder: Path, name: str, recipe: dict, figures: dict, **more) -> Path:
@@ -22,18 +22,26 @@ def write(net: nn.Module | dict[str, Tensor], folder: Path, name: str, recipe: d
         net: a network, or tensors by name.
         recipe: settings, seed and data.
         figures: what was measured on held-out people.
-        more: further entries for `name.json`.
+        more: further entries for `name.json`, for instance the calls of a run whose settings changed on the way.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     state = net if isinstance(net, dict) else net.state_dict()
     path = folder / f"{name}.safetensors"
     save_file({key: _shrink(value) for key, value in state.items()}, path.with_suffix(".part"))
+    os.chmod(path.with_suffix(".part"), 0o644)  # safetensors writes files that only their owner may read
     os.replace(path.with_suffix(".part"), path)
-    made = {"kinlib": __version__, "torch": torch.__version__, "python": platform.python_version()}
-    write_json(folder / f"{name}.json", {"recipe": _plain(recipe), "figures": figures, "made_with": made, **more})
-    _register(folder, path)
+    write_report(folder, name, recipe, figures, **more)
+    register(path)
     return path
+
+
+def write_report(folder: Path, name: str, recipe: dict, figures: dict, **more) -> dict:
+    """Write `name.json`: recipe, figures, the versions it was made with, and more; returns its content."""
+    made = {"kinlib": __version__, "torch": torch.__version__, "python": platform.python_version()}
+    report = {"recipe": _plain(recipe), "figures": figures, "made_with": made, **more}
+    write_json(folder / f"{name}.json", report)
+    return report
 
 
 def write_json(path: Path, content: dict) -> None:
@@ -43,9 +51,9 @@ def write_json(path: Path, content: dict) -> None:
     os.replace(temporary, path)
 
 
-def _register(folder: Path, path: Path) -> None:
-    """Note size and SHA-256 in the folder's manifest."""
-    manifest = folder / "manifest.json"
+def register(path: Path) -> None:
+    """Note a file's size and SHA-256 in the manifest of its folder."""
+    manifest = path.parent / "manifest.json"
     entries = json.loads(manifest.read_text()) if manifest.exists() else {}
     entries[path.name] = {"sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "size": path.stat().st_size}
     write_json(manifest, dict(sorted(entries.items())))

@@ -112,7 +112,5 @@ def discriminator(state: dict, images: Tensor) -> Tensor:
     x = torch.cat([x, y.repeat(group, 1, height, width)], dim=1)
     x = activate(plain_conv(state, "final_conv.0", x, padding=1), state["final_conv.1.bias"])
     x = x.flatten(1)
-    x = activate(
-        F.linear(x, state["final_linear.0.weight"] / math.sqrt(x.shape[1])), state["final_linear.0.bias"]
-    )
+    x = activate(F.linear(x, state["final_linear.0.weight"] / math.sqrt(x.shape[1])), state["final_linear.0.bias"])
     return linear(x, state, "final_linear.1")

@@ -255,6 +255,11 @@ def test_of_several_faces_the_largest(astronaut: Image.Image):
     assert face.notes == ["2 faces found in the photo: the largest is used"]
 
 
+def test_face_cut_off_by_the_edge(astronaut: Image.Image):
+    (note,) = find_and_align(astronaut.crop((60, 0, 360, 147))).notes
+    assert "cut off" in note
+
+
 def test_without_bundled_predictor_five_points_serve(
     astronaut: Image.Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

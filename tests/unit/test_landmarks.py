@@ -42,7 +42,7 @@ def test_size_of_the_bundled_file():
     assert landmarks.bundled_predictor().stat().st_size <= 6_000_000
     report = json.loads(landmarks.bundled_predictor().with_suffix(".json").read_text())
     assert report["bytes"] == landmarks.bundled_predictor().stat().st_size
-    assert report["error_percent_of_outer_eye_distance"]["median"] < 2.0
+    assert report["figures"]["median"] < 2.0
 
 
 def test_astronaut(points: np.ndarray, face: Keypoints):
@@ -204,11 +204,12 @@ def test_training_in_miniature(renders: Path, tmp_path: Path, caplog: pytest.Log
             renders, tmp_path / "first", chips=3, depth=2, trees=20, cascades=3, oversampling=5, threads=1
         )
         report = train(settings)
-    assert "8 renders of 8 people" in report["data"]  # person 18 is held out
-    figures = report["error_percent_of_outer_eye_distance"]
+    assert (report["recipe"]["pictures_used"], report["recipe"]["people"]) == (8, 8)  # person 18 is held out
+    figures = report["figures"]
     assert figures["pictures"] == 1 and figures["found"] == 1 and 0 < figures["median"] < 25
     assert json.loads((tmp_path / "first" / "landmarks.json").read_text()) == report
-    assert sorted(path.name for path in (tmp_path / "first").iterdir()) == ["landmarks.dat", "landmarks.json"]
+    written = sorted(path.name for path in (tmp_path / "first").iterdir())
+    assert written == ["landmarks.dat", "landmarks.json", "manifest.json"]
     assert measure(read_renders(renders), tmp_path / "first" / "landmarks.dat")["pictures"] == 9
 
     again = LandmarkSettings(**{**vars(settings), "out": tmp_path / "second"})

@@ -1,0 +1,79 @@
+"""Synthesis at 1024 px against the plain reference path, in one process: `make bench`.
+
+The reference does what the official code does without its compiled extensions. The ratio is asserted, the seconds are
+printed: they belong to the machine. Weights are random, since the arithmetic does not depend on them.
+"""
+
+import resource
+import time
+
+import pytest
+import torch
+
+from kinlib.gan.encoder import IRSE50, Encoder
+from kinlib.gan.generator import Generator
+from kinlib.kinship import Kinship
+from kinlib.parents import couple
+from tests.reference import plain_stylegan2 as plain
+
+LEAST_RATIO = 3.0
+
+
+def seconds(function, repeats: int = 3) -> float:
+    """The best of a few runs after one to warm up: other work on the machine only ever adds time."""
+    function()
+    times = []
+    for _ in range(repeats):
+        begun = time.perf_counter()
+        function()
+        times.append(time.perf_counter() - begun)
+    return min(times)
+
+
+@pytest.fixture(scope="module")
+def large() -> Generator:
+    torch.manual_seed(0)
+    return Generator(1024).eval().requires_grad_(False)
+
+
+def test_synthesis_at_1024_px(large):
+    w_plus = torch.randn(1, 18, 512)
+    state = large.state_dict()
+    with torch.inference_mode():
+        fast = seconds(lambda: large.synthesis(w_plus))
+        slow = seconds(lambda: plain.synthesis(state, w_plus), repeats=1)
+    print(f"\n1024 px, one picture, {torch.get_num_threads()} threads: {fast:.2f} s, plain path {slow:.2f} s, ", end="")
+    print(f"ratio {slow / fast:.1f}")
+    assert slow / fast >= LEAST_RATIO
+
+
+def test_memory_of_a_batch_is_that_of_one(large):
+    """Four pictures at 1024 px, one at a time inside: the peak may grow by what they themselves need, not more."""
+    w_plus = torch.randn(4, 18, 512)
+    with torch.inference_mode():
+        large.synthesis(w_plus[:1])
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        pictures = large.synthesis(w_plus, batch_size=1)
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    needed = 2 * pictures.numel() * 4 / 2**20  # the pieces and the whole that they are joined into
+    print(f"\nfour pictures at 1024 px: the peak grew by {grown:.0f} MB, the pictures are {needed / 2:.0f} MB")
+    assert grown < needed + 64
+
+
+def test_official_encoder_design():
+    torch.manual_seed(0)
+    encoder = Encoder(IRSE50(18), "e4e", 18).eval()
+    images = torch.randn(1, 3, 256, 256)
+    with torch.inference_mode():
+        print(f"\ne4e, one face of 256 px: {seconds(lambda: encoder(images)):.2f} s")
+
+
+def test_studio_child():
+    kin = Kinship.load("studio", "cpu")
+    father, mother = (kin.encode(photo) for photo in couple(1))
+    drawn = seconds(lambda: kin.child(father, mother, method="mask"))
+    begun = time.perf_counter()
+    Kinship.load("studio", "cpu").encode(couple(1)[0])
+    print(f"\nstudio: a child of two encoded parents {drawn:.3f} s; loading and encoding a photograph ", end="")
+    print(f"{time.perf_counter() - begun:.2f} s")
+    assert drawn < 1.0
