@@ -160,7 +160,7 @@ def _draw(options: Options, photos: tuple[Path, Path], targets: list[Path], shee
 def _check(options: Options, photos: tuple[Path, Path], targets: list[Path], sheet: Path | None, refine: int) -> None:
     """Everything that can be told to be wrong without a network."""
     from kinlib.inheritance.blend import get_method
-    from kinlib.kinship import check_options
+    from kinlib.options import check_options
     from kinlib.photos import read_photo
 
     config.check_preset(options.preset)

@@ -16,7 +16,8 @@ from pathlib import Path
 
 from kinlib.errors import KinlibError
 
-__all__ = ["PRESETS", "cache_dir", "data_dir", "default_preset", "pick_device", "project_root", "start"]
+__all__ = ["PRESETS", "cache_dir", "check_preset", "commit", "data_dir", "default_preset", "pick_device"]
+__all__ += ["project_root", "start"]
 
 PRESETS = ("studio", "ffhq")
 
@@ -79,11 +80,11 @@ def start(seed: int = 0) -> None:
     torch.manual_seed(seed)
     print(
         f"Python {platform.python_version()}, torch {torch.__version__}, device {pick_device()}, "
-        f"preset {default_preset()}, seed {seed}, kinlib {_commit()}"
+        f"preset {default_preset()}, seed {seed}, kinlib {commit()}"
     )
 
 
-def _commit() -> str:
+def commit() -> str:
     """Short commit of the checkout, or the version where there is no checkout."""
     from kinlib import __version__
 

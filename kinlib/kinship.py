@@ -26,9 +26,10 @@ from kinlib.gan.encoder import Encoder, load_encoder
 from kinlib.gan.generator import Generator, load_generator
 from kinlib.gan.refine import refine
 from kinlib.inheritance.blend import get_method
+from kinlib.options import SEXES, check_options, check_steps
 from kinlib.photos import read_photo
 
-__all__ = ["MAX_CHILDREN", "Child", "Face", "Kinship", "check_options"]
+__all__ = ["Child", "Face", "Kinship"]
 
 Photo = str | Path | Image.Image | np.ndarray
 
@@ -36,12 +37,9 @@ SHOWN_SIZE = 256  # smaller pictures are enlarged to this side, so that they can
 ALIGNED_SIZE = 256  # what encoders take
 REMEMBERED = 32  # encoded photographs kept, so that a slider's move does not encode again
 REMEMBERED_PIXELS = 100_000_000  # of these photographs together; 300 MB
-MAX_STEPS = 10_000  # of refinement; hours on a CPU
-MAX_CHILDREN = 1000  # of one call; at 1024 px they fill 3 GB
 GUESSED_ADULT = 35.0  # published directions cannot read an age; parents in photographs are taken for this old
 GUESSED_YEARS = 10.0  # and one unit of the direction for so many years
 EDIT_ROUNDS = 3  # setting one attribute shifts the reading of another a little; the rounds close in on all of them
-SEXES = {"female": 0.0, "male": 1.0}
 
 
 @dataclass(frozen=True)
@@ -135,7 +133,7 @@ class Kinship:
         Raises:
             KinlibError: if the picture cannot be read or shows no face.
         """
-        _check_whole("number of refinement steps", refine_steps, 0, MAX_STEPS)
+        check_steps(refine_steps)
         picture = read_photo(photo)
         name = f"'{photo}'" if isinstance(photo, str | Path) else "the picture"
         # The name belongs to the key, because the notes speak of it.
@@ -278,34 +276,6 @@ class Kinship:
             return ()
         years = f"{direction.low:.0f} to {direction.high:.0f} years"
         return (f"the age was kept to the range of the training data, {years}",)
-
-
-def check_options(
-    n: int, seed: int, age: float | None, sex: str | None, truncation: float, refine_steps: int = 0
-) -> None:
-    """Check what `Kinship.children` takes, before any photograph is read.
-
-    Raises:
-        KinlibError: if a value is out of its range.
-    """
-    _check_whole("number of children", n, 1, MAX_CHILDREN)
-    _check_whole("number of refinement steps", refine_steps, 0, MAX_STEPS)
-    _check_whole("seed", seed, -(10**18), 10**18)
-    if age is not None and not 0 <= age <= 120:
-        raise KinlibError(f"the age must be from 0 to 120 years, not {age:g}")
-    if sex is not None and sex not in SEXES:
-        raise KinlibError(f"unknown sex '{sex}': choose one of {', '.join(SEXES)}, or leave the option out")
-    if not 0 <= truncation <= 1:
-        raise KinlibError(f"the truncation must be from 0 to 1, not {truncation:g}")
-
-
-def _check_whole(what: str, value: int, low: int, high: int) -> None:
-    try:
-        if low <= operator.index(value) <= high:
-            return
-    except TypeError:
-        pass
-    raise KinlibError(f"the {what} must be a whole number from {low:,} to {high:,}, not {value}")
 
 
 def _check_layers(paths: list[Path], generator: Generator, encoder: Encoder, directions: dict[str, Direction]) -> None:

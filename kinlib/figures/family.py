@@ -9,7 +9,7 @@ from typing import Protocol
 import matplotlib.style
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import PlaceHolderLayoutEngine
+from matplotlib.layout_engine import LayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.patches import FancyBboxPatch
 from PIL import Image
@@ -28,8 +28,14 @@ MARGIN, LABEL, TITLE = 0.08, 0.24, 0.34
 HEADING, HEADING_LINE = 0.18, 0.14  # around the words of a heading, and for each line of them
 GAP, BLOCK_GAP = 0.05, 0.22  # between panels and between blocks, in panels
 
-# Panels lie where they are put. Without any engine, matplotlib would take up the style's after saving a figure once.
-FIXED = PlaceHolderLayoutEngine(adjust_compatible=True, colorbar_gridspec=True)
+
+class Fixed(LayoutEngine):
+    """Panels stay where they are put; without any engine, matplotlib would take up the style's after one saving."""
+
+    _adjust_compatible = _colorbar_gridspec = True
+
+    def execute(self, fig: Figure) -> None:
+        """Nothing to arrange."""
 
 
 class FaceLike(Protocol):
@@ -164,7 +170,7 @@ def _grid(placed: list[_Panel], headings: list[_Heading], title: str | None, wid
     top = MARGIN + (TITLE if title else 0) + (HEADING + lines * HEADING_LINE if headings else 0)
     height = top + (max(panel.row for panel in placed) + 1) * (side + LABEL)
     with matplotlib.style.context(STYLE):
-        figure = Plot(figsize=(width, height), layout=FIXED)
+        figure = Plot(figsize=(width, height), layout=Fixed())
         if title:
             place = (left / width, 1 - (MARGIN + TITLE / 2) / height)
             figure.text(*place, title, fontsize=11, weight="bold", va="center", color="#222222")

@@ -109,7 +109,7 @@ def _note(path: Path, notebook: str, parameters: dict, seed: int | None, content
     digest = hashlib.sha256(content).hexdigest()
     known = entries.get(path.name, {})
     same = (known.get("sha256"), known.get("parameters"), known.get("seed")) == (digest, settings, seed)
-    commit = known["commit"] if same else config._commit()
+    commit = known["commit"] if same else config.commit()
     facts = {"notebook": notebook, "parameters": settings, "seed": seed, "commit": commit, "sha256": digest}
     entries[path.name] = facts
     _write(manifest, (json.dumps(dict(sorted(entries.items())), indent=1) + "\n").encode())

@@ -119,7 +119,7 @@ class CompactBackbone(nn.Module):
     """The same design in small: 64 or 128 px in, three pyramid levels, one head per level -> raw codes [B, L, 512].
 
     A head here serves all codes of its group (coarse, middle, fine) at once, from the level's features pooled to 4x4;
-    eighteen separate towers would hold nine tenths of the parameters.
+    eighteen separate towers would hold nine tenths of the parameters. Code 0 is read off all three heads.
 
     Args:
         num_layers: L.
@@ -145,11 +145,13 @@ class CompactBackbone(nn.Module):
         self.middle = nn.Sequential(BottleneckIRSE(b, c, 2), BottleneckIRSE(c, c, 1))
         self.coarse = nn.Sequential(BottleneckIRSE(c, d, 2), BottleneckIRSE(d, d, 1))
         self.lateral_middle, self.lateral_fine = nn.Conv2d(c, d, 1), nn.Conv2d(b, d, 1)
-        groups = (COARSE, MIDDLE - COARSE, num_layers - MIDDLE)
-        self.heads = nn.ModuleList(self._head(d, hidden, count * style_dim) for count in groups)
+        self.heads = nn.ModuleList(self._head(d, hidden) for _ in range(3))
+        self.base = nn.Linear(3 * hidden, style_dim)
+        groups = (COARSE - 1, MIDDLE - COARSE, num_layers - MIDDLE)  # code 0 has no offset
+        self.offsets = nn.ModuleList(nn.Linear(hidden, count * style_dim) for count in groups)
 
     @staticmethod
-    def _head(channels: int, hidden: int, out: int) -> nn.Module:
+    def _head(channels: int, hidden: int) -> nn.Module:
         return nn.Sequential(
             nn.Conv2d(channels, channels, 3, 1, 1, bias=False),
             nn.BatchNorm2d(channels),
@@ -158,17 +160,24 @@ class CompactBackbone(nn.Module):
             nn.Flatten(),
             nn.Linear(channels * 16, hidden),
             nn.LeakyReLU(0.2),
-            nn.Linear(hidden, out),
         )
 
-    def forward(self, images: Tensor) -> Tensor:
+    def hidden(self, images: Tensor) -> Tensor:
+        """What the three heads see: [B, 3 * hidden], of which the codes are linear functions."""
         fine = self.fine(self.stem(images))
         middle = self.middle(fine)
         coarse = self.coarse(middle)
         middle = _upsample_add(coarse, self.lateral_middle(middle))
         fine = _upsample_add(middle, self.lateral_fine(fine))
-        codes = [head(x) for head, x in zip(self.heads, (coarse, middle, fine), strict=True)]
-        return torch.cat(codes, dim=1).unflatten(1, (self.num_layers, self.style_dim))
+        return torch.cat([head(x) for head, x in zip(self.heads, (coarse, middle, fine), strict=True)], dim=1)
+
+    def codes(self, hidden: Tensor) -> Tensor:
+        """[B, 3 * hidden] -> raw codes [B, L, 512]."""
+        parts = [layer(x) for layer, x in zip(self.offsets, hidden.chunk(3, dim=1), strict=True)]
+        return torch.cat([self.base(hidden), *parts], dim=1).unflatten(1, (self.num_layers, self.style_dim))
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.codes(self.hidden(images))
 
 
 class Encoder(nn.Module):
@@ -204,12 +213,13 @@ class Encoder(nn.Module):
 
     def base_and_offsets(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """The code w [B, 512] without the average, and the offsets [B, L, 512] (row 0 is zero for e4e)."""
-        codes = self.backbone(self._fit(images))
+        codes = self.backbone(self.fit(images))
         if self.kind == "psp":
             return torch.zeros_like(codes[:, 0]), codes
         return codes[:, 0], torch.cat([torch.zeros_like(codes[:, :1]), codes[:, 1:]], dim=1)
 
-    def _fit(self, images: Tensor) -> Tensor:
+    def fit(self, images: Tensor) -> Tensor:
+        """Pictures at the size that the backbone works on."""
         size = self.backbone.input_size
         if images.ndim != 4 or images.shape[1] != 3:
             raise ValueError(f"images must be [B, 3, H, W], not {list(images.shape)}")
@@ -249,9 +259,8 @@ def _compact_from(state: dict[str, Tensor], path) -> CompactBackbone:
     try:
         a = state["stem.0.weight"].shape[0]
         b, c, d = (state[f"{name}.0.res_layer.1.weight"].shape[0] for name in ("fine", "middle", "coarse"))
-        hidden = state["heads.0.5.weight"].shape[0]
-        style_dim = state["heads.0.7.weight"].shape[0] // COARSE
-        num_layers = sum(state[f"heads.{i}.7.weight"].shape[0] for i in range(3)) // style_dim
+        style_dim, hidden = state["base.weight"].shape[0], state["base.weight"].shape[1] // 3
+        num_layers = 1 + sum(state[f"offsets.{i}.weight"].shape[0] for i in range(3)) // style_dim
         input_size = int(state.pop("input_size"))
     except (KeyError, IndexError, ValueError, RuntimeError, ZeroDivisionError) as problem:
         raise KinlibError(f"{path} holds no encoder in a known layout ({problem})") from problem

@@ -51,12 +51,15 @@ class Workers:
         for gradient, part in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
             gradient.copy_(part.view_as(gradient))
 
+    def share(self, tensor: Tensor) -> None:
+        """Replace a tensor by the leader's, in every process."""
+        if self.count > 1:
+            dist.broadcast(tensor, 0)
+
     def agree(self, flag: bool) -> bool:
         """The leader's flag, in every process."""
-        if self.count == 1:
-            return flag
         shared = torch.tensor([int(flag)])
-        dist.broadcast(shared, 0)
+        self.share(shared)
         return bool(shared.item())
 
 

@@ -4,7 +4,8 @@ Training StyleGAN2 first and e4e after it takes days of a GPU. On renders there 
 can go: the two start as an autoencoder through W+, and the adversarial game is switched on when faces are nearly right.
 The discriminator then judges three kinds of drawn pictures: reconstructions, *blends of two people's codes* (which is
 what inheritance asks of the generator later), and random samples, for which the mapping network learns to give codes
-distributed as the encoder's (energy distance, on top of the adversarial loss).
+distributed as the encoder's (energy distance, on top of the adversarial loss). Half-way, W is made the principal space
+of all codes (`kinlib.training.whiten`).
 """
 
 from dataclasses import asdict, dataclass
@@ -24,6 +25,7 @@ from kinlib.training.encoder import encoder_state
 from kinlib.training.loop import Average, Run, Workers, batches, launch, precision
 from kinlib.training.networks import studio_discriminator, studio_encoder, studio_generator
 from kinlib.training.quality import measure_pair, sample_sheet
+from kinlib.training.whiten import fold_into_encoder, fold_into_generator, principal_axes
 
 __all__ = ["PairSettings", "train"]
 
@@ -60,7 +62,9 @@ class PairSettings:
     """weight of 1 - cosine of the identity embeddings"""
     adversarial: float = 0.25
     """weight of the adversarial loss"""
-    delta: float = 0.05
+    whiten_at: float = 0.5
+    """share of the schedule after which W becomes the principal space of the codes"""
+    delta: float = 0.3
     """weight of the offsets' norm"""
     code_noise: float = 0.03
     """standard deviation of noise added to w, which keeps W smooth"""
@@ -82,6 +86,7 @@ class Pair(nn.Module):
         self.generator = studio_generator(settings.resolution)
         self.encoder = studio_encoder(settings.resolution, self.generator.num_layers)
         self.discriminator = studio_discriminator(settings.resolution)
+        self.register_buffer("whitened", torch.tensor(False))
         self.to(settings.device)
 
 
@@ -114,6 +119,9 @@ def _train(settings: PairSettings, workers: Workers) -> None:
     while run.going():
         for part in (optimiser, mapper, judge_optimiser):
             part.param_groups[0]["lr"] = part.defaults["lr"] * _schedule(run.progress())
+        if not pair.whitened and run.progress() >= settings.whiten_at:
+            _whiten(pair, averages, training.images, workers)
+            optimiser.state.clear(), mapper.state.clear()
         index = next(order)
         views = _to(augment(training.images[index], training.face[index], source), device)
         figures, fakes = _draw(pair, identity, views, settings, run.progress(), device)
@@ -141,6 +149,22 @@ def _train(settings: PairSettings, workers: Workers) -> None:
 def _schedule(progress: float) -> float:
     """Learning rate: a short rise, then flat, then a linear fall over the last 40%."""
     return min(progress / 0.01 + 0.1, 1.0, (1 - progress) / 0.4 + 0.02)
+
+
+def _whiten(pair: Pair, averages: dict[str, Average], images: Tensor, workers: Workers) -> None:
+    """Fold the principal space of the averaged encoder's codes into both networks and both averages; map anew."""
+    axes = principal_axes(averages["E"].net, images[: 4 * pair.generator.style_dim])
+    workers.share(axes.mean), workers.share(axes.steps)  # singular vectors may differ in sign between processes
+    fold_into_encoder(pair.encoder, axes)
+    fold_into_encoder(averages["E"].net, axes)
+    fresh = studio_generator(pair.generator.resolution).style.state_dict()
+    for generator in (pair.generator, averages["G"].net):
+        fold_into_generator(generator, axes)
+        generator.style.load_state_dict(fresh)
+    for parameter in pair.generator.style.parameters():
+        workers.share(parameter.data)
+    averages["G"].net.style.load_state_dict(pair.generator.style.state_dict())
+    pair.whitened.fill_(True)
 
 
 def _to(views: Views, device: torch.device) -> Views:
@@ -202,7 +226,7 @@ def finish(
     average = generator.mean_latent()
     generator.latent_avg.copy_(average.expand_as(generator.latent_avg))
     encoder.latent_avg.copy_(generator.latent_avg)
-    encoder.backbone.heads[0][-1].bias[: len(average)] -= average
+    encoder.backbone.base.bias -= average
     figures = measure_pair(generator, encoder, load_identity(settings.identity), held_out)
     recipe = asdict(settings) | {"steps_done": steps, "pictures": len(training)}
     state = generator.state_dict() | {"latent_avg": generator.latent_avg}

@@ -80,7 +80,9 @@ def sample_sheet(generator: Generator, encoder: Encoder, faces: FaceSet, path: P
     """Rows of originals, reconstructions, halfway blends of neighbours, and random samples."""
     training = encoder.training, generator.training
     encoder.eval(), generator.eval()
-    images = _pictures(faces, faces.table["view"].to_numpy() == 0, generator.resolution)[: 2 * columns]
+    images = _pictures(faces, faces.table["view"].to_numpy() == 0, generator.resolution)
+    columns = min(columns, len(images))
+    images = images[: len(images) // columns * columns][: 2 * columns]
     codes = encoder(images.to(generator.latent_avg.device))
     blends = generator.synthesis((codes + codes.roll(1, 0)) / 2)
     z = torch.randn(columns, generator.style_dim, generator=torch.Generator().manual_seed(1)).to(codes)
@@ -91,7 +93,7 @@ def sample_sheet(generator: Generator, encoder: Encoder, faces: FaceSet, path: P
 
 
 def write_grid(images: Tensor, path: Path, columns: int = 12) -> None:
-    """Pictures [N, 3, S, S] as one PNG, twice their size, `columns` in a row."""
+    """Pictures [N, 3, S, S] as one PNG, twice their size, `columns` in a row; N is a multiple of `columns`."""
     sheet = torch.cat([torch.cat(list(row), dim=2) for row in images.split(columns)], dim=1)
     pixels = ((sheet.clamp(-1, 1) + 1) * 127.5).round().byte().permute(1, 2, 0).numpy()
     Image.fromarray(pixels).resize((pixels.shape[1] * 2, pixels.shape[0] * 2)).save(path)

@@ -16,7 +16,7 @@ OWN = 0  # entry of the couples' menu for photographs of one's own
 AGES = (1, 90)  # years
 LIVE = 256  # px; larger pictures take too long to be drawn while a slider is still moving
 SHARES = {"coarse": "coarse: head, pose", "middle": "middle: features, hair", "fine": "fine: colours, texture"}
-WIDE = {"layout": widgets.Layout(width="400px"), "style": {"description_width": "150px"}}
+WIDE = {"layout": {"width": "400px"}, "style": {"description_width": "150px"}}
 
 
 class FamilyStudio(widgets.VBox):
@@ -37,7 +37,7 @@ class FamilyStudio(widgets.VBox):
         self.images = {name: _image(320 if name == "child" else 144) for name in PICTURES}
         self.controls = _controls(family.kin)
         self.status = widgets.HTML()
-        self.bar = widgets.FloatProgress(min=0.0, max=1.0, layout=widgets.Layout(visibility="hidden", width="320px"))
+        self.bar = widgets.FloatProgress(min=0.0, max=1.0, layout={"visibility": "hidden", "width": "320px"})
         family.report = self._report
         self._listen()
         self.children = [_pictures_box(self.images), _controls_box(self.controls), self.status, self.bar]
@@ -122,7 +122,8 @@ class FamilyStudio(widgets.VBox):
 
         Pictures of people who are not the studio's own are left out, so that no notebook stores them unasked.
         """
-        bundle = super()._repr_mimebundle_(**kwargs)
+        inherited = getattr(super(), "_repr_mimebundle_", None)  # ipywidgets 7 has none and displays itself
+        bundle = inherited(**kwargs) if inherited else None
         if isinstance(bundle, dict) and self.family.child is not None and self.family.bundled:
             bundle["text/plain"] = "the panel of sliders; run the notebook to use it"
             bundle["image/jpeg"] = base64.b64encode(self._snapshot()).decode()
@@ -189,7 +190,7 @@ def _controls_box(controls: dict[str, widgets.Widget]) -> widgets.Widget:
     left = [controls["couple"], uploads, *(controls[name] for name in ("method", "seed", "another", "sex"))]
     hint = widgets.HTML("the father's share: 0 is all the mother's, 1 all the father's")
     right = [hint, *(controls[name] for name in (*SHARES, "truncation", "age_inherited", "age"))]
-    return widgets.HBox([widgets.VBox(left), widgets.VBox(right)], layout=widgets.Layout(flex_flow="row wrap"))
+    return widgets.HBox([widgets.VBox(left), widgets.VBox(right)], layout={"flex_flow": "row wrap"})
 
 
 def _pictures_box(images: dict[str, widgets.Image]) -> widgets.Widget:
@@ -199,8 +200,8 @@ def _pictures_box(images: dict[str, widgets.Image]) -> widgets.Widget:
         for name, image in images.items()
     }
     rows = [widgets.HBox([named[f"{role}{suffix}"] for role in ROLES]) for suffix in ("", "_drawn")]
-    return widgets.HBox([widgets.VBox(rows), named["child"]], layout=widgets.Layout(flex_flow="row wrap"))
+    return widgets.HBox([widgets.VBox(rows), named["child"]], layout={"flex_flow": "row wrap"})
 
 
 def _image(side: int) -> widgets.Image:
-    return widgets.Image(format="png", layout=widgets.Layout(width=f"{side}px", height=f"{side}px", margin="4px"))
+    return widgets.Image(format="png", layout={"width": f"{side}px", "height": f"{side}px", "margin": "4px"})

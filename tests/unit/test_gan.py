@@ -81,6 +81,12 @@ def test_pieces_of_a_batch_are_the_batch(generator, codes):
     torch.testing.assert_close(together, pieces, rtol=1e-4, atol=1e-4)
 
 
+def test_synthesis_compiles_without_a_break(generator, codes):
+    torch._dynamo.reset()
+    compiled = torch.compile(generator.synthesis, backend="eager", fullgraph=True)
+    torch.testing.assert_close(compiled(codes), generator.synthesis(codes), rtol=1e-4, atol=1e-4)
+
+
 def test_stored_noise_repeats_and_fresh_noise_follows_its_generator(generator, codes):
     one = codes[:1]
     assert torch.equal(generator.synthesis(one), generator.synthesis(one))

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from kinlib import Kinship, config, images, kinship, parents
+from kinlib import Kinship, config, images, kinship, options, parents
 from kinlib.errors import KinlibError
 from kinlib.faces.points import five_points
 from kinlib.gan.directions import Direction
@@ -252,7 +252,7 @@ def test_drawing_leaves_random_numbers_alone(kin: Kinship, faces):
 @pytest.mark.parametrize(("age", "sex"), [(25, None), (40, None), (None, "female"), (None, "male"), (40, "female")])
 def test_probes_read_what_was_asked_for(kin: Kinship, faces, age: float | None, sex: str | None):
     child = kin.child(*faces, method="per_layer", age=age, sex=sex)
-    for name, value in (("age", age), ("sex", None if sex is None else kinship.SEXES[sex])):
+    for name, value in (("age", age), ("sex", None if sex is None else options.SEXES[sex])):
         if value is None:
             continue
         direction = kin.directions[name]

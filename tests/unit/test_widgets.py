@@ -256,9 +256,9 @@ def test_messages_cannot_carry_markup(studio):
 
 
 def test_a_stored_notebook_shows_bundled_people_only(studio):
-    if not hasattr(studio, "_repr_mimebundle_"):
-        pytest.skip("ipywidgets 7 displays itself")
     bundle = studio._repr_mimebundle_()
+    if bundle is None:
+        pytest.skip("ipywidgets 7 displays itself, without a picture")
     picture = Image.open(io.BytesIO(base64.b64decode(bundle["image/jpeg"])))
     assert picture.format == "JPEG" and "children=" not in bundle["text/plain"]
     studio.take({"father": parents.couple(2)[0]})

@@ -1,0 +1,251 @@
+"""Every training recipe, a few steps on a handful of pictures: it runs, writes, stops and goes on."""
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+
+from kinlib.cli import main
+from kinlib.errors import KinlibError
+from kinlib.faces.identity import load_identity
+from kinlib.gan.directions import load_directions
+from kinlib.gan.encoder import CompactBackbone, Encoder, load_encoder
+from kinlib.gan.generator import Generator, load_generator
+from kinlib.parents import couples
+from kinlib.training import losses
+from kinlib.training.augment import Augmentation, diff_augment
+from kinlib.training.data import load_faces
+from kinlib.training.directions import DirectionSettings
+from kinlib.training.encoder import EncoderSettings
+from kinlib.training.generator import GeneratorSettings
+from kinlib.training.identity import ArcFace, IdentitySettings
+from kinlib.training.loop import Average, Run, Workers, batches
+from kinlib.training.pair import PairSettings
+from kinlib.training.recipes import train
+from kinlib.training.whiten import fold_into_encoder, fold_into_generator, principal_axes
+
+
+def _png(array: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(array).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> Path:
+    """Two views of eight people, made of the bundled parents; persons 0 and 18 are held out."""
+    folder = tmp_path_factory.mktemp("data")
+    mask = np.zeros((128, 128), np.uint8)
+    mask[16:, 24:104] = 1
+    rows = []
+    for i, photo in enumerate(path for pair in couples() for path in pair):
+        picture = np.asarray(Image.open(photo).convert("RGB"))
+        for view in (0, 1):
+            attributes = {
+                "male": i % 2 == 0, "age": 20.0 + 3 * i + view, "mel": 0.1 * i, "glasses": i == 1, "beard": "none",
+                "style": "short" if i % 3 else "long", "haircol": [0.1 * i] * 3, "expr": {"mouthSmile_L": 0.1 * view},
+            }  # fmt: skip
+            turned = picture[:, ::-1] if view else picture
+            rows.append(
+                {
+                    "person": 18 * (i // 4) if i in (0, 4) else i + 1,
+                    "view": view,
+                    "image": _png(np.ascontiguousarray(turned)),
+                    "mask": _png(mask),
+                    "landmarks": np.zeros(136),
+                    "yaw": 5.0 * view + i,
+                    "pitch": float(i),
+                    "roll": 0.0,
+                    "attributes": json.dumps(attributes),
+                }
+            )
+    pd.DataFrame(rows).to_parquet(folder / "part-00.parquet")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def pair(data, tmp_path_factory) -> Path:
+    """Generator and encoder after three steps, the last of them adversarial; the run stopped after two."""
+    out = tmp_path_factory.mktemp("pair")
+    for steps in (2, 3):
+        train(
+            "pair", PairSettings(data, out, run=out / "run", steps=steps, batch=4, adversarial_from=0.6, whiten_at=0.6)
+        )
+    return out
+
+
+def test_pair_goes_on_where_it_stopped_and_says_so(pair):
+    report = json.loads((pair / "encoder.json").read_text())
+    assert report["recipe"]["steps_done"] == 3
+    assert [call["step"] for call in report["calls"]] == [0, 2]
+    assert report["figures"]["people"] == 2
+    assert report["recipe"]["data"] and "/" not in report["recipe"]["data"]
+    assert sorted(json.loads((pair / "manifest.json").read_text())) == ["encoder.safetensors", "generator.safetensors"]
+    assert not list(pair.rglob("*.part"))
+
+
+def test_pair_can_be_loaded_and_agrees_on_the_average(pair):
+    generator, encoder = load_generator(pair / "generator.safetensors"), load_encoder(pair / "encoder.safetensors")
+    assert generator.resolution == 64 and encoder.num_layers == generator.num_layers == 10
+    torch.testing.assert_close(encoder.latent_avg, generator.latent_avg)
+    assert generator.synthesis(encoder(torch.zeros(1, 3, 256, 256))).shape == (1, 3, 64, 64)
+
+
+def test_moving_the_average_out_of_the_bias_changes_no_code(pair):
+    """What the encoder adds inside must be what was taken out of its last layer."""
+    saved = torch.load(pair / "run" / "state.pt", weights_only=True)["E"]["net"]
+    encoder = load_encoder(pair / "encoder.safetensors")
+    taken = saved["backbone.base.bias"] - encoder.state_dict()["backbone.base.bias"]
+    torch.testing.assert_close(taken, encoder.latent_avg[0], atol=2e-3, rtol=0)
+
+
+def test_whitening_changes_the_codes_but_not_the_pictures(data):
+    torch.manual_seed(0)
+    channels = {4: 16, 8: 16, 16: 8, 32: 8}
+    generator = Generator(32, channels=channels, n_mlp=1)
+    encoder = Encoder(CompactBackbone(8, input_size=64, widths=(16, 16, 16, 16), hidden=8), "e4e", 8).eval()
+    images = load_faces(data).images
+    with torch.no_grad():
+        for parameter in encoder.backbone.base.parameters():
+            parameter.mul_(5)
+        pictures = images.float() / 127.5 - 1
+        before = generator.synthesis(encoder(pictures))
+        axes = principal_axes(encoder, images)
+        fold_into_encoder(encoder, axes)
+        fold_into_generator(generator, axes)
+        w, offsets = encoder.base_and_offsets(pictures)
+        after = generator.synthesis(encoder(pictures))
+    assert axes.explained == pytest.approx(1.0)
+    assert not offsets.any()
+    torch.testing.assert_close(w.mean(dim=0), torch.zeros(512), atol=1e-2, rtol=0)
+    torch.testing.assert_close(after, before, atol=1e-2 * float(before.std()), rtol=0)
+
+
+def test_generator_alone(data, pair, tmp_path):
+    start = pair / "generator.safetensors"
+    train("generator", GeneratorSettings(data, tmp_path, start, run=tmp_path / "run", steps=1, batch=2))
+    before, after = load_generator(start), load_generator(tmp_path / "generator.safetensors")
+    assert not torch.equal(before.convs[0].conv.weight, after.convs[0].conv.weight)
+
+
+def test_encoder_alone(data, pair, tmp_path):
+    generator = pair / "generator.safetensors"
+    train("encoder", EncoderSettings(data, tmp_path, generator, run=tmp_path / "run", steps=1, batch=4))
+    figures = json.loads((tmp_path / "encoder.json").read_text())["figures"]
+    assert 0 < figures["psnr_db"] < 60
+    torch.testing.assert_close(
+        load_encoder(tmp_path / "encoder.safetensors").latent_avg, load_generator(generator).latent_avg
+    )
+
+
+def test_identity_with_two_workers(data, tmp_path):
+    settings = IdentitySettings(data, tmp_path, run=tmp_path / "run", steps=2, batch=8, workers=2)
+    train("identity", settings)
+    report = json.loads((tmp_path / "identity.json").read_text())
+    assert 0 <= report["figures"]["verification_auc"] <= 1
+    embeddings = load_identity(tmp_path / "identity.safetensors")(torch.zeros(2, 3, 64, 64))
+    torch.testing.assert_close(embeddings.norm(dim=1), torch.ones(2))
+
+
+def test_directions(data, pair, tmp_path):
+    settings = DirectionSettings(
+        data, tmp_path, pair / "encoder.safetensors", pair / "generator.safetensors", components=8
+    )
+    train("directions", settings)
+    directions = load_directions(tmp_path / "directions.safetensors")
+    assert {"age", "sex", "smile", "yaw", "glasses"} <= set(directions)
+    assert directions["age"].step.shape == (10, 512)
+
+
+def test_command_line_refuses_data_that_are_none(tmp_path, capsys):
+    assert main(["train", "identity", "--data", str(tmp_path), "--out", str(tmp_path)]) == 2
+    assert "parquet" in capsys.readouterr().err
+    assert main(["train", "nose"]) == 2
+    with pytest.raises(KinlibError, match="parquet"):
+        load_faces(tmp_path)
+
+
+def test_nobody_is_in_training_and_testing(data):
+    training, held_out = load_faces(data).split()
+    assert set(held_out.table.person) == {0, 18}
+    assert not set(training.table.person) & set(held_out.table.person)
+    assert len(training) + len(held_out) == 16
+
+
+def test_augmentation_repeats_with_its_generator_and_spares_the_target(data):
+    faces = load_faces(data)
+    views = [Augmentation(64)(faces.images, faces.face, torch.Generator().manual_seed(s)) for s in (1, 1, 2)]
+    assert torch.equal(views[0].source, views[1].source)
+    assert not torch.equal(views[0].source, views[2].source)
+    one = views[0]
+    assert one.source.shape == one.target.shape == (16, 3, 64, 64) and one.weight.shape == (16, 1, 64, 64)
+    assert one.source.abs().max() <= 1 and one.target.abs().max() <= 1
+    assert one.weight.min() >= 0.2 - 1e-6 and one.weight.max() <= 1 + 1e-6
+    assert not torch.equal(one.source, one.target)
+
+
+def test_augmentation_of_no_strength_only_flips_and_resizes(data):
+    faces = load_faces(data)
+    views = Augmentation(64, strength=0.0)(faces.images, faces.face, torch.Generator().manual_seed(0))
+    halved = torch.nn.functional.avg_pool2d(faces.images.float() / 127.5 - 1, 2)
+    for drawn, wanted in zip(views.target, halved, strict=True):
+        assert min((drawn - wanted).abs().max(), (drawn - wanted.flip(2)).abs().max()) < 0.02
+
+
+def test_diff_augment_lets_gradients_through():
+    torch.manual_seed(0)
+    x = torch.rand(4, 3, 32, 32, requires_grad=True)
+    drawn = diff_augment(x)
+    assert drawn.shape == x.shape and not torch.equal(drawn, x)
+    drawn.sum().backward()
+    assert x.grad.abs().sum() > 0
+
+
+def test_pixel_loss_ignores_what_has_no_weight():
+    target, drawn = torch.zeros(1, 3, 16, 16), torch.zeros(1, 3, 16, 16)
+    drawn[..., :4, :4] = 1
+    weight = torch.ones(1, 1, 16, 16)
+    assert losses.pixels(drawn, target, weight) > 0.01
+    weight[..., :8, :8] = 0
+    assert losses.pixels(drawn, target, weight) == 0
+
+
+def test_arcface_margin_makes_the_same_embedding_dearer():
+    torch.manual_seed(0)
+    head = ArcFace(5, 8, margin=0.3, scale=10.0)
+    embeddings, labels = torch.nn.functional.normalize(torch.randn(6, 8), dim=1), torch.arange(6) % 5
+    assert head(embeddings, labels) > head(embeddings, labels, margin_share=0.0)
+
+
+def test_running_average_follows_its_network():
+    net = torch.nn.Linear(2, 2)
+    average = Average(net, half_life=100.0)
+    with torch.no_grad():
+        net.weight.add_(1.0)
+    before = average.net.weight.clone()
+    for _ in range(200):
+        average.update(net, 32)
+    torch.testing.assert_close(average.net.weight, net.weight, atol=1e-3, rtol=0)
+    assert not torch.equal(before, average.net.weight)
+
+
+def test_batches_show_every_sample_before_any_again():
+    order = batches(10, 3, torch.Generator().manual_seed(0))
+    seen = torch.cat([next(order) for _ in range(3)])
+    assert len(seen.unique()) == 9
+
+
+def test_a_run_out_of_time_saves_and_stops(tmp_path):
+    run = Run(tmp_path, minutes=0.0, workers=Workers())
+    net = torch.nn.Linear(2, 2)
+    run.keep(net=net)
+    assert not run.going()
+    again = Run(tmp_path, minutes=1.0)
+    other = torch.nn.Linear(2, 2)
+    again.keep(net=other)
+    assert torch.equal(net.weight, other.weight)
