@@ -66,6 +66,8 @@ class PairSettings:
     """share of the schedule after which W becomes the principal space of the codes"""
     delta: float = 0.3
     """weight of the offsets' norm"""
+    feature_weight: float = 3.0
+    """added importance of pixels at the eyes and the mouth"""
     code_noise: float = 0.03
     """standard deviation of noise added to w, which keeps W smooth"""
     r1: float = 2.0
@@ -113,7 +115,7 @@ def _train(settings: PairSettings, workers: Workers) -> None:
     run = Run(settings.run, settings.minutes, settings.steps, workers)
     run.keep(pair=pair, optimiser=optimiser, mapper=mapper, judge=judge_optimiser, **averages)
     calls = run.begin(asdict(settings))
-    augment = Augmentation(settings.resolution, strength=0.8)
+    augment = Augmentation(settings.resolution, 0.8, feature_weight=settings.feature_weight)
     order = batches(len(training), settings.batch // workers.count, source)
     torch.manual_seed(settings.seed + 1 + workers.rank + run.step * workers.count)
     while run.going():

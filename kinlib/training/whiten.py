@@ -54,10 +54,12 @@ def principal_axes(encoder: Encoder, images: Tensor, batch: int = 256) -> Axes:
     # The covariance of the codes is M' M with M = (Cholesky factor of the heads' covariance)' times the matrix.
     spread = torch.linalg.cholesky(torch.cov(hidden.t()) + 1e-9 * torch.eye(hidden.shape[1], dtype=torch.float64))
     _, scale, axes = torch.linalg.svd(spread.t() @ matrix, full_matrices=False)
-    kept = backbone.style_dim
+    kept = min(backbone.style_dim, len(scale))
+    steps = torch.zeros(backbone.style_dim, matrix.shape[1], dtype=torch.float64)
+    steps[:kept] = scale[:kept, None] * axes[:kept]
     explained = float(scale[:kept].square().sum() / scale.square().sum())
     shape = (backbone.num_layers, backbone.style_dim)
-    return Axes(mean.view(shape), (scale[:kept, None] * axes[:kept]).view(-1, *shape), explained)
+    return Axes(mean.view(shape), steps.view(-1, *shape), explained)
 
 
 @torch.no_grad()

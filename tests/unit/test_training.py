@@ -96,12 +96,14 @@ def test_pair_can_be_loaded_and_agrees_on_the_average(pair):
     assert generator.synthesis(encoder(torch.zeros(1, 3, 256, 256))).shape == (1, 3, 64, 64)
 
 
-def test_moving_the_average_out_of_the_bias_changes_no_code(pair):
+def test_moving_the_average_out_of_the_bias_changes_no_code(data, tmp_path):
     """What the encoder adds inside must be what was taken out of its last layer."""
-    saved = torch.load(pair / "run" / "state.pt", weights_only=True)["E"]["net"]
-    encoder = load_encoder(pair / "encoder.safetensors")
+    train("pair", PairSettings(data, tmp_path, run=tmp_path / "run", steps=1, batch=4, whiten_at=2.0))
+    saved = torch.load(tmp_path / "run" / "state.pt", weights_only=True)["E"]["net"]
+    encoder = load_encoder(tmp_path / "encoder.safetensors")
     taken = saved["backbone.base.bias"] - encoder.state_dict()["backbone.base.bias"]
-    torch.testing.assert_close(taken, encoder.latent_avg[0], atol=2e-3, rtol=0)
+    assert taken.abs().max() > 0.1
+    torch.testing.assert_close(taken, encoder.latent_avg[0], atol=5e-3, rtol=0)  # stored in half precision
 
 
 def test_whitening_changes_the_codes_but_not_the_pictures(data):
@@ -185,7 +187,7 @@ def test_augmentation_repeats_with_its_generator_and_spares_the_target(data):
     one = views[0]
     assert one.source.shape == one.target.shape == (16, 3, 64, 64) and one.weight.shape == (16, 1, 64, 64)
     assert one.source.abs().max() <= 1 and one.target.abs().max() <= 1
-    assert one.weight.min() >= 0.2 - 1e-6 and one.weight.max() <= 1 + 1e-6
+    assert one.weight.min() >= 0.2 - 1e-6 and 2 < one.weight.max() <= 4 + 1e-6
     assert not torch.equal(one.source, one.target)
 
 
