@@ -81,7 +81,7 @@ class FamilyCommand(Options):
     """labelled picture of parents and children to write"""
     n: int = 6
     """number of children, up to 48"""
-    method: str = "per_layer"
+    method: str = "per_dimension"
     """method of inheritance: average, per_layer, per_dimension, mask or slerp"""
     couple: int = 1
     """which of the bundled couples"""
