@@ -37,6 +37,7 @@ SHOWN_SIZE = 256  # smaller pictures are enlarged to this side, so that they can
 ALIGNED_SIZE = 256  # what encoders take
 REMEMBERED = 32  # encoded photographs kept, so that a slider's move does not encode again
 REMEMBERED_PIXELS = 100_000_000  # of these photographs together; 300 MB
+LIKE_DB = 20.0  # PSNR of a reconstruction; the bundled parents reach more, photographs of real people less
 GUESSED_ADULT = 35.0  # published directions cannot read an age; parents in photographs are taken for this old
 GUESSED_YEARS = 10.0  # and one unit of the direction for so many years
 EDIT_ROUNDS = 3  # setting one attribute shifts the reading of another a little; the rounds close in on all of them
@@ -142,8 +143,10 @@ class Kinship:
             self._faces.move_to_end(key)
             return self._faces[key]
         found = find_and_align(picture, ALIGNED_SIZE, name=name, device=self.device)
-        latent = self._encode_aligned(images.to_tensor(found.aligned), refine_steps, progress)
-        face = Face(picture, found.aligned, latent.cpu(), tuple(found.notes))
+        aligned = images.to_tensor(found.aligned)
+        latent = self._encode_aligned(aligned, refine_steps, progress)
+        notes = (*found.notes, *([] if refine_steps else self._unlike(aligned, latent, name)))
+        face = Face(picture, found.aligned, latent.cpu(), notes)
         self._remember(key, face)
         return face
 
@@ -238,6 +241,15 @@ class Kinship:
         with torch.random.fork_rng(devices=[]):  # the losses' networks, too, are born with random weights
             losses = self._refinement_losses()
             return refine(self.generator, code.clone(), target, refine_steps, losses, progress=progress)
+
+    @torch.inference_mode()
+    def _unlike(self, aligned: Tensor, latent: Tensor, name: str) -> list[str]:
+        """A note where the studio's encoder, which knows renders only, misses the face of a photograph."""
+        target = images.resize(aligned, self.generator.resolution).to(self.device)
+        error = (self.generator.synthesis(latent).clamp(-1, 1) - target).square().mean()
+        if self.preset != "studio" or 10 * torch.log10(4 / error) >= LIKE_DB:
+            return []
+        return [f"the encoder draws {name} only roughly: refining (--refine 100, refine_steps=100) brings it closer"]
 
     def _refinement_losses(self) -> dict:
         """Identity and landmarks, where the preset has differentiable networks for them."""

@@ -1,10 +1,15 @@
-"""Synthesis at 1024 px against the plain reference path, in one process: `make bench`.
+"""Synthesis at 1024 px against the plain reference path: `make bench`.
 
-The reference does what the official code does without its compiled extensions. The ratio is asserted, the seconds are
-printed: they belong to the machine. Weights are random, since the arithmetic does not depend on them.
+The reference does what the official code does without its compiled extensions. It runs twice: in this process, where it
+gains from the huge pages that kinlib asks PyTorch for, and in one without them, as the official code would run. The
+ratios are asserted, the seconds are printed: they belong to the machine. Weights are random, since the arithmetic does
+not depend on them.
 """
 
+import os
 import resource
+import subprocess
+import sys
 import time
 
 import pytest
@@ -16,7 +21,20 @@ from kinlib.kinship import Kinship
 from kinlib.parents import couple
 from tests.reference import plain_stylegan2 as plain
 
-LEAST_RATIO = 3.0
+LEAST_RATIO = 2.0  # to the same arithmetic with the same memory settings
+LEAST_RATIO_AS_IS = 3.0  # to the reference as the official code would run
+
+AS_IS = """
+import time, torch
+from kinlib.gan.generator import Generator
+from tests.reference import plain_stylegan2 as plain
+state, w_plus = Generator(1024).requires_grad_(False).state_dict(), torch.randn(1, 18, 512)
+with torch.inference_mode():
+    for _ in range(2):
+        begun = time.perf_counter()
+        plain.synthesis(state, w_plus)
+print(time.perf_counter() - begun)
+"""
 
 
 def seconds(function, repeats: int = 3) -> float:
@@ -42,9 +60,14 @@ def test_synthesis_at_1024_px(large):
     with torch.inference_mode():
         fast = seconds(lambda: large.synthesis(w_plus))
         slow = seconds(lambda: plain.synthesis(state, w_plus), repeats=1)
+    environment = os.environ | {"THP_MEM_ALLOC_ENABLE": "0", "PYTHONPATH": "."}
+    command = [sys.executable, "-c", AS_IS]
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    as_is = float(run.stdout)
     print(f"\n1024 px, one picture, {torch.get_num_threads()} threads: {fast:.2f} s, plain path {slow:.2f} s, ", end="")
-    print(f"ratio {slow / fast:.1f}")
+    print(f"ratio {slow / fast:.1f}; without huge pages {as_is:.2f} s, ratio {as_is / fast:.1f}")
     assert slow / fast >= LEAST_RATIO
+    assert as_is / fast >= LEAST_RATIO_AS_IS
 
 
 def test_memory_of_a_batch_is_that_of_one(large):
