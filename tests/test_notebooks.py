@@ -18,7 +18,7 @@ COPIED = ("kinlib", "notebooks", "figures", "report")
 SMOKE = json.loads((ROOT / "tests" / "smoke_values.json").read_text())  # notebook -> its parameters
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def project(tmp_path_factory):
     """A copy of the project, with the data linked; notebooks in it import the copied kinlib and write beside it."""
     copy = tmp_path_factory.mktemp("project")

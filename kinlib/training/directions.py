@@ -124,8 +124,9 @@ def _quality(codes: Tensor, values: pd.Series, probe: Tensor, offset: float) -> 
     """Correlation and mean absolute error of the probe on people never seen."""
     read = (codes * probe).sum(dim=(1, 2)).numpy() + offset
     truth = values.to_numpy()
+    varies = read.std() > 0 and truth.std() > 0
     return {
-        "correlation": round(float(np.corrcoef(read, truth)[0, 1]), 4),
+        "correlation": round(float(np.corrcoef(read, truth)[0, 1]), 4) if varies else 0.0,
         "mean_absolute_error": round(float(np.abs(read - truth).mean()), 4),
     }
 

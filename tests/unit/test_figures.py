@@ -182,7 +182,7 @@ def test_commit_is_of_the_run_that_changed_the_figure(root, plot, monkeypatch):
 
     figures.save("07_blends", plot)
     first = commit()
-    monkeypatch.setattr(config, "_commit", lambda: "later")
+    monkeypatch.setattr(config, "commit", lambda: "later")
     figures.save("07_blends", plot)
     assert commit() == first
     plot.axes[0].set_title("changed")

@@ -14,7 +14,7 @@ TOLERANCE = 1e-4
 
 
 def relative_error(mine: torch.Tensor, wanted: torch.Tensor) -> float:
-    return float((mine - wanted).abs().max() / wanted.abs().max())
+    return float(((mine - wanted).abs().max() / wanted.abs().max()).detach())
 
 
 def randomised(net: torch.nn.Module, seed: int = 0) -> torch.nn.Module:
