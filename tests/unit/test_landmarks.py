@@ -42,6 +42,7 @@ def test_size_of_the_bundled_file():
     assert landmarks.bundled_predictor().stat().st_size <= 6_000_000
     manifest = json.loads(landmarks.bundled_predictor().with_name("manifest.json").read_text())
     assert manifest["landmarks.dat"]["size"] == landmarks.bundled_predictor().stat().st_size
+    report = json.loads(landmarks.bundled_predictor().with_suffix(".json").read_text())
     assert report["figures"]["median"] < 2.0
 
 
