@@ -21,7 +21,7 @@ from kinlib.kinship import Kinship
 from kinlib.parents import couple
 from tests.reference import plain_stylegan2 as plain
 
-LEAST_RATIO = 2.0  # to the same arithmetic with the same memory settings
+LEAST_RATIO = 1.5  # to the same arithmetic with the same memory settings
 LEAST_RATIO_AS_IS = 3.0  # to the reference as the official code would run
 
 AS_IS = """
