@@ -28,7 +28,6 @@ __all__ = [
     "find",
     "for_role",
     "known",
-    "load_state",
     "open_checkpoint",
     "path",
     "sha256",
@@ -201,13 +200,6 @@ def open_checkpoint(path: str | Path, expect: Checkpoint | None = None) -> dict:
     file_kind(path)  # its sentences come before those on the SHA-256
     check_known(path, expect)
     return read_tensors(path)
-
-
-def load_state(net, state: dict, path: str | Path) -> None:
-    """Put `state` into a network as `kinlib.states.load_state` does; old files may lack batch-norm counters."""
-    from kinlib import states  # imports PyTorch, which listing and fetching can do without
-
-    states.load_state(net, state, path, optional=("num_batches_tracked",))
 
 
 def _place(entry: Checkpoint) -> Path:

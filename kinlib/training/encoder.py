@@ -86,8 +86,7 @@ def _train(settings: EncoderSettings, workers: Workers) -> None:
     run = Run(settings.run, settings.minutes, settings.steps, workers)
     run.keep(E=encoder, D=critic, optimiser=optimiser, judge=judge_optimiser, average=average)
     training, held_out = load_faces(settings.data).split()
-    source = torch.Generator().manual_seed(settings.seed + workers.rank + 1000 * run.step)
-    torch.manual_seed(settings.seed + workers.rank + 1000 * run.step)
+    source = run.randomness(settings.seed)
     order = batches(len(training), settings.batch // workers.count, source)
     calls = run.begin(asdict(settings))
     augment = Augmentation(generator.resolution, strength=0.8)
@@ -112,7 +111,7 @@ def _train(settings: EncoderSettings, workers: Workers) -> None:
         if workers.leads and run.step % 1000 == 0:
             sample_sheet(generator, average.net, held_out, run.folder / f"sheet_{run.step:06d}.png")
     if workers.leads:
-        figures = measure_pair(generator, average.net, identity, held_out)
+        figures = measure_pair(generator.cpu(), average.net.cpu(), identity.cpu(), held_out)
         recipe = asdict(settings) | {"steps_done": run.step, "pictures": len(training)}
         record.write(encoder_state(average.net), settings.out, "encoder", recipe, figures, calls=calls)
 

@@ -69,7 +69,6 @@ def train(settings: IdentitySettings) -> None:
 def _train(settings: IdentitySettings, workers: Workers) -> None:
     device = torch.device(settings.device)
     torch.manual_seed(settings.seed)
-    source = torch.Generator().manual_seed(settings.seed + workers.rank)
     training, held_out = load_faces(settings.data).split()
     labels = torch.from_numpy(training.table.person.astype("category").cat.codes.to_numpy().astype("int64"))
     net = use_channels_last(IdentityNet()).to(device)
@@ -78,7 +77,7 @@ def _train(settings: IdentitySettings, workers: Workers) -> None:
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, settings.rate, settings.steps, pct_start=0.1)
     run = Run(settings.run, settings.minutes, settings.steps, workers)
     run.keep(net=net, head=head, optimiser=optimiser, schedule=schedule)
-    calls = run.begin(asdict(settings))
+    calls, source = run.begin(asdict(settings)), run.randomness(settings.seed)
     augment = Augmentation(net.input_size)
     order = batches(len(training), settings.batch // workers.count, source)
     parameters = [*net.parameters(), *head.parameters()]

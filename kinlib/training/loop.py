@@ -166,6 +166,16 @@ class Run:
             file.write_text("".join(json.dumps(call) + "\n" for call in calls))
         return calls
 
+    def randomness(self, seed: int) -> torch.Generator:
+        """Seed PyTorch, and give a generator for batches and augmentation.
+
+        Both depend on how far the run has come, so that a run that goes on does not repeat its beginning, and on the
+        process, so that workers see different samples.
+        """
+        number = seed + 1 + self.workers.rank + 1000 * self.step
+        torch.manual_seed(number)
+        return torch.Generator().manual_seed(number)
+
     def save(self) -> None:
         """Write the checkpoint whole: a kill in the middle leaves the old one."""
         state = {name: _snapshot(part) for name, part in self.parts.items()} | {"step": self.step}

@@ -101,42 +101,28 @@ def _train(settings: PairSettings, workers: Workers) -> None:
     device = torch.device(settings.device)
     torch.manual_seed(settings.seed)
     pair = Pair(settings)
-    source = torch.Generator().manual_seed(settings.seed + workers.rank)
-    training, held_out = load_faces(settings.data).split()
     identity = load_identity(settings.identity).to(device)
-    mapped_by = list(pair.generator.style.parameters())
-    drawn_by = [p for name, p in pair.generator.named_parameters() if not name.startswith("style.")]
-    drawn_by += list(pair.encoder.parameters())
-    judged_by = list(pair.discriminator.parameters())
-    optimiser = torch.optim.Adam(drawn_by, settings.rate, betas=(0.5, 0.99), fused=True)
-    mapper = torch.optim.Adam(mapped_by, settings.mapping_rate, betas=(0.5, 0.99), fused=True)
-    judge_optimiser = torch.optim.Adam(judged_by, settings.rate, betas=(0.0, 0.99), fused=True)
+    training, held_out = load_faces(settings.data).split()
+    steppers = _steppers(pair, settings)
     averages = {"G": Average(pair.generator, 8000), "E": Average(pair.encoder, 8000)}
     run = Run(settings.run, settings.minutes, settings.steps, workers)
-    run.keep(pair=pair, optimiser=optimiser, mapper=mapper, judge=judge_optimiser, **averages)
-    calls = run.begin(asdict(settings))
+    run.keep(pair=pair, **{name: stepper.optimiser for name, stepper in steppers.items()}, **averages)
+    calls, source = run.begin(asdict(settings)), run.randomness(settings.seed)
     augment = Augmentation(settings.resolution, 0.8, feature_weight=settings.feature_weight)
     order = batches(len(training), settings.batch // workers.count, source)
-    torch.manual_seed(settings.seed + 1 + workers.rank + run.step * workers.count)
     while run.going():
-        for part in (optimiser, mapper, judge_optimiser):
-            part.param_groups[0]["lr"] = part.defaults["lr"] * _schedule(run.progress())
         if not pair.whitened and run.progress() >= settings.whiten_at:
             _whiten(pair, averages, training.images, workers)
-            optimiser.state.clear(), mapper.state.clear()
+            steppers["optimiser"].optimiser.state.clear(), steppers["mapper"].optimiser.state.clear()
         index = next(order)
         views = _to(augment(training.images[index], training.face[index], source), device)
         figures, fakes = _draw(pair, identity, views, settings, run.progress(), device)
-        optimiser.zero_grad(set_to_none=True)
-        mapper.zero_grad(set_to_none=True)
+        pair.zero_grad(set_to_none=True)
         sum(figures.values()).backward()
-        workers.average_gradients(mapped_by + drawn_by)
-        optimiser.step()
-        mapper.step()
+        steppers["optimiser"].step(run), steppers["mapper"].step(run)
         if len(fakes):
             figures["judge"] = judge(pair.discriminator, views.target, fakes, settings.r1, run.step)
-            workers.average_gradients(judged_by)
-            judge_optimiser.step()
+            steppers["judge"].step(run)
         averages["G"].update(pair.generator, settings.batch)
         averages["E"].update(pair.encoder, settings.batch)
         run.advance()
@@ -146,6 +132,31 @@ def _train(settings: PairSettings, workers: Workers) -> None:
             sample_sheet(averages["G"].net, averages["E"].net, held_out, run.folder / f"sheet_{run.step:06d}.png")
     if workers.leads:
         finish(settings, averages["G"].net, averages["E"].net, training, held_out, calls, run.step)
+
+
+class Stepper:
+    """An optimiser with its parameters, stepped with the mean gradient of all processes and the scheduled rate."""
+
+    def __init__(self, parameters: list[Tensor], rate: float, momentum: float):
+        self.parameters, self.rate = parameters, rate
+        self.optimiser = torch.optim.Adam(parameters, rate, betas=(momentum, 0.99), fused=True)
+
+    def step(self, run: Run) -> None:
+        """One step with the gradients that are there."""
+        run.workers.average_gradients(self.parameters)
+        self.optimiser.param_groups[0]["lr"] = self.rate * _schedule(run.progress())
+        self.optimiser.step()
+
+
+def _steppers(pair: Pair, settings: PairSettings) -> dict[str, Stepper]:
+    """One for what draws, one for the mapping network, which needs another rate, and one for the discriminator."""
+    mapped_by = list(pair.generator.style.parameters())
+    drawn_by = [p for name, p in pair.generator.named_parameters() if not name.startswith("style.")]
+    return {
+        "optimiser": Stepper([*drawn_by, *pair.encoder.parameters()], settings.rate, 0.5),
+        "mapper": Stepper(mapped_by, settings.mapping_rate, 0.5),
+        "judge": Stepper(list(pair.discriminator.parameters()), settings.rate, 0.0),
+    }
 
 
 def _schedule(progress: float) -> float:
@@ -224,12 +235,12 @@ def finish(
     steps: int,
 ) -> None:
     """Move the average code out of the encoder's bias, measure on held-out people, and write everything."""
-    generator.eval(), encoder.eval()
+    generator.eval().cpu(), encoder.eval().cpu()
     average = generator.mean_latent()
     generator.latent_avg.copy_(average.expand_as(generator.latent_avg))
     encoder.latent_avg.copy_(generator.latent_avg)
     encoder.backbone.base.bias -= average
-    figures = measure_pair(generator, encoder, load_identity(settings.identity), held_out)
+    figures = measure_pair(generator, encoder, load_identity(settings.identity).cpu(), held_out)
     recipe = asdict(settings) | {"steps_done": steps, "pictures": len(training)}
     state = generator.state_dict() | {"latent_avg": generator.latent_avg}
     record.write(encoder_state(encoder), settings.out, "encoder", recipe, figures, calls=calls)

@@ -36,7 +36,7 @@ class Axes:
 
 def _code_map(backbone: CompactBackbone) -> tuple[Tensor, Tensor]:
     """Codes w + offset as a linear function of the heads: (matrix [H, L * 512], constant [L * 512])."""
-    unit = torch.eye(backbone.base.in_features)
+    unit = torch.eye(backbone.base.in_features, device=backbone.base.weight.device)
     raw = backbone.codes(torch.cat([torch.zeros_like(unit[:1]), unit]))
     codes = raw[:, :1] + torch.cat([torch.zeros_like(raw[:, :1]), raw[:, 1:]], dim=1)
     codes = codes.flatten(1).double()
@@ -47,15 +47,16 @@ def _code_map(backbone: CompactBackbone) -> tuple[Tensor, Tensor]:
 def principal_axes(encoder: Encoder, images: Tensor, batch: int = 256) -> Axes:
     """The axes of the codes of many pictures, uint8 [N, 3, S, S]; as many axes as a code has numbers."""
     backbone: CompactBackbone = encoder.backbone
-    pictures = (encoder.fit(part.float() / 127.5 - 1) for part in images.split(batch))
+    place = backbone.base.weight.device
+    pictures = (encoder.fit(part.to(place).float() / 127.5 - 1) for part in images.split(batch))
     hidden = torch.cat([backbone.hidden(part) for part in pictures]).double()
     matrix, constant = _code_map(backbone)
     mean = hidden.mean(dim=0) @ matrix + constant
     # The covariance of the codes is M' M with M = (Cholesky factor of the heads' covariance)' times the matrix.
-    spread = torch.linalg.cholesky(torch.cov(hidden.t()) + 1e-9 * torch.eye(hidden.shape[1], dtype=torch.float64))
+    spread = torch.linalg.cholesky(torch.cov(hidden.t()) + 1e-9 * torch.eye(hidden.shape[1]).to(hidden))
     _, scale, axes = torch.linalg.svd(spread.t() @ matrix, full_matrices=False)
     kept = min(backbone.style_dim, len(scale))
-    steps = torch.zeros(backbone.style_dim, matrix.shape[1], dtype=torch.float64)
+    steps = matrix.new_zeros(backbone.style_dim, matrix.shape[1])
     steps[:kept] = scale[:kept, None] * axes[:kept]
     explained = float(scale[:kept].square().sum() / scale.square().sum())
     shape = (backbone.num_layers, backbone.style_dim)
