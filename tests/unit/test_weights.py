@@ -19,6 +19,7 @@ from safetensors.torch import save_file
 
 from kinlib import config, download, weights
 from kinlib.errors import KinlibError
+from kinlib.states import load_state
 from kinlib.known_weights import PUBLISHED, STUDIO
 
 CONTENT = random.Random(0).randbytes(1 << 21)
@@ -442,7 +443,9 @@ def test_good_files_open_whatever_their_suffix(tmp_path, cache):
 def test_load_state(tmp_path):
     net = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.BatchNorm1d(2))
     state = {key: value.half() for key, value in net.state_dict().items() if "num_batches" not in key}
-    weights.load_state(net, state, "x.pt")
+    load_state(net, state, "x.pt", optional=("num_batches_tracked",))
+    with pytest.raises(KinlibError, match="num_batches_tracked"):
+        load_state(net, state, "x.pt")
     for broken in (dict(list(state.items())[1:]), state | {"more": torch.ones(1)}, state | {"0.bias": torch.ones(3)}):
         with pytest.raises(KinlibError, match=r"x\.pt does not fit Sequential"):
-            weights.load_state(net, broken, "x.pt")
+            load_state(net, broken, "x.pt", optional=("num_batches_tracked",))
