@@ -19,8 +19,8 @@ from safetensors.torch import save_file
 
 from kinlib import config, download, weights
 from kinlib.errors import KinlibError
-from kinlib.states import load_state
 from kinlib.known_weights import PUBLISHED, STUDIO
+from kinlib.states import load_state
 
 CONTENT = random.Random(0).randbytes(1 << 21)
 BOMB = bz2.compress(bytes(1 << 24))
