@@ -6,7 +6,7 @@ Importing the package is cheap: no network, no disk, no PyTorch until something 
 import os
 
 # PyTorch reads this when it is first imported: large CPU tensors then lie on huge pages, and drawing 1024 px pictures
-# does not spend most of its time on page faults (several times faster on Linux; no effect elsewhere).
+# does not wait for as many page faults. Linux only; how much it gains depends on the machine.
 os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 
 __version__ = "0.1.0"

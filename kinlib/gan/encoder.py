@@ -119,7 +119,7 @@ class CompactBackbone(nn.Module):
     """The same design in small: 64 or 128 px in, three pyramid levels, one head per level -> raw codes [B, L, 512].
 
     A head here serves all codes of its group (coarse, middle, fine) at once, from the level's features pooled to 4x4;
-    eighteen separate towers would hold nine tenths of the parameters. Code 0 is read off all three heads.
+    separate towers would hold most of the parameters. Code 0 is read off all three heads.
 
     Args:
         num_layers: L.

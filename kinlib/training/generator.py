@@ -1,7 +1,7 @@
 """StyleGAN2 on its own (Karras et al. 2020), with differentiable augmentation for small sets (Zhao et al. 2020).
 
 The non-saturating logistic loss, lazy R1, lazy path-length regularisation, style mixing, a running average of the
-weights. On two CPU cores prefer `kinlib train pair`, which reaches good faces a hundred times sooner.
+weights. On two CPU cores prefer `kinlib train pair`, which starts as an autoencoder and made the bundled weights.
 """
 
 from dataclasses import asdict, dataclass

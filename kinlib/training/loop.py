@@ -24,8 +24,7 @@ __all__ = ["Average", "Run", "Workers", "batches", "launch", "precision", "use_c
 class Workers:
     """Processes that train together, each on its share of a batch, with one thread each on a CPU.
 
-    Two processes of one thread share a busy machine far better than one process of two threads: threads wait for each
-    other at every layer, processes once a step.
+    Threads wait for each other at every layer, processes once a step, which matters where other work takes a core away.
 
     Args:
         rank: number of this process.

@@ -1,6 +1,6 @@
 """Generator and encoder trained together: the recipe of the bundled studio pair.
 
-Training StyleGAN2 first and e4e after it takes days of a GPU. On renders there is a shorter way, which two CPU cores
+Training StyleGAN2 first and e4e after it is work for a GPU. On renders there is a shorter way, which two CPU cores
 can go: the two start as an autoencoder through W+, and the adversarial game is switched on when faces are nearly right.
 The discriminator then judges three kinds of drawn pictures: reconstructions, *blends of two people's codes* (which is
 what inheritance asks of the generator later), and random samples, for which the mapping network learns to give codes
