@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter
 
+from kinlib.crop import map_to_crop
 from kinlib.errors import KinlibError
 from kinlib.faces import landmarks as faces
-from kinlib.faces.crop import map_to_crop
 from kinlib.faces.keypoints import Keypoints, detect
 from kinlib.training import record
 from kinlib.training.data import HELD_OUT_EVERY

@@ -8,6 +8,7 @@ import skimage.data
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
+from kinlib.crop import _blur, cut_quad
 from kinlib.errors import KinlibError
 from kinlib.faces.align import (
     align_face,
@@ -18,7 +19,6 @@ from kinlib.faces.align import (
     map_to_crop,
     turn_degrees,
 )
-from kinlib.faces.crop import _blur, cut_quad
 
 FRONTAL = np.array([[-0.5, 0], [0.5, 0], [0, 0.6], [-0.4, 1.1], [0.4, 1.1]])  # eye distance 1
 

@@ -1,0 +1,7 @@
+"""Rendered families whose genes are known: genetics, head model, renderer, pedigrees on disk in Family101's format.
+
+    genetics -> person -> shape, skin, hair -> render -> picture and its truth
+
+Lengths are centimetres in the head's frame: x to the image's right when the face looks at the camera, y up, z towards
+the camera, the origin between the ears. Colours are linear RGB until the last step of the renderer.
+"""
