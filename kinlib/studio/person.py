@@ -137,7 +137,7 @@ class Traits:
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody: traits, sex ("female" or "male"), and a seed for what is neither inherited nor chosen (moles, pores)."""
+    """Somebody: traits, sex ("female" or "male"), and a seed for what is neither inherited nor chosen, as moles."""
 
     traits: Traits
     sex: str

@@ -1,0 +1,93 @@
+"""Painting on the head with curves and polygons whose corners are given in centimetres.
+
+A polygon lies in a plane in front of the face (x, y) or beside it (z, y) and paints what is behind it; a curve lies on
+the surface, and distances to it are measured through space. Left and right are painted at once: x stands for |x|.
+"""
+
+import numba
+import numpy as np
+from scipy.interpolate import splev, splprep
+
+__all__ = ["bump", "curve_distance", "inside", "ramp", "smooth_closed", "smooth_open"]
+
+
+def ramp(values: np.ndarray, low: float, high: float) -> np.ndarray:
+    """0 below `low`, 1 above `high`, an S in between; falling if `low` is the larger."""
+    t = np.clip((np.asarray(values, np.float32) - low) / (high - low), 0, 1)
+    return t * t * (3 - 2 * t)
+
+
+def bump(first: np.ndarray, second: np.ndarray, centre: tuple[float, float], radii: tuple[float, float]) -> np.ndarray:
+    """A Gaussian hill over two coordinates, 1 at its centre."""
+    return np.exp(-(((first - centre[0]) / radii[0]) ** 2 + ((second - centre[1]) / radii[1]) ** 2) / 2)
+
+
+def smooth_open(points: np.ndarray, count: int = 40) -> np.ndarray:
+    """A spline through points [K, D], as `count` points [count, D]."""
+    points = np.asarray(points, float)
+    knots, _ = splprep(points.T, s=0, k=min(3, len(points) - 1))
+    return np.stack(splev(np.linspace(0, 1, count), knots), axis=1)
+
+
+def smooth_closed(points: np.ndarray, count: int = 80) -> np.ndarray:
+    """A closed spline through points [K, D], as `count` points [count, D]."""
+    points = np.asarray(points, float)
+    knots, _ = splprep(np.vstack([points, points[:1]]).T, s=0, per=True)
+    return np.stack(splev(np.linspace(0, 1, count, endpoint=False), knots), axis=1)
+
+
+def inside(points: np.ndarray, polygon: np.ndarray) -> np.ndarray:
+    """Distance from points [..., 2] to the border of a polygon [K, 2], positive inside: float32 [...]."""
+    flat = np.ascontiguousarray(points, np.float32).reshape(-1, 2)
+    return _inside(flat, np.ascontiguousarray(polygon, np.float32)).reshape(points.shape[:-1])
+
+
+def curve_distance(points: np.ndarray, curve: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Distance from points [..., D] to a polyline [K, D], and where on it the nearest point lies (0 start, 1 end)."""
+    flat = np.ascontiguousarray(points, np.float32).reshape(-1, points.shape[-1])
+    distance, place = _curve_distance(flat, np.ascontiguousarray(curve, np.float32))
+    return distance.reshape(points.shape[:-1]), place.reshape(points.shape[:-1])
+
+
+@numba.njit(cache=True, fastmath=True)
+def _inside(points, polygon):
+    result = np.empty(len(points), np.float32)
+    for n in range(len(points)):
+        x, y = points[n]
+        nearest, within = np.inf, False
+        j = len(polygon) - 1
+        for i in range(len(polygon)):
+            ax, ay = polygon[j, 0] - x, polygon[j, 1] - y
+            bx, by = polygon[i, 0] - x, polygon[i, 1] - y
+            dx, dy = bx - ax, by - ay
+            t = min(1.0, max(0.0, -(ax * dx + ay * dy) / (dx * dx + dy * dy + 1e-12)))
+            nearest = min(nearest, (ax + t * dx) ** 2 + (ay + t * dy) ** 2)
+            if (ay > 0) != (by > 0) and ax - ay * dx / dy > 0:
+                within = not within
+            j = i
+        result[n] = np.sqrt(nearest) if within else -np.sqrt(nearest)
+    return result
+
+
+@numba.njit(cache=True, fastmath=True)
+def _curve_distance(points, curve):
+    distance = np.empty(len(points), np.float32)
+    place = np.empty(len(points), np.float32)
+    segments = len(curve) - 1
+    for n in range(len(points)):
+        nearest = np.inf
+        for k in range(segments):
+            along, length = 0.0, 1e-12
+            for d in range(curve.shape[1]):
+                step = curve[k + 1, d] - curve[k, d]
+                along += step * (points[n, d] - curve[k, d])
+                length += step * step
+            t = min(1.0, max(0.0, along / length))
+            squared = 0.0
+            for d in range(curve.shape[1]):
+                squared += (curve[k, d] + t * (curve[k + 1, d] - curve[k, d]) - points[n, d]) ** 2
+            if squared < nearest:
+                nearest = squared
+                place[n] = (k + t) / segments
+        distance[n] = np.sqrt(nearest)
+    return distance, place

@@ -1,0 +1,146 @@
+"""The neck and the shoulders as a grid, for whatever lies on them.
+
+The head model ends in a bust. Here its skin is sampled on a regular grid, columns around the neck and rows from under
+the jaw down to the end of the mesh. Each point of the grid is a fixed mixture of three vertices, found once on the
+generic head; so the grid follows anybody's neck for the price of one small product. `torso` carries it on over
+shoulders and chest, which the head model does not have.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from scipy.spatial import Delaunay
+
+from kinlib.studio.head import load_head
+from kinlib.studio.person import Person
+from kinlib.studio.wear import unit
+
+__all__ = ["AZIMUTHS", "COLUMNS", "ROWS", "Bust", "around", "load_bust", "normals", "sample", "torso"]
+
+COLUMNS = 96  # around the neck, from the front over the person's left
+ROWS = 28
+AZIMUTHS = np.linspace(0, 2 * np.pi, COLUMNS, endpoint=False)
+AXIS_Z = -0.8  # cm, the middle of the neck
+TOP_FRONT, TOP_BACK = -9.2, -7.4  # cm, where the neck begins below the chin and below the skull
+ROUND = 6.0  # cm, radius that turns azimuths into lengths
+HEAD_WIDTH = 14.72  # cm between the outer jaw landmarks of the generic head
+
+
+@dataclass(frozen=True)
+class Bust:
+    """The grid on the generic head.
+
+    Attributes:
+        indices: int64 [ROWS, COLUMNS, 3], vertices that a point mixes.
+        weights: float32 [ROWS, COLUMNS, 3], their shares.
+        heights: float64 [ROWS, COLUMNS], cm on the generic head, falling with the row.
+    """
+
+    indices: np.ndarray
+    weights: np.ndarray
+    heights: np.ndarray
+
+    def points(self, vertices: np.ndarray) -> np.ndarray:
+        """The grid on a person: float32 [ROWS, COLUMNS, 3] from vertices [V, 3]."""
+        return np.einsum("rck,rckx->rcx", self.weights, vertices[self.indices])
+
+    def rows_at(self, heights: np.ndarray) -> np.ndarray:
+        """Fractional rows [COLUMNS] at which the generic neck has the given heights [COLUMNS], cm."""
+        top, bottom = self.heights[0], self.heights[-1]
+        return np.clip((top - heights) / (top - bottom), 0, 1) * (ROWS - 1)
+
+
+@lru_cache(maxsize=1)
+def load_bust() -> Bust:
+    """Sample the generic head's neck; once."""
+    head = load_head()
+    chosen = np.flatnonzero(_on_neck(head.vertices, head.vertex_part))
+    azimuth, height = _unrolled(head.vertices[chosen])
+    heights = _grid_heights(azimuth, height)
+    wrapped = np.concatenate([azimuth - 2 * np.pi, azimuth, azimuth + 2 * np.pi])
+    plane = Delaunay(np.column_stack([wrapped * ROUND, np.tile(height, 3)]))
+    targets = np.column_stack([np.broadcast_to(AZIMUTHS * ROUND, heights.shape).ravel(), heights.ravel()])
+    simplex = plane.find_simplex(targets)
+    transform = plane.transform[simplex]
+    two = np.einsum("nij,nj->ni", transform[:, :2], targets - transform[:, 2])
+    weights = np.clip(np.column_stack([two, 1 - two.sum(1)]), 0, 1)
+    weights /= weights.sum(1, keepdims=True)
+    indices = np.tile(chosen, 3)[plane.simplices[simplex]]
+    return Bust(indices.reshape(ROWS, COLUMNS, 3), weights.reshape(ROWS, COLUMNS, 3).astype(np.float32), heights)
+
+
+def _on_neck(vertices: np.ndarray, part: np.ndarray) -> np.ndarray:
+    """Mask of the skin below the jaw."""
+    height, radius = vertices[:, 1], np.hypot(vertices[:, 0], vertices[:, 2] - AXIS_Z)
+    return (part <= 1) & (height < -6.5) & ((radius < 7.0) | (height < -9.5))
+
+
+def _unrolled(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Azimuth in 0..2π around the neck's axis, and height."""
+    return np.arctan2(points[:, 0], points[:, 2] - AXIS_Z) % (2 * np.pi), points[:, 1].astype(np.float64)
+
+
+def _grid_heights(azimuth: np.ndarray, height: np.ndarray) -> np.ndarray:
+    """Heights [ROWS, COLUMNS] from the top of the neck to the end of the mesh."""
+    nearness = np.abs((azimuth[None] - AZIMUTHS[:, None] + np.pi) % (2 * np.pi) - np.pi)
+    bottom = np.where(nearness < 0.13, height[None], 0).min(1)
+    bottom = np.maximum(bottom, np.maximum(np.roll(bottom, 1), np.roll(bottom, -1))) + 0.15
+    top = (TOP_FRONT + TOP_BACK) / 2 + (TOP_FRONT - TOP_BACK) / 2 * np.cos(AZIMUTHS)
+    return top + np.linspace(0, 1, ROWS)[:, None] * (bottom - top)
+
+
+def around(front: float, side: float, back: float) -> np.ndarray:
+    """A smooth closed curve of heights [COLUMNS] through those at the front, at both sides and at the back."""
+    cosine = np.cos(AZIMUTHS)
+    return side + np.where(cosine > 0, front - side, back - side) * np.abs(cosine) ** 1.6
+
+
+def sample(grid: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Values [..., k] between the points of a grid [R, COLUMNS, k] at fractional rows and columns [...]."""
+    rows = np.clip(rows, 0, len(grid) - 1.001)
+    row, column = np.floor(rows).astype(int), np.floor(columns).astype(int)
+    v, u = (rows - row)[..., None], (columns - column)[..., None]
+    left, right = column % grid.shape[1], (column + 1) % grid.shape[1]
+    above = grid[row, left] * (1 - u) + grid[row, right] * u
+    below = grid[row + 1, left] * (1 - u) + grid[row + 1, right] * u
+    return above * (1 - v) + below * v
+
+
+def normals(grid: np.ndarray) -> np.ndarray:
+    """Outward unit normals [R, COLUMNS, 3] of a grid."""
+    down = np.gradient(grid, axis=0)
+    along = np.roll(grid, -1, axis=1) - np.roll(grid, 1, axis=1)
+    return unit(np.cross(down, along))
+
+
+def torso(bust: np.ndarray, person: Person, age: float, head_width: float) -> np.ndarray:
+    """The bust [ROWS, COLUMNS, 3] carried on over shoulders and chest, float [ROWS + 14, COLUMNS, 3].
+
+    Shoulders are as wide as this head and this age ask for, and as square as the sex does.
+    """
+    half = _shoulder(person, age) * head_width / HEAD_WIDTH
+    lifted = bust.copy()
+    outwards = np.clip((np.abs(bust[..., 0]) - 5.5) / (0.55 * half - 5.5), 0, 1)
+    lifted[..., 1] += (1.7 if person.male and age > 14 else 1.1) * outwards**2 * (3 - 2 * outwards)
+    return np.concatenate([lifted, _below(lifted[-1], half)])
+
+
+def _shoulder(person: Person, age: float) -> float:
+    """Half the width over the upper arms in cm, for a head as wide as an adult's."""
+    adult = 23.0 if person.male else 20.0
+    return float(np.interp(age, [3, 10, 14, 18], [14.5, 17.0, 18.5 + 0.2 * (adult - 20), adult]))
+
+
+def _below(edge: np.ndarray, half: float) -> np.ndarray:
+    """Rows [14, COLUMNS, 3] from the bust's edge [COLUMNS, 3] over the shoulders and straight down."""
+    sine, cosine = np.sin(AZIMUTHS), np.cos(AZIMUTHS)
+    depth = np.where(cosine > 0, 0.42, 0.46) * half
+    goal = ((np.abs(sine) / half) ** 2.4 + (np.abs(cosine) / depth) ** 2.4) ** (-1 / 2.4)
+    start = np.hypot(edge[:, 0], edge[:, 2] - AXIS_Z)
+    swing = np.linspace(0.35, np.pi / 2, 13)[1:, None]  # from the slope of the bust's edge to upright
+    gone = (np.sin(swing) - np.sin(0.35)) / (1 - np.sin(0.35))
+    radius = np.concatenate([start + (goal - start) * gone, goal[None], goal[None]])
+    drop = (0.28 + 0.2 * cosine**2) * half * (1 - np.cos(swing)) / np.cos(0.35)
+    height = np.concatenate([edge[:, 1] - drop, edge[None, :, 1] - drop[-1:] - 6, np.full((1, COLUMNS), -36.0)])
+    return np.stack([sine * radius, height, cosine * radius + AXIS_Z], axis=-1)

@@ -1,0 +1,103 @@
+"""Chromosomes, the recombination map, and meiosis.
+
+A genome is an array of alleles, uint8 [N, 2, L]: two copies of L loci, 0 or 1 each. Copy 0 came from the father, copy 1
+from the mother. Loci lie on 22 chromosomes whose lengths in Morgans are about those of the human autosomes, averaged
+over the sexes. Crossovers fall as a Poisson process, without interference and alike in both sexes, so that two loci at
+a distance of d Morgans recombine with Haldane's probability (1 - exp(-2d)) / 2 (Haldane, Journal of Genetics 1919).
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numba
+import numpy as np
+
+__all__ = ["CHROMOSOMES", "GeneticMap", "meiosis", "recombination_fraction"]
+
+CHROMOSOMES = (
+    *(2.86, 2.69, 2.23, 2.14, 2.04, 1.92, 1.87, 1.68, 1.66, 1.81, 1.58),
+    *(1.75, 1.26, 1.19, 1.41, 1.34, 1.28, 1.18, 1.08, 1.08, 0.62, 0.74),
+)
+"""Lengths in Morgans, largest chromosome (in base pairs) first; 35.4 together."""
+
+
+@dataclass(frozen=True, eq=False)
+class GeneticMap:
+    """Where the loci are.
+
+    Attributes:
+        chromosome: uint8 [L], 0 to 21, ascending.
+        position: float64 [L], Morgans from the chromosome's start, ascending on each.
+    """
+
+    chromosome: np.ndarray
+    position: np.ndarray
+
+    @cached_property
+    def starts(self) -> np.ndarray:
+        """int64 [22], index of each chromosome's first locus."""
+        return np.searchsorted(self.chromosome, np.arange(len(CHROMOSOMES)))
+
+    @cached_property
+    def along(self) -> np.ndarray:
+        """float64 [L], Morgans from the start of the first chromosome, all laid end to end."""
+        return np.concatenate([[0.0], np.cumsum(CHROMOSOMES)])[self.chromosome] + self.position
+
+    def distance(self, first: int, second: int) -> float:
+        """Morgans between two loci; infinite on different chromosomes."""
+        if self.chromosome[first] != self.chromosome[second]:
+            return float("inf")
+        return abs(float(self.position[first] - self.position[second]))
+
+    @classmethod
+    def from_along(cls, along: np.ndarray) -> "GeneticMap":
+        """The map with loci at these places (Morgans, ascending, all chromosomes laid end to end)."""
+        ends = np.cumsum(CHROMOSOMES)
+        chromosome = np.searchsorted(ends, along, side="right")
+        return cls(chromosome.astype(np.uint8), along - (ends - CHROMOSOMES)[chromosome])
+
+
+def recombination_fraction(distance: float | np.ndarray) -> float | np.ndarray:
+    """Haldane's chance that two loci at this distance in Morgans come from different copies; 0.5 far apart."""
+    return -np.expm1(-2 * np.asarray(distance)) / 2
+
+
+def meiosis(
+    alleles: np.ndarray,  # uint8 [N, 2, L]
+    genetic_map: GeneticMap,
+    rng: np.random.Generator,
+    which: np.ndarray | None = None,  # int [M], whose gamete each is; None: one of everybody
+) -> np.ndarray:
+    """Gametes, uint8 [M, L]: on every chromosome a copy at random, changed for the other at every crossover."""
+    which = np.arange(len(alleles)) if which is None else np.asarray(which, np.int64)
+    length = sum(CHROMOSOMES)
+    counts = rng.poisson(length, len(which))
+    places = rng.random(counts.sum()) * length
+    crossovers = np.searchsorted(genetic_map.along, places)  # the first locus behind each crossover
+    coins = rng.integers(0, 2, (len(which), len(CHROMOSOMES)), np.uint8)
+    return _gametes(alleles, which, crossovers, np.cumsum(counts), genetic_map.starts, coins)
+
+
+@numba.njit(cache=True)
+def _gametes(alleles, which, crossovers, ends, starts, coins):
+    """Copy the alleles of each gamete, changing the strand where `switch` says so.
+
+    A crossover behind a chromosome's last locus lands on the next one's first. It does no harm there: the coin has made
+    that strand random already.
+    """
+    num_gametes, num_loci = len(which), alleles.shape[2]
+    gametes = np.empty((num_gametes, num_loci), np.uint8)
+    switch = np.empty(num_loci + 1, np.uint8)
+    begin = 0
+    for gamete in range(num_gametes):
+        switch[:] = 0
+        for chromosome in range(len(starts)):
+            switch[starts[chromosome]] ^= coins[gamete, chromosome]
+        for crossover in range(begin, ends[gamete]):
+            switch[crossovers[crossover]] ^= 1
+        begin = ends[gamete]
+        strand = 0
+        for locus in range(num_loci):
+            strand ^= switch[locus]
+            gametes[gamete, locus] = alleles[which[gamete], strand, locus]
+    return gametes

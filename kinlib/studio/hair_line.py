@@ -1,0 +1,137 @@
+"""The hairline: where on the generic head hair grows, how densely, and how it recedes.
+
+The hairline is a closed curve through points of the generic head. A point of the skin is compared with it on a map of
+the head (longitude and latitude as seen from between the ears, in cm), where the curve is a graph over longitude.
+"""
+
+import numpy as np
+from numba import njit
+
+from kinlib.studio.person import Look, Person
+
+__all__ = ["brow_to_crown_noise", "hairline"]
+
+CENTRE = np.array([0.0, 4.0, 0.0], np.float32)
+MAP_RADIUS = 8.5  # cm per radian of the map
+
+# From the middle of the forehead over temple, sideburn and ear to the nape: |x|, y, z in cm.
+CURVE = np.array(
+    [
+        *((0.0, 11.1, 8.6), (1.8, 11.1, 8.4), (3.4, 10.9, 7.8), (4.6, 10.1, 7.2), (5.5, 8.8, 6.7), (6.2, 7.4, 6.0)),
+        *((6.8, 6.0, 5.1), (7.1, 4.8, 4.6), (7.3, 3.2, 4.2), (7.3, 1.6, 3.7), (7.3, 0.9, 3.1), (7.4, 2.2, 2.6)),
+        *((7.6, 4.4, 2.2), (7.8, 5.4, 1.2), (7.9, 5.6, 0.2), (7.8, 5.0, -1.0), (7.6, 3.2, -2.0), (7.2, 0.5, -2.9)),
+        *((6.4, -2.6, -3.6), (5.2, -4.6, -4.4), (3.0, -5.3, -5.4), (0.0, -5.0, -6.0)),
+    ],
+    np.float32,
+)
+CORNER = slice(2, 5)  # the points of the curve that recede first
+SIDEBURN = slice(8, 12)
+
+
+def hairline(positions: np.ndarray, person: Person, look: Look) -> np.ndarray:
+    """How densely hair grows, float32 [...] in 0 (none) to 1, whatever the hair style but "receding".
+
+    Args:
+        positions: float [..., 3], points of the generic, neutral head in cm (not of this person's).
+        person: sex and seed shape the line.
+        look: age, recede, and whether the style leaves the top bare.
+    """
+    flat = np.ascontiguousarray(positions, np.float32).reshape(-1, 3)
+    longitude, latitude = _on_map(_curve(person, look))
+    phases = np.random.default_rng(person.seed + 11).uniform(0, 2 * np.pi, 8).astype(np.float32)
+    crown, top = _bald_places(look)
+    return _density(flat, longitude, latitude, phases, crown, top).reshape(positions.shape[:-1])
+
+
+def brow_to_crown_noise(positions: np.ndarray, seed: int, wavelength: float) -> np.ndarray:
+    """Smooth noise float32 [..., 3] in about -1..1 over the head, the same for the same seed; wavelength in cm."""
+    rng = np.random.default_rng(seed)
+    waves = rng.normal(size=(5, 3)).astype(np.float32) * (2 * np.pi / wavelength / 1.7)
+    phases = rng.uniform(0, 2 * np.pi, size=(3, 5)).astype(np.float32)
+    angles = positions.astype(np.float32) @ waves.T
+    return np.stack([np.sin(angles + phase).sum(axis=-1) for phase in phases], axis=-1) / 2
+
+
+def _curve(person: Person, look: Look) -> np.ndarray:
+    """The curve of one person: high or low, square (men) or round (women), receded."""
+    rng = np.random.default_rng(person.seed + 12)
+    curve = CURVE.copy()
+    height, peak, burn = rng.normal(size=3).clip(-2, 2)
+    young = np.clip((16 - look.age) / 10, 0, 1)
+    curve[:6, 1] += 0.22 * height + 0.3 * person.male - 0.2 * young
+    curve[0] += np.array([0, -0.12, 0.1], np.float32) * max(0, peak)  # widow's peak
+    corner = look.recede * np.array([1.1, 1.7, 1.0]) + 0.35 * (person.male and look.age > 16)
+    curve[CORNER] += corner[:, None] * np.array([-0.55, 0.75, -0.75])
+    curve[:2] += look.recede * np.array([0.0, 0.5, -0.55])
+    if not person.male or look.age < 14:
+        curve[SIDEBURN, 1] += np.array([0.6, 1.5, 1.9, 1.0])
+    else:
+        curve[SIDEBURN, 1] -= 0.4 + 0.4 * burn
+    return curve.astype(np.float32)
+
+
+def _bald_places(look: Look) -> tuple[np.ndarray, np.ndarray]:
+    """Two ellipsoids without hair, float32 [7]: centre, radii, strength. The crown of the head; the whole top."""
+    thin = np.clip(look.recede - 0.9, 0, 1.1)
+    crown = np.array([0, 14, -3.5, 3.0 * thin + 0.1, 3.0, 3.0 * thin + 0.1, min(1, 1.2 * thin)], np.float32)
+    bare = look.hair_style == "receding"
+    top = np.array([0, 13.5, 2.0, 6.6 + 0.2 * look.recede, 5.6, 9.4, 1.0 if bare else 0.0], np.float32)
+    return crown, top
+
+
+def _on_map(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    x, y, z = (points - CENTRE).T
+    return MAP_RADIUS * np.arctan2(np.abs(x), z), MAP_RADIUS * np.arctan2(y, np.hypot(x, z))
+
+
+@njit(cache=True, fastmath=True)
+def _bare(x, y, z, place):
+    """1 in the middle of a bald place, 0 outside."""
+    if place[6] <= 0:
+        return 0.0
+    distance = np.sqrt(
+        ((x - place[0]) / place[3]) ** 2 + ((y - place[1]) / place[4]) ** 2 + ((z - place[2]) / place[5]) ** 2
+    )
+    share = min(1.0, max(0.0, (1.12 - distance) / 0.24))
+    return place[6] * share * share * (3 - 2 * share)
+
+
+@njit(cache=True, fastmath=True)
+def _density(points, longitude, latitude, phases, crown, top):
+    result = np.zeros(len(points), np.float32)
+    for i in range(len(points)):
+        x, y, z = points[i]
+        if y > 14.0 and top[6] <= 0 and crown[6] <= 0:
+            result[i] = 1.0
+            continue
+        if y < -7.0 or (y < 9.5 and z > 7.5):
+            continue
+        u, v = 8.5 * np.arctan2(abs(x), z), 8.5 * np.arctan2(y - 4.0, np.sqrt(x * x + z * z))
+        distance = _signed_distance(u, v, longitude, latitude)
+        ripple = np.sin(2.1 * x + 1.3 * y + phases[0]) + np.sin(3.7 * x - 2.9 * y + phases[1])
+        ripple += np.sin(5.9 * y + 4.1 * z + phases[2]) + np.sin(7.3 * x + 2.2 * z + phases[3])
+        soft = 0.42 if z > 2.5 else 0.42 + 0.5 * min(1.0, (2.5 - z) / 6)
+        if y > 0.5 and -3 < z <= 2.5:
+            soft = 0.3
+        share = min(1.0, max(0.0, (distance + 0.09 * ripple) / (2 * soft) + 0.42))
+        density = share * share * (3 - 2 * share)
+        result[i] = density * (1 - _bare(x, y, z, crown)) * (1 - _bare(x, y, z, top))
+    return result
+
+
+@njit(cache=True, fastmath=True)
+def _signed_distance(u, v, longitude, latitude):
+    """Distance to the curve on the map, cm, positive above it."""
+    nearest = 1e9
+    border = latitude[len(latitude) - 1]
+    for k in range(len(longitude) - 1):
+        u0, v0, u1, v1 = longitude[k], latitude[k], longitude[k + 1], latitude[k + 1]
+        du, dv = u1 - u0, v1 - v0
+        along = ((u - u0) * du + (v - v0) * dv) / (du * du + dv * dv + 1e-9)
+        along = min(1.0, max(0.0, along))
+        gap = (u - u0 - along * du) ** 2 + (v - v0 - along * dv) ** 2
+        nearest = min(nearest, gap)
+        if u0 <= u < u1:
+            border = v0 + dv * (u - u0) / du
+    distance = np.sqrt(nearest)
+    return distance if v > border else -distance

@@ -1,0 +1,188 @@
+"""Skin, painted once for a person at one age: pigments, creases, lips, hair roots, and where each label lies.
+
+Melanin and haemoglobin are laid on in layers, as a make-up artist would (blotches, rosy cheeks and ears, dark lids,
+freckles, moles, age spots), and turned into colour at the end. A second map holds the strength and roughness of the
+highlight and the height of pores and wrinkles.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from kinlib.studio.atlas import Atlas
+from kinlib.studio.colour import skin_colour, to_linear
+from kinlib.studio.facial_hair import brow_colour
+from kinlib.studio.hair import hair_colour, hairline
+from kinlib.studio.labels import class_id, region_id
+from kinlib.studio.person import Look, Person
+from kinlib.studio.surface import Texture
+
+__all__ = ["Skin", "paint_skin"]
+
+SCALP = 0.6  # share of hair from which a place is labelled hair
+SHAVEN = {"bald": 0.22, "buzz": 0.75, "receding": 0.6}  # how dark the scalp is below the hair, others 0.92
+STUBBLE = {"none": 0.0, "stubble": 0.45, "full": 0.8, "goatee": 0.8, "moustache": 0.7}
+BEARD_MASK = {"none": "beard", "stubble": "beard", "full": "beard", "goatee": "goatee", "moustache": "moustache"}
+
+
+@dataclass(frozen=True)
+class Skin:
+    """The painted maps: the face with the ears, and the back of the head with the neck."""
+
+    face: Texture
+    back: Texture
+
+
+class _Layers:
+    """Pigments and relief of one map while it is painted; float32 [S, S] each."""
+
+    def __init__(self, person: Person, shape: tuple[int, int]):
+        self.melanin = np.full(shape, person.traits.melanin, np.float32)
+        self.haemoglobin = np.full(shape, 0.10 + 0.34 * person.traits.redness, np.float32)
+        self.height = np.zeros(shape, np.float32)
+        self.highlight = np.full(shape, 0.8, np.float32)
+        self.roughness = np.full(shape, 0.5, np.float32)
+
+
+def paint_skin(person: Person, look: Look, atlas: Atlas) -> Skin:
+    """Paint the skin of a person at one age; the same arguments give the same maps."""
+    rng = np.random.default_rng([person.seed, 11])
+    shift = tuple(int(s) for s in rng.integers(0, atlas.size, 2))
+    noise = {name: np.roll(field, shift, (0, 1)) for name, field in atlas.noise.items()}
+    return Skin(_paint_face(person, look, atlas, noise, rng), _paint_back(person, look, atlas, noise))
+
+
+def _paint_face(person: Person, look: Look, atlas: Atlas, noise: dict[str, np.ndarray], rng) -> Texture:
+    masks = atlas.masks
+    layers = _Layers(person, masks["lip"].shape)
+    _complexion(layers, person, look, masks, noise)
+    _marks(layers, person, look, masks, noise, rng)
+    _creases(layers, look, atlas, noise)
+    albedo = _lips(layers, person, look, masks, noise)
+    scalp = _scalp(atlas.face_positions, person, look, noise)
+    shaded = _hair_roots(albedo, person, look, masks, noise, scalp)
+    layers.highlight *= 1 - 0.6 * scalp
+    labels, regions = atlas.face_labels.copy(), atlas.face_regions.copy()
+    if look.hair_style != "bald":
+        labels[scalp > SCALP], regions[scalp > SCALP] = class_id("hair"), region_id("hair")
+    return Texture(shaded, _gloss(layers), labels, regions, left=0.0)
+
+
+def _paint_back(person: Person, look: Look, atlas: Atlas, noise: dict[str, np.ndarray]) -> Texture:
+    size = atlas.back_positions.shape[0]
+    noise = {name: cv2.resize(field, (size, size)) for name, field in noise.items()}
+    layers = _Layers(person, (size, size))
+    layers.melanin *= 1.06 + 0.03 * noise["low"]
+    layers.haemoglobin += 0.02 * noise["low"] - 0.02
+    layers.height += 0.002 * noise["pore"]
+    layers.highlight -= 0.2
+    scalp = _scalp(atlas.back_positions, person, look, noise)
+    albedo = skin_colour(np.maximum(layers.melanin, 0), np.maximum(layers.haemoglobin, 0))
+    albedo = _over(albedo, hair_colour(person, look) * 0.4, scalp * SHAVEN.get(look.hair_style, 0.92))
+    labels, regions = atlas.back_labels.copy(), atlas.back_regions.copy()
+    if look.hair_style != "bald":
+        labels[scalp > SCALP], regions[scalp > SCALP] = class_id("hair"), region_id("hair")
+    return Texture(albedo, _gloss(layers), labels, regions, left=1.0)
+
+
+def _gloss(layers: _Layers) -> np.ndarray:
+    maps = [np.clip(layers.highlight, 0, 2), np.clip(layers.roughness, 0.28, 0.85), layers.height]
+    return np.ascontiguousarray(np.stack(maps, axis=-1), np.float32)
+
+
+def _over(below: np.ndarray, above: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """Paint a colour over albedo [S, S, 3] with a share [S, S] in 0..1."""
+    share = np.clip(share, 0, 1)[..., None]
+    return (below + (above - below) * share).astype(np.float32)
+
+
+def _complexion(layers: _Layers, person: Person, look: Look, masks, noise) -> None:
+    """Uneven colour: blood in cheeks, nose, ears; darker lids and neck; T-zone shinier. Children are rosier, evener."""
+    redness, child = person.traits.redness, float(np.clip((14 - look.age) / 10, 0, 1))
+    uneven = 1 - 0.5 * child
+    low, middle, fine, pore = (noise[name] for name in ("low", "middle", "fine", "pore"))
+    layers.haemoglobin += uneven * (0.020 * middle + 0.025 * low + 0.016 * fine)
+    flush = 0.42 * masks["cheek"] + 0.40 * masks["nose_tip"] + 0.16 * masks["lids"] + 0.28 * masks["inner_eye"]
+    flush = flush + 0.26 * masks["ears"] + 0.10 * masks["chin"]
+    light = 1 - person.traits.melanin
+    layers.haemoglobin += flush * (0.35 + 0.75 * redness + 0.25 * child) * (0.45 + 0.55 * light)
+    layers.melanin *= 1 + uneven * (0.04 * low + 0.012 * middle)
+    layers.melanin += 0.005 * uneven * (middle + fine + pore)
+    layers.melanin += 0.03 * masks["lids"] + 0.025 * masks["neck"] + 0.015 * masks["forehead"]
+    layers.melanin += 0.035 * masks["eye_bags"] * (1 - 0.6 * child)
+    layers.height += 0.0022 * (1 - 0.6 * child) * pore + 0.0016 * fine
+    layers.highlight += 0.12 * fine + 0.40 * masks["t_zone"]
+    layers.roughness -= 0.08 * masks["t_zone"] + 0.01 * low
+
+
+def _marks(layers: _Layers, person: Person, look: Look, masks, noise, rng) -> None:
+    """Freckles, moles and the spots of age."""
+    spots = np.clip(noise["freckles"], 0, 1)
+    if person.traits.freckles > 0 and look.age > 4:
+        where = np.clip(1.3 * masks["cheek"] + masks["nose_tip"] + 0.25 * masks["forehead"] + 0.12, 0, 1.2)
+        layers.melanin += 0.26 * person.traits.freckles * spots * where
+    if look.age > 50:
+        layers.melanin += 0.14 * min(1.0, (look.age - 50) / 30) * np.clip(spots * 1.2 - 0.3, 0, 1)
+    size = layers.melanin.shape[0]
+    moles = np.zeros_like(layers.melanin)
+    for _ in range(rng.poisson(1.0)):
+        place = (int(rng.uniform(0.2, 0.8) * size), int(rng.uniform(0.3, 0.85) * size))
+        cv2.circle(moles, place, max(1, round(size / 400)), 1.0, -1, cv2.LINE_AA)
+    if look.age > 12:
+        layers.melanin += 0.45 * cv2.GaussianBlur(moles, (0, 0), size / 800 + 0.3)
+
+
+def _creases(layers: _Layers, look: Look, atlas: Atlas, noise) -> None:
+    """Wrinkles come one after another: the nasolabial fold early, forehead and eyes from forty, all of them by seventy."""
+    age = look.age
+    old = float(np.clip((age - 30) / 45, 0, 1))
+    lines = 0.10 * float(np.clip((age - 16) / 20, 0, 1)) * atlas.wrinkles["nasolabial"]
+    for name, begins in (("nasolabial", 28), ("forehead", 36), ("crow_feet", 36), ("frown", 40), ("marionette", 42)):
+        lines = lines + float(np.clip((age - begins) / 40, 0, 1)) * atlas.wrinkles[name]
+    for name, begins in (("under_eye", 35), ("lip_lines", 55)):
+        if name in atlas.wrinkles:
+            lines = lines + float(np.clip((age - begins) / 40, 0, 1)) * atlas.wrinkles[name]
+    lines = np.clip(lines, 0, 2)
+    layers.height += 0.003 * old * noise["middle"] - 0.05 * lines
+    layers.melanin += 0.045 * lines + 0.05 * old * atlas.masks["eye_bags"]
+    layers.haemoglobin += 0.08 * lines + 0.16 * (0.3 + old) * atlas.masks["eye_bags"]
+    layers.roughness += 0.06 * old
+
+
+def _lips(layers: _Layers, person: Person, look: Look, masks, noise) -> np.ndarray:
+    """Turn pigments into colour, with lips in their own and in lipstick."""
+    lip, dark = masks["lip"], person.traits.melanin
+    grown = float(np.clip((look.age - 8) / 10, 0, 1))
+    red = 0.62 + (0.25 + 0.3 * person.traits.redness) * (1.0 if person.male else 1.35) - 0.15 * grown * person.male
+    layers.melanin *= 1 - 0.12 * lip
+    layers.haemoglobin += lip * red * (1 - 0.45 * dark)
+    layers.highlight += lip * (0.35 + 0.6 * look.lipstick)
+    layers.roughness -= 0.10 * lip
+    layers.height -= 0.012 * lip * np.clip(noise["fine"], 0, 2)
+    albedo = skin_colour(np.maximum(layers.melanin, 0), np.maximum(layers.haemoglobin, 0))
+    albedo *= (1 - 0.10 * lip * np.clip(noise["fine"], 0, 2))[..., None]
+    if look.lipstick > 0:
+        albedo = _over(albedo, to_linear(look.lip_colour), lip * look.lipstick * 0.9)
+    return albedo
+
+
+def _scalp(positions: np.ndarray, person: Person, look: Look, noise) -> np.ndarray:
+    """Share of hair roots [S, S], with an uneven border."""
+    return np.clip(hairline(positions, person, look) + 0.12 * noise["middle"] * 0.5, 0, 1).astype(np.float32)
+
+
+def _hair_roots(albedo, person: Person, look: Look, masks, noise, scalp) -> np.ndarray:
+    """Beard shadow, brows' ground and scalp: the roots of hair darken the skin they grow from."""
+    roots = hair_colour(person, look)
+    if person.male and look.age > 14:
+        region = masks[BEARD_MASK[look.beard]]
+        share = region * STUBBLE[look.beard] * person.traits.beard * (0.75 + 0.3 * noise["pore"])
+        share = share + masks["beard"] * look.shadow * person.traits.beard * 0.22 * (1 + 0.3 * noise["pore"])
+        ground = np.minimum(roots + 0.02, albedo * 0.8) * np.array([0.94, 1.0, 1.05], np.float32)
+        albedo = _over(albedo, ground, np.clip(share, 0, 0.9) * (1 - masks["lip"]))
+    brows = np.clip(masks["brow_left"] + masks["brow_right"], 0, 1)
+    soft = cv2.GaussianBlur(brows, (0, 0), albedo.shape[0] / 220)
+    grown = 0.35 + 0.65 * float(np.clip((look.age - 4) / 14, 0, 1))
+    albedo = _over(albedo, np.minimum(brow_colour(person, look), albedo), soft * 0.42 * grown)
+    return _over(albedo, roots * 0.4, scalp * SHAVEN.get(look.hair_style, 0.92))

@@ -1,0 +1,151 @@
+"""What is worn over the head model: a record for one piece, and the few shapes that pieces are made of."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from kinlib.studio.colour import to_linear
+from kinlib.studio.labels import NONE
+
+__all__ = ["Material", "Solid", "ball", "faces_out", "joined", "sheet", "solid", "tube", "unit"]
+
+
+@dataclass
+class Solid:
+    """One piece of clothing, glasses or jewellery, as triangles in the head's frame.
+
+    Attributes:
+        vertices: float32 [v, 3], cm.
+        triangles: int32 [t, 3].
+        colour: float32 [v, 3], linear RGB.
+        specular: strength of highlights, about 0 to 2; skin has 1.
+        roughness: 0 (mirror) to 1.
+        bump: height of the cloth's grain, cm.
+        label: class it writes, `labels.NONE` for none.
+        region: region it writes, `labels.NONE` for none.
+        opacity: below 1 for a lens.
+        fixed: whether it stays where it is when the head turns.
+    """
+
+    vertices: np.ndarray
+    triangles: np.ndarray
+    colour: np.ndarray
+    specular: float
+    roughness: float
+    bump: float
+    label: int
+    region: int
+    opacity: float = 1.0
+    fixed: bool = False
+
+
+@dataclass(frozen=True)
+class Material:
+    """How a surface shines; see `Solid`."""
+
+    specular: float
+    roughness: float
+    bump: float = 0.0
+
+
+Mesh = tuple[np.ndarray, np.ndarray]  # vertices [v, 3] and triangles [t, 3]
+
+
+def solid(mesh: Mesh, colour, material: Material, label: int, opacity: float = 1.0) -> Solid:
+    """A piece of one material.
+
+    Args:
+        mesh: vertices [v, 3] and triangles [t, 3].
+        colour: sRGB in 0..1, one for the whole piece [3] or one for each vertex [v, 3].
+    """
+    vertices, triangles = mesh
+    colours = np.broadcast_to(to_linear(colour), vertices.shape)
+    return Solid(
+        np.ascontiguousarray(vertices, np.float32),
+        np.ascontiguousarray(triangles, np.int32),
+        np.ascontiguousarray(colours, np.float32),
+        material.specular,
+        material.roughness,
+        material.bump,
+        label,
+        NONE,
+        opacity,
+    )
+
+
+def sheet(points: np.ndarray, closed: bool = False) -> Mesh:
+    """A grid of points [rows, columns, 3] as a mesh; `closed` joins the last column to the first.
+
+    It faces where the direction of growing rows times that of growing columns points.
+    """
+    rows, columns = points.shape[:2]
+    index = np.arange(rows * columns, dtype=np.int32).reshape(rows, columns)
+    if closed:
+        index = np.column_stack([index, index[:, 0]])
+    a, b, c, d = index[:-1, :-1], index[1:, :-1], index[:-1, 1:], index[1:, 1:]
+    triangles = np.stack([np.stack([a, b, c], -1), np.stack([c, b, d], -1)]).reshape(-1, 3)
+    return points.reshape(-1, 3), triangles
+
+
+def tube(path: np.ndarray, radius, closed: bool = False, sides: int = 8, up=(0.1, 0.2, 1.0)) -> Mesh:
+    """A tube along a path [n, 3]; open ends are closed by caps.
+
+    Args:
+        radius: one number, one for each point [n], or two [n, 2]: towards `up` and across.
+        up: a direction that is nowhere along the path.
+    """
+    path = np.asarray(path, np.float64)
+    ahead = np.roll(path, -1, 0) - np.roll(path, 1, 0) if closed else np.gradient(path, axis=0)
+    ahead = unit(ahead)
+    across = unit(np.cross(ahead, np.asarray(up, np.float64)))
+    upwards = np.cross(across, ahead)
+    angle = np.linspace(0, 2 * np.pi, sides, endpoint=False)
+    radii = np.broadcast_to(np.asarray(radius, np.float64).reshape(-1, 1) if np.ndim(radius) < 2 else radius, (len(path), 2))
+    ring = (
+        np.cos(angle)[None, :, None] * (upwards * radii[:, :1])[:, None]
+        + np.sin(angle)[None, :, None] * (across * radii[:, 1:])[:, None]
+    )
+    rings = path[:, None] + ring
+    if closed:
+        rings = np.concatenate([rings, rings[:1]])
+        return _welded(sheet(rings, closed=True), len(path) * sides)
+    return sheet(np.concatenate([_point(rings[:1]), rings, _point(rings[-1:])]), closed=True)
+
+
+def _point(ring: np.ndarray) -> np.ndarray:
+    """A ring [1, n, 3] drawn together to its middle."""
+    return np.broadcast_to(ring.mean(1, keepdims=True), ring.shape)
+
+
+def _welded(mesh: Mesh, count: int) -> Mesh:
+    """The mesh with vertices from `count` on replaced by the first ones."""
+    return mesh[0][:count], mesh[1] % count
+
+
+def ball(middle: np.ndarray, radius: float, sides: int = 8) -> Mesh:
+    """A sphere."""
+    height = np.cos(np.linspace(0, np.pi, sides // 2 + 1))
+    angle = np.linspace(0, 2 * np.pi, sides, endpoint=False)
+    ring = np.sqrt(1 - height**2)
+    points = np.stack(
+        [ring[:, None] * np.sin(angle), np.broadcast_to(height[:, None], (len(height), sides)), ring[:, None] * np.cos(angle)], -1
+    )
+    return sheet(np.asarray(middle) + radius * points, closed=True)
+
+
+def joined(meshes: list[Mesh]) -> Mesh:
+    """Several meshes as one."""
+    starts = np.cumsum([0, *(len(vertices) for vertices, _ in meshes)])
+    triangles = [triangles + start for (_, triangles), start in zip(meshes, starts, strict=False)]
+    return np.concatenate([vertices for vertices, _ in meshes]), np.concatenate(triangles)
+
+
+def faces_out(mesh: Mesh) -> float:
+    """Six times the volume a closed mesh encloses; negative if it faces inwards."""
+    corners = mesh[0][mesh[1]]
+    return float(np.einsum("ti,ti->", corners[:, 0], np.cross(corners[:, 1], corners[:, 2])))
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    """Vectors [..., 3] of length one."""
+    return vectors / (np.linalg.norm(vectors, axis=-1, keepdims=True) + 1e-9)
