@@ -7,25 +7,13 @@ sky in a direction if nothing in that buffer lies before it; directions count by
 import numba
 import numpy as np
 
-from kinlib.studio.atlas_raster import fill_triangles
+from kinlib.studio.raster import depths
 
-__all__ = ["occlusion", "vertex_normals"]
+__all__ = ["occlusion"]
 
 DIRECTIONS = 192
 PIXELS = 640  # of the depth buffers, along each side
 LIFT = 0.05  # cm that a vertex is raised from the surface before it is tested
-
-
-def vertex_normals(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
-    """Outward unit normals float32 [V, 3], means over the triangles around each vertex by their area."""
-    first, second, third = (vertices[triangles[:, corner]] for corner in range(3))
-    faces = np.cross(second - first, third - first)
-    normals = np.zeros(vertices.shape)
-    for corner in range(3):
-        for axis in range(3):
-            normals[:, axis] += np.bincount(triangles[:, corner], faces[:, axis], len(vertices))
-    length = np.linalg.norm(normals, axis=1, keepdims=True)
-    return (normals / np.maximum(length, 1e-12)).astype(np.float32)
 
 
 def occlusion(vertices: np.ndarray, triangles: np.ndarray, normals: np.ndarray) -> np.ndarray:
@@ -36,11 +24,11 @@ def occlusion(vertices: np.ndarray, triangles: np.ndarray, normals: np.ndarray) 
         basis = _basis(direction)
         flat = vertices @ basis
         low, extent = flat[:, :2].min(axis=0), np.ptp(flat[:, :2], axis=0).max() * 1.01
-        scale = np.array([PIXELS / extent, PIXELS / extent, 1], np.float32)
+        scale = np.array([PIXELS / extent, PIXELS / extent, -1], np.float32)  # depth grows away from the looker
         shift = np.array([*low, 0], np.float32)
-        _, _, depth = fill_triangles(((flat - shift) * scale)[triangles].astype(np.float32), PIXELS, PIXELS)
+        depth = depths((flat - shift) * scale, triangles, PIXELS, PIXELS)
         cosine = np.maximum(normals @ direction, 0)
-        seen += cosine * _visible(((raised @ basis - shift) * scale).astype(np.float32), depth, cosine)
+        seen += cosine * _visible((raised @ basis - shift) * scale, depth, cosine)
         total += cosine
     return (seen / total).astype(np.float32)
 
@@ -77,6 +65,6 @@ def _visible(points, depth, cosine):
         for i in range(2):
             for j in range(2):
                 share = (down if i else 1 - down) * (right if j else 1 - right)
-                if depth[row + i, column + j] <= z + slack:
+                if depth[row + i, column + j] >= z - slack:
                     result[n] += share
     return result

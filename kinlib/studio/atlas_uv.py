@@ -10,10 +10,10 @@ import numba
 import numpy as np
 from scipy.ndimage import distance_transform_edt, map_coordinates
 
-from kinlib.studio.atlas_raster import fill_triangles
 from kinlib.studio.head import FACE, HEAD, HeadModel
+from kinlib.studio.raster import cover
 
-__all__ = ["Chart", "Surface", "interpolate", "make_chart", "make_surface", "sample"]
+__all__ = ["Chart", "Finder", "interpolate", "make_chart", "make_finder", "sample"]
 
 CELLS = 160  # of the search grid along v, and along each unit of u
 
@@ -36,12 +36,12 @@ class Chart:
 def make_chart(head: HeadModel, normals: np.ndarray, part: int, size: int) -> Chart:
     """Spread the neutral positions and `normals` float32 [V, 3] of a part (FACE or HEAD) over its texture."""
     chosen = head.triangle_part == part
-    corners = np.zeros((chosen.sum(), 3, 3), np.float32)
-    corners[..., :2] = (head.uv[head.triangle_uv[chosen]] - [part, 0]) * size - 0.5
-    triangle, weights, _ = fill_triangles(corners, size, size)
-    covered = triangle >= 0
-    nearest = distance_transform_edt(~covered, return_distances=False, return_indices=True)
-    triangle, weights = triangle[tuple(nearest)], weights[tuple(nearest)]
+    points = np.zeros((len(head.uv), 3), np.float32)
+    points[:, :2] = (head.uv - [part, 0]) * size - 0.5
+    texels = cover(points, head.triangle_uv[chosen], size, size)
+    covered = texels.triangle >= 0
+    nearest = tuple(distance_transform_edt(~covered, return_distances=False, return_indices=True))
+    triangle, weights = texels.triangle[nearest], texels.weights[nearest]
     weights = np.concatenate([1 - weights.sum(axis=-1, keepdims=True), weights], axis=-1)  # [S, S, 3]
     vertices = head.triangles[chosen][triangle]
     position = np.einsum("rcij,rci->rcj", head.vertices[vertices], weights)
@@ -60,7 +60,7 @@ def sample(texture: np.ndarray, uv: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True, eq=False)
-class Surface:
+class Finder:
     """Finds the triangle under a texture coordinate, by a grid over the texture.
 
     Attributes:
@@ -85,7 +85,7 @@ class Surface:
         return self.rows[found], weights
 
 
-def make_surface(head: HeadModel) -> Surface:
+def make_finder(head: HeadModel) -> Finder:
     """Search grid for the face and the back of the head."""
     rows = np.flatnonzero(np.isin(head.triangle_part, (FACE, HEAD))).astype(np.int32)
     corners = np.ascontiguousarray(head.uv[head.triangle_uv[rows]])
@@ -97,7 +97,7 @@ def make_surface(head: HeadModel) -> Surface:
             for column in range(left, right + 1):
                 members[row * 2 * CELLS + column].append(number)
     starts = np.cumsum([0, *(len(cell) for cell in members)]).astype(np.int32)
-    return Surface(rows, corners, starts, np.array([number for cell in members for number in cell], np.int32))
+    return Finder(rows, corners, starts, np.array([number for cell in members for number in cell], np.int32))
 
 
 def interpolate(values: np.ndarray, triangles: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -16,7 +16,7 @@ from kinlib.studio.head import load_head
 from kinlib.studio.person import Person
 from kinlib.studio.wear import unit
 
-__all__ = ["AZIMUTHS", "COLUMNS", "ROWS", "Bust", "around", "load_bust", "normals", "sample", "torso"]
+__all__ = ["AZIMUTHS", "COLUMNS", "ROWS", "Bust", "around", "head_width", "load_bust", "normals", "sample", "torso"]
 
 COLUMNS = 96  # around the neck, from the front over the person's left
 ROWS = 28
@@ -114,6 +114,12 @@ def normals(grid: np.ndarray) -> np.ndarray:
     return unit(np.cross(down, along))
 
 
+def head_width(vertices: np.ndarray) -> float:
+    """Width in cm of a head [V, 3] before the ears."""
+    ends = vertices[load_head().landmarks[[0, 16]], 0]
+    return float(ends[1] - ends[0])
+
+
 def torso(bust: np.ndarray, person: Person, age: float, head_width: float) -> np.ndarray:
     """The bust [ROWS, COLUMNS, 3] carried on over shoulders and chest, float [ROWS + 14, COLUMNS, 3].
 
@@ -122,14 +128,14 @@ def torso(bust: np.ndarray, person: Person, age: float, head_width: float) -> np
     half = _shoulder(person, age) * head_width / HEAD_WIDTH
     lifted = bust.copy()
     outwards = np.clip((np.abs(bust[..., 0]) - 5.5) / (0.55 * half - 5.5), 0, 1)
-    lifted[..., 1] += (1.7 if person.male and age > 14 else 1.1) * outwards**2 * (3 - 2 * outwards)
+    lifted[..., 1] += (0.9 if person.male and age > 14 else 0.5) * outwards**2 * (3 - 2 * outwards)
     return np.concatenate([lifted, _below(lifted[-1], half)])
 
 
 def _shoulder(person: Person, age: float) -> float:
     """Half the width over the upper arms in cm, for a head as wide as an adult's."""
-    adult = 23.0 if person.male else 20.0
-    return float(np.interp(age, [3, 10, 14, 18], [14.5, 17.0, 18.5 + 0.2 * (adult - 20), adult]))
+    adult = 21.5 if person.male else 18.8
+    return float(np.interp(age, [3, 10, 14, 18], [14.5, 16.3, 17.5 + 0.2 * (adult - 19), adult]))
 
 
 def _below(edge: np.ndarray, half: float) -> np.ndarray:

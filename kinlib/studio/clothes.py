@@ -4,32 +4,252 @@ Every garment is a sheet that lies on the torso (see `bust`), begins at its own 
 band, a collar or a hood. Necklines are heights on the generic neck, so that they sit alike on every neck.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
-from kinlib.studio.bust import AZIMUTHS, COLUMNS, ROWS, around, load_bust, normals, sample, torso
+from kinlib.studio.bust import AZIMUTHS, COLUMNS, ROWS, Bust, around, head_width, load_bust, normals, sample, torso
+from kinlib.studio.head import BUST
 from kinlib.studio.labels import class_id
 from kinlib.studio.person import Look, Person
-from kinlib.studio.wear import Material, Mesh, Solid, joined, sheet, solid, tube
+from kinlib.studio.wear import Material, Mesh, Solid, ball, joined, sheet, solid, tube, unit
 
 __all__ = ["clothes"]
 
 FABRIC = {
     "t-shirt": Material(0.15, 0.85, 0.004),
-    "crew": Material(0.10, 0.95, 0.016),
-    "v-neck": Material(0.12, 0.9, 0.012),
-    "collar": Material(0.2, 0.8, 0.003),
-    "hoodie": Material(0.10, 0.95, 0.010),
+    "crew": Material(0.10, 0.95, 0.014),
+    "v-neck": Material(0.12, 0.90, 0.010),
+    "collar": Material(0.20, 0.80, 0.003),
+    "hoodie": Material(0.10, 0.95, 0.008),
 }
-BODY_ROWS = 44
+BODY_ROWS = 48
 LOOSE = 0.28  # cm between skin and cloth
+CLEAR = BUST + 0.35  # cm; a neckline stays above the lower end of the drawn mesh
+
+Profile = tuple[tuple[float, float], ...]  # cm below the neckline, cm off the skin
+Part = tuple[str, Mesh]
 
 
 def clothes(person: Person, look: Look, vertices: np.ndarray) -> list[Solid]:
     """What the person wears over the shoulders, for vertices [V, 3] of the unturned head."""
-    rng = np.random.default_rng(look.seed + 11)
-    bust = load_bust()
-    head_width = float(np.ptp(vertices[:, 0][_ears()]))
-    form = torso(bust.points(vertices), person, look.age, head_width)
-    pieces = _PIECES[look.clothes](form, bust, person, rng)
-    paint = _Paint(look, rng)
-    return [solid(mesh, paint.colours(mesh[0], part), FABRIC[look.clothes], class_id("cloth")) for part, mesh in pieces]
+    rng = np.random.default_rng([look.seed, 11])
+    tailor = _Tailor(person, look, vertices, rng)
+    parts = _GARMENTS[look.clothes](tailor)
+    paint = _paint(look, rng)
+    fabric, label = FABRIC[look.clothes], class_id("cloth")
+    return [solid(mesh, paint(part, mesh[0]), fabric, label) for part, mesh in parts]
+
+
+class _Tailor:
+    """Cuts sheets that fit one person's torso."""
+
+    def __init__(self, person: Person, look: Look, vertices: np.ndarray, rng: np.random.Generator):
+        self.person, self.look, self.rng = person, look, rng
+        self.bust: Bust = load_bust()
+        width = head_width(vertices)
+        self.form = torso(self.bust.points(vertices), person, look.age, width)
+        self.per_cm = (ROWS - 1) / (self.bust.heights[0] - self.bust.heights[-1])  # rows, [COLUMNS]
+        self.folds = rng.uniform(0, 2 * np.pi, 6)
+
+    def rows_at(self, heights: np.ndarray) -> np.ndarray:
+        """Fractional rows [COLUMNS] of a neckline."""
+        return self.bust.rows_at(np.maximum(heights, CLEAR))
+
+    def body(self, neckline: np.ndarray, loose: float = LOOSE) -> Mesh:
+        """The cloth from a neckline, heights [COLUMNS], down; its edge is tucked into the skin."""
+        start = self.rows_at(neckline)
+        down = np.linspace(0, 1, BODY_ROWS)[:, None]
+        points = sample(self.form, start + down * (len(self.form) - 1.01 - start), np.arange(COLUMNS))
+        outward = normals(points)
+        points = points + outward * loose + outward * [1, 0, 1] * self._fold(down)[..., None]
+        tucked = sample(self.form, start + 0.6 * self.per_cm, np.arange(COLUMNS)[None] + 0.0)
+        inside = tucked - 0.3 * normals(self.form)[np.round(start).astype(int), np.arange(COLUMNS)]
+        return sheet(np.concatenate([inside, points]), closed=True)
+
+    def _fold(self, down: np.ndarray) -> np.ndarray:
+        """Depth in cm of folds that run from the neck outwards and deepen on their way."""
+        bend = 3 * np.sin(3 * down + self.folds[0])
+        waves = [np.sin(k * AZIMUTHS + bend * (1 + 0.1 * k) + phase) for k, phase in zip((3, 7, 11), self.folds[1:], strict=False)]
+        return 0.16 * np.clip(down * 2.5, 0, 1) * np.maximum(sum(waves), -0.6)
+
+    def strip(self, neckline: np.ndarray, profile: Profile) -> Mesh:
+        """A band all around: the points of a profile at every column."""
+        start, columns = self.rows_at(neckline), np.arange(COLUMNS) + 0.0
+        below, off = np.array(profile).T
+        rows = start + below[:, None] * self.per_cm
+        return sheet(self.lay(rows, np.broadcast_to(columns, rows.shape), off[:, None]), closed=True)
+
+    def lay(self, rows: np.ndarray, columns: np.ndarray, off: np.ndarray) -> np.ndarray:
+        """Points [..., 3] at fractional rows and columns [...] of the torso, `off` cm above it."""
+        outward = unit(sample(self._normals, rows, columns))
+        return sample(self.form, rows, columns) + outward * np.asarray(off)[..., None]
+
+    @property
+    def _normals(self) -> np.ndarray:
+        if not hasattr(self, "_outward"):
+            self._outward = normals(self.form)
+        return self._outward
+
+
+def _band(width: float, thick: float) -> Profile:
+    """A ribbed band: rises out of the skin, lies flat, ends on the cloth."""
+    top = LOOSE + thick
+    return (
+        (0.3, -0.25),
+        (-0.02, 0.02),
+        (-0.10, 0.5 * top),
+        (0.02, 0.9 * top),
+        (0.25, top),
+        (width - 0.2, top),
+        (width, top - 0.15),
+        (width + 0.02, 0.1),
+    )
+
+
+def _t_shirt(tailor: _Tailor) -> list[Part]:
+    scoop = 0.0 if tailor.person.male or tailor.look.age < 12 else tailor.rng.uniform(0, 1.6)
+    line = around(-12.6 - scoop, -10.3 - 0.5 * scoop, -9.7)
+    return [("body", tailor.body(line)), ("band", tailor.strip(line, _band(1.5, 0.06)))]
+
+
+def _crew(tailor: _Tailor) -> list[Part]:
+    line = around(-11.7, -9.9, -9.2)
+    return [("body", tailor.body(line, 0.4)), ("band", tailor.strip(line, _band(2.0, 0.3)))]
+
+
+def _v_neck(tailor: _Tailor) -> list[Part]:
+    depth = tailor.rng.uniform(4.0, 6.0)
+    line = _v_line(-10.2, -9.5, depth, 75)
+    return [("body", tailor.body(line)), ("band", tailor.strip(line, _band(1.6, 0.10)))]
+
+
+def _v_line(side: float, back: float, depth: float, reach: float) -> np.ndarray:
+    """Heights [COLUMNS] of a neckline that falls to a point in front, beginning `reach` degrees to both sides."""
+    across = np.abs(np.sin(AZIMUTHS)) / np.sin(np.radians(reach))
+    front = (np.cos(AZIMUTHS) > 0) & (across < 1)
+    return around(side, side, back) - np.where(front, depth * (1 - across), 0)
+
+
+def _shirt(tailor: _Tailor) -> list[Part]:
+    is_open = tailor.rng.random() < 0.6
+    line = _v_line(-10.2, -9.7, 4.2, 40) if is_open else around(-11.2, -10.1, -9.7)
+    seam = around(-11.3 if is_open else -11.0, -10.1, -9.7)
+    collar = _collar(tailor, seam, 20 if is_open else 5)
+    return [("body", tailor.body(line)), ("collar", collar), *_placket(tailor, line)]
+
+
+def _collar(tailor: _Tailor, seam: np.ndarray, opening: float) -> Mesh:
+    """A stand with a leaf folded over it, open in front by `opening` degrees to both sides."""
+    place = np.linspace(-1, 1, 73)  # from the person's left front around the back
+    azimuth = np.pi + place * (np.pi - np.radians(opening))
+    front = np.clip((np.abs(place) - 0.5) / 0.5, 0, 1)
+    stand, leaf = 2.1 - 0.6 * front, 3.4 + 1.9 * front**2
+    spread = np.radians(24) * front**2 * -np.sign(place)
+    rows, columns, off = [], [], []
+    base = np.interp(azimuth, np.append(AZIMUTHS, 2 * np.pi), np.append(tailor.rows_at(seam), tailor.rows_at(seam)[0]))
+    per_cm = np.interp(azimuth, AZIMUTHS, tailor.per_cm, period=2 * np.pi)
+    for above, share, away in _COLLAR:
+        rows.append(base + per_cm * (share * leaf - above * stand))
+        columns.append((azimuth + share * spread) / (2 * np.pi) * COLUMNS)
+        off.append(np.full(len(place), away))
+    return sheet(tailor.lay(np.array(rows), np.array(columns), np.array(off)))
+
+
+# Share of the stand above the seam, share of the leaf below the fold, cm off the skin.
+_COLLAR = (
+    (-0.1, 0.0, 0.10),
+    (0.5, 0.0, 0.20),
+    (0.95, 0.0, 0.36),
+    (1.05, 0.0, 0.50),
+    (1.0, 0.05, 0.66),
+    (1.0, 0.3, 0.84),
+    (1.0, 0.6, 0.88),
+    (1.0, 0.85, 0.84),
+    (1.0, 1.0, 0.78),
+    (1.0, 0.97, 0.58),
+)
+
+
+def _placket(tailor: _Tailor, line: np.ndarray) -> list[Part]:
+    """The doubled cloth in front with its buttons."""
+    down = np.linspace(0, 1, 30)
+    start = tailor.rows_at(line)[0] + 0.3
+    rows = np.broadcast_to((start + down * (len(tailor.form) - 1.01 - start))[:, None], (30, 5))
+    columns = np.broadcast_to(np.array([-3.2, -3.0, 0.0, 3.0, 3.2]) * np.clip(1.0, 0, 1), rows.shape) * 0.9
+    strip = tailor.lay(rows, columns, np.broadcast_to([0.1, LOOSE + 0.22, LOOSE + 0.24, LOOSE + 0.22, 0.1], rows.shape))
+    spots = tailor.lay(start + np.array([1.6, 11.0, 20.0]), np.zeros(3), np.full(3, LOOSE + 0.24))
+    return [("placket", sheet(strip)), ("button", joined([ball(spot, 0.42, 10) for spot in spots]))]
+
+
+def _hoodie(tailor: _Tailor) -> list[Part]:
+    line = around(-12.2, -10.2, -9.6)
+    parts = [("body", tailor.body(line, 0.45)), ("band", tailor.strip(line, _band(0.8, 0.25)))]
+    return [*parts, ("hood", _hood(tailor)), ("cord", _cords(tailor))]
+
+
+def _hood(tailor: _Tailor) -> Mesh:
+    """The hood lying around the neck: a soft roll, thick behind, whose ends meet in front."""
+    place = np.linspace(-1, 1, 73)
+    azimuth = np.pi + place * np.radians(176)
+    behind = np.cos(np.pi / 2 * place) ** 0.8
+    heights = np.interp(azimuth, AZIMUTHS, around(-13.0, -10.6, -9.6), period=2 * np.pi)
+    row = np.interp(azimuth, AZIMUTHS, tailor.bust.rows_at(around(-13.0, -10.6, -9.6)), period=2 * np.pi)
+    column = azimuth / (2 * np.pi) * COLUMNS
+    thick = 0.55 + 0.95 * behind
+    middle = tailor.lay(row, column, 0.45 + thick * 0.8)
+    middle[:, 1] += 0.35 * behind + 0 * heights
+    lumps = 1 + 0.10 * np.sin(9 * azimuth + tailor.folds[0]) + 0.06 * np.sin(17 * azimuth + tailor.folds[1])
+    radii = np.column_stack([thick * 1.25 * lumps, thick * lumps])
+    return tube(middle, radii, sides=12, up=(0.0, 1.0, 0.02))
+
+
+def _cords(tailor: _Tailor) -> Mesh:
+    """Two cords hanging from the hood."""
+    drop = np.linspace(0, 1, 12)
+    cords = []
+    for side in (-1, 1):
+        length = tailor.rng.uniform(0.8, 1.0)
+        rows = tailor.bust.rows_at(around(-13.2, -10, -9))[0] + drop * 20 * length
+        columns = side * (2.6 + 1.5 * np.sin(2 * drop))
+        cords.append(tube(tailor.lay(rows, columns, np.full(12, 0.85)), 0.2, up=(0, 0, 1)))
+    return joined(cords)
+
+
+_GARMENTS: dict[str, Callable[[_Tailor], list[Part]]] = {
+    "t-shirt": _t_shirt,
+    "crew": _crew,
+    "v-neck": _v_neck,
+    "collar": _shirt,
+    "hoodie": _hoodie,
+}
+
+
+def _paint(look: Look, rng: np.random.Generator) -> Callable[[str, np.ndarray], np.ndarray]:
+    """How a garment is coloured: (part, vertices [v, 3]) -> sRGB [v, 3] or [3]."""
+    colour = np.array(look.clothes_colour)
+    pale = colour.mean() > 0.6
+    second = np.clip(colour * 0.6 if pale else colour * 0.45 + 0.5, 0, 0.95)
+    pattern = rng.choice(["plain", "stripes", "trim"], p=_PATTERNS[look.clothes])
+    width = rng.uniform(1.0, 2.4)
+
+    def paint(part: str, vertices: np.ndarray) -> np.ndarray:
+        if part == "body" and pattern == "stripes":
+            share = np.clip(np.cos(vertices[:, 1:2] * np.pi / width) * 4 + 0.5, 0, 1)
+            return colour + (second - colour) * share * 0.8
+        if part == "button" or (pattern == "trim" and part in ("band", "collar", "cord")):
+            return second
+        if part == "cord":
+            return np.array([0.85, 0.84, 0.82]) if not pale else colour * 0.7
+        return colour * (0.94 if part in ("band", "placket") else 1.0)
+
+    return paint
+
+
+_PATTERNS = {
+    "t-shirt": (0.6, 0.2, 0.2),
+    "crew": (0.75, 0.15, 0.10),
+    "v-neck": (0.85, 0.05, 0.10),
+    "collar": (0.9, 0.0, 0.1),
+    "hoodie": (0.8, 0.0, 0.2),
+}

@@ -1,10 +1,10 @@
 """Five invented founder populations.
 
-They stand for no people of the world. They exist because faces do not vary along every direction alike: skin, hair, eyes
+They stand for no people of the world. They exist because faces do not vary along all directions alike: skin, hair, eyes
 and the proportions of nose, lips and lids go together more often than chance would have it, and a generator that is to
 be fair must be tried on all of them. Differences come from three sources: drift of all loci (Balding and Nichols,
-Genetica 1995), small shifts of the many loci behind the traits in `MEANS`, and the loci with dominance in `LOCI`.
-For most traits people of one population differ more from each other than the populations do.
+Genetica 1995), small shifts of the many loci behind the traits in `MEANS`, and the loci with dominance in `LOCI`. In
+shape and proportions people of one population differ more from each other than the populations do.
 """
 
 from dataclasses import dataclass
@@ -88,8 +88,8 @@ def shifted(frequencies: np.ndarray, effects: np.ndarray, change: float) -> np.n
     Raises:
         ValueError: if no frequencies can change it by so much.
     """
-    room = np.where(effects > 0, 1 - frequencies, frequencies) if change > 0 else None
-    room = np.where(effects > 0, frequencies, 1 - frequencies) if room is None else room
+    rising = (effects > 0) == (change > 0)
+    room = np.where(rising, 1 - frequencies, frequencies)
     if 2 * (room * np.abs(effects)).sum() <= abs(change):
         raise ValueError(f"{len(effects)} loci cannot change a trait's mean by {change:.2f}")
     logits, weights = np.log(frequencies / (1 - frequencies)), effects / np.abs(effects).mean()

@@ -23,7 +23,8 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from kinlib import config, images, parents
-from kinlib.cli import MAX_ON_SHEET, main
+from kinlib.cli import main
+from kinlib.cli.children import MAX_ON_SHEET
 
 ROOT = Path(__file__).resolve().parents[2]
 FATHER, MOTHER = parents.couple(1)

@@ -1,22 +1,16 @@
-"""The command line: `kinlib child`, `kinlib family`, `kinlib train`, `kinlib weights`.
+"""`kinlib child` and `kinlib family`: draw children of two photographed, or two bundled, parents.
 
-Exit code 0, or 2 with one sentence that says what is wrong and what to do. Each command is a dataclass, from which tyro
-makes the options; PyTorch is imported only by the commands that compute. A command that draws checks its options, its
-output files and the photographs first, then loads networks, and writes when everything has been drawn.
+A command checks its options, its output files and the photographs first, then loads networks, and writes when everything
+has been drawn.
 """
 
-import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import tyro
+from typing import TYPE_CHECKING
 
 from kinlib import config
-from kinlib.arguments import parse
 from kinlib.errors import KinlibError
 
 if TYPE_CHECKING:
@@ -24,9 +18,8 @@ if TYPE_CHECKING:
 
     from kinlib.kinship import Child, Kinship
 
-__all__ = ["main"]
+__all__ = ["MAX_ON_SHEET", "ChildCommand", "FamilyCommand"]
 
-STOPPED = 130  # exit code after Ctrl-C, as shells have it
 MAX_ON_SHEET = 48  # children; twelve rows
 
 
@@ -90,53 +83,6 @@ class FamilyCommand(Options):
         from kinlib import parents
 
         _draw(self, parents.couple(self.couple), [], self.out, 0)
-
-
-@dataclass
-class WeightsCommand:
-    """List, fetch or verify the files of weights."""
-
-    action: Annotated[str, tyro.conf.Positional] = "list"
-    """list, fetch or verify"""
-    names: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
-    """names from the list, or a preset; without any, fetch takes ffhq, and the others take everything"""
-
-    def run(self) -> None:
-        actions = {"list": _list_weights, "fetch": _fetch_weights, "verify": _verify_weights}
-        if self.action not in actions:
-            raise KinlibError(f"unknown action '{self.action}': choose list, fetch or verify")
-        actions[self.action](self.names)
-
-
-def _list_weights(names: tuple[str, ...]) -> None:
-    from kinlib import weights
-
-    for name in names:
-        if name not in config.PRESETS:
-            weights.find(name)
-    for row in weights.table():
-        if names and not {row["name"], row["preset"]} & set(names):
-            continue
-        size = f"{row['size'] / 1e6:.1f} MB" if row["size"] else "?"
-        here = "here" if row["present"] else "absent"
-        print(f"{row['name']:22} {row['preset']:7} {size:>10}  {here:7} {row['purpose']} [{row['licence']}]")
-
-
-def _fetch_weights(names: tuple[str, ...]) -> None:
-    from kinlib import weights
-
-    for name, place in weights.fetch(names or "ffhq").items():
-        print(f"{name:22} {place}")
-
-
-def _verify_weights(names: tuple[str, ...]) -> None:
-    from kinlib import weights
-
-    rows = weights.verify(names or None)
-    for row in rows:
-        print(f"{row['name']:22} {row['state']}")
-    if any(row["state"] == "damaged" for row in rows):
-        raise KinlibError("some files are not what they should be: delete them and fetch them again")
 
 
 def _draw(options: Options, photos: tuple[Path, Path], targets: list[Path], sheet: Path | None, refine: int) -> None:
@@ -244,62 +190,3 @@ def _progress(photo: Path, steps: int) -> Iterator[Callable[[int, float], None]]
     finally:
         for bar in bars:
             bar.close()
-
-
-def _train(arguments: list[str]) -> None:
-    from kinlib.training import recipes
-
-    name = arguments[0] if arguments else "--help"
-    if name in ("-h", "--help"):
-        print("usage: kinlib train NAME [options]; NAME is one of " + ", ".join(recipes.RECIPES))
-        return
-    settings = parse(recipes.settings_of(name), arguments[1:], f"kinlib train {name}")
-    if settings is not None:
-        recipes.train(name, settings)
-
-
-COMMANDS: dict[str, type] = {"child": ChildCommand, "family": FamilyCommand, "weights": WeightsCommand}
-HELP = {name: command.__doc__ for name, command in COMMANDS.items()} | {"train": "Train one of the bundled networks."}
-
-
-def _run(arguments: list[str]) -> None:
-    name = arguments[0] if arguments else "--help"
-    if name in ("-h", "--help"):
-        print("usage: kinlib COMMAND [options]; kinlib COMMAND --help tells the options\n")
-        print("\n".join(f"  {command:10} {text.splitlines()[0]}" for command, text in HELP.items()))
-    elif name == "train":
-        _train(arguments[1:])
-    elif name in COMMANDS:
-        command = parse(COMMANDS[name], arguments[1:], f"kinlib {name}")
-        if command is not None:
-            command.run()
-    else:
-        raise KinlibError(f"unknown command '{name}': choose one of {', '.join(HELP)}")
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Run one command; returns the exit code."""
-    try:
-        _run(sys.argv[1:] if arguments is None else list(arguments))
-        print(end="", flush=True)  # here, where a closed pipe is still ours to handle
-    except KinlibError as problem:
-        return _complain(str(problem))
-    except BrokenPipeError:  # whoever read our output, `head` for instance, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except OSError as problem:  # a full disk, a folder that may not be entered
-        where = f"'{problem.filename}': " if problem.filename else ""
-        return _complain(f"{where}{problem.strerror or problem}")
-    except KeyboardInterrupt:
-        print("\nkinlib: stopped", file=sys.stderr)
-        return STOPPED
-    return 0
-
-
-def _complain(sentence: str) -> int:
-    """One line on stderr, whatever a file name in it may hold; returns the exit code."""
-    print("kinlib: " + " ".join(sentence.splitlines()), file=sys.stderr)
-    return 2
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,0 +1,164 @@
+"""From smooth strands to hair: they gather in locks, wave or curl, fray, and stay out of the head and under a hat."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+from scipy.spatial import cKDTree
+
+from kinlib.studio.hair_scalp import Skin, reach
+
+__all__ = ["Curl", "Locks", "dress", "keep_outside", "make_locks", "press_down"]
+
+
+@dataclass(frozen=True)
+class Locks:
+    """Which strands go together: `leader` int64 [n] (a strand's number), `lock` int64 [n] from 0, `count` of locks."""
+
+    leader: np.ndarray
+    lock: np.ndarray
+    count: int
+
+
+@dataclass(frozen=True)
+class Curl:
+    """How strands gather and wave.
+
+    Attributes:
+        gather: 0..1, how far a strand joins its lock's leader at the tip.
+        radius: cm, of waves.
+        wavelength: cm along the strand.
+        flatness: 0 a helix, 1 a wave in the plane of the skin.
+        fray: cm, how far the tip strays from its lock.
+        even: 0..1, how far neighbouring locks wave in step.
+        onset: cm from the root to the full wave.
+    """
+
+    gather: float
+    radius: float
+    wavelength: float
+    flatness: float
+    fray: float
+    even: float
+    onset: float = 2.5
+
+
+def make_locks(roots: np.ndarray, sides: np.ndarray, count: int, rng: np.random.Generator) -> Locks:
+    """Gather strands about randomly chosen leaders, nearest root first.
+
+    Args:
+        roots: float32 [n, 3].
+        sides: float32 [n]; strands with different values never share a lock.
+        count: number of locks.
+        rng: randomness.
+    """
+    leaders = rng.choice(len(roots), min(count, len(roots)), replace=False)
+    apart = np.concatenate([roots, 50 * sides[:, None]], axis=1)
+    lock = cKDTree(apart[leaders]).query(apart)[1]
+    return Locks(leaders[lock].astype(np.int64), lock.astype(np.int64), len(leaders))
+
+
+def dress(
+    points: np.ndarray, lengths: np.ndarray, locks: Locks, curl: Curl, phase: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """Gather, curl and fray strands.
+
+    Args:
+        points: float32 [n, K, 3].
+        lengths: float32 [n], cm.
+        locks: who leads whom.
+        curl: how.
+        phase: float32 [n], radians, smooth over the head; used as far as `curl.even` says.
+        rng: randomness.
+
+    Returns:
+        float32 [n, K, 3].
+    """
+    count = len(points)
+    own = rng.uniform(0, 2 * np.pi, locks.count)[locks.lock] + 0.35 * rng.normal(size=count)
+    turned = (curl.even * phase + (1 - curl.even) * own).astype(np.float32)
+    stretch = np.exp(0.16 * rng.normal(size=locks.count))[locks.lock].astype(np.float32)
+    loose = np.where(rng.random(count) < 0.04, 2.6, 1.0) * np.abs(1 + 0.5 * rng.normal(size=count))
+    fray = (rng.normal(size=(count, 3)) * (curl.fray * loose)[:, None]).astype(np.float32)
+    gather = (curl.gather * np.clip(1.15 - 0.3 * loose, 0.1, 1)).astype(np.float32)
+    numbers = (curl.radius, curl.wavelength, curl.flatness, curl.onset)
+    return _dress(points, lengths, locks.leader, gather, turned, stretch, fray, *(np.float32(v) for v in numbers))
+
+
+def keep_outside(points: np.ndarray, skin: Skin, margin: float) -> None:
+    """Move points [n, K, 3] but the roots out of head, neck and shoulders, in place; `margin` in cm."""
+    _keep_outside(points, skin.head, skin.neck, np.float32(margin))
+
+
+def press_down(points: np.ndarray, skin: Skin, front: float, back: float, height: float) -> None:
+    """Flatten hair under a hat to `height` cm above the skin, in place; the hat's edge is at y = front .. back."""
+    _press_down(points, skin.head, skin.neck, np.float32(front), np.float32(back), np.float32(height))
+
+
+@njit(cache=True, fastmath=True)
+def _dress(points, lengths, leader, gather, phase, stretch, fray, radius, wavelength, flatness, onset):
+    count, num_points = points.shape[0], points.shape[1]
+    last = num_points - 1
+    result = np.empty_like(points)
+    for s in range(count):
+        g = leader[s]
+        ratio = lengths[s] / max(lengths[g], 0.1)
+        turn = 2 * np.pi / (wavelength * stretch[s])
+        for k in range(num_points):
+            along = k / last
+            x, y, z = points[s, k]
+            place = min(along * ratio * last, last - 0.001)
+            low = int(place)
+            mix = place - low
+            pull = gather[s] * along * min(1.0, 2 * along)
+            gx = points[g, low, 0] * (1 - mix) + points[g, low + 1, 0] * mix - x
+            gy = points[g, low, 1] * (1 - mix) + points[g, low + 1, 1] * mix - y
+            gz = points[g, low, 2] * (1 - mix) + points[g, low + 1, 2] * mix - z
+            apart = gx * gx + gy * gy + gz * gz
+            pull *= min(1.0, 4.0 / (apart + 1e-6))  # a strand that fell to the other side stays there
+            after, before = min(last, k + 1), max(0, k - 1)
+            tx, ty, tz = points[s, after] - points[s, before]
+            size = np.sqrt(tx * tx + ty * ty + tz * tz) + 1e-6
+            tx, ty, tz = tx / size, ty / size, tz / size
+            ox, oy, oz = x, (y - 4.0 if y > 2 else 0.3 * (y - 4.0)), z + 0.5
+            bx, by, bz = ty * oz - tz * oy, tz * ox - tx * oz, tx * oy - ty * ox  # across, along the skin
+            size = np.sqrt(bx * bx + by * by + bz * bz) + 1e-6
+            bx, by, bz = bx / size, by / size, bz / size
+            cx, cy, cz = by * tz - bz * ty, bz * tx - bx * tz, bx * ty - by * tx  # outwards
+            way = along * lengths[s]
+            wide = radius * min(1.0, way / onset) * (1 - 0.15 * along)
+            a, b = np.cos(turn * way + phase[s]) * wide, np.sin(turn * way + phase[s]) * wide * (1 - flatness)
+            stray = along * along
+            result[s, k, 0] = x + gx * pull + bx * a + cx * b + fray[s, 0] * stray
+            result[s, k, 1] = y + gy * pull + by * a + cy * b + fray[s, 1] * stray
+            result[s, k, 2] = z + gz * pull + bz * a + cz * b + fray[s, 2] * stray
+    return result
+
+
+@njit(cache=True, fastmath=True)
+def _keep_outside(points, head, neck, margin):
+    for s in range(points.shape[0]):
+        for k in range(1, points.shape[1]):
+            distance, surface, ux, uy, uz = reach(head, neck, points[s, k, 0], points[s, k, 1], points[s, k, 2])
+            out = surface + margin - distance
+            if out > 0:
+                points[s, k, 0] += ux * out
+                points[s, k, 1] += uy * out
+                points[s, k, 2] += uz * out
+
+
+@njit(cache=True, fastmath=True)
+def _press_down(points, head, neck, front, back, height):
+    for s in range(points.shape[0]):
+        for k in range(points.shape[1]):
+            x, y, z = points[s, k]
+            share = min(1.0, max(0.0, (z + 8.0) / 16.0))
+            above = y - (back + (front - back) * share)
+            if above < -2.5:
+                continue
+            distance, surface, ux, uy, uz = reach(head, neck, x, y, z)
+            limit = surface + height + 0.9 * max(0.0, -above)
+            if distance > limit:
+                points[s, k, 0] -= ux * (distance - limit)
+                points[s, k, 1] -= uy * (distance - limit)
+                points[s, k, 2] -= uz * (distance - limit)
