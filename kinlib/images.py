@@ -6,10 +6,8 @@ pixel, origin top left. `read_photo` (from `kinlib.photos`) is the way in for ev
 """
 
 import contextlib
-import io
 import os
-import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +15,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from kinlib.errors import KinlibError
+from kinlib.files import cannot_write, write_whole
 from kinlib.photos import MAX_PIXELS, MIN_SIDE, read_photo, to_rgb
 
 if TYPE_CHECKING:
@@ -130,7 +129,7 @@ def check_writable(path: str | os.PathLike) -> Path:
         KinlibError: if the suffix is unknown, the folder is missing or may not be written to, or `path` is a folder.
     """
     path = _check_target(path)
-    _write_whole(path, None)
+    write_whole(path, None)
     return path
 
 
@@ -153,7 +152,7 @@ def write_image(image: Image.Image | np.ndarray, path: str | os.PathLike, qualit
     keeps_alpha = kind in ("PNG", "WEBP", "TIFF") and isinstance(image, Image.Image) and image.mode == "RGBA"
     picture = image if keeps_alpha else to_rgb(image)
     options = {"quality": quality} if kind in ("JPEG", "WEBP") else {}
-    _write_whole(path, lambda file: picture.save(file, format=kind, **options))
+    write_whole(path, lambda file: picture.save(file, format=kind, **options))
     return path
 
 
@@ -172,27 +171,5 @@ def _check_target(path: str | os.PathLike) -> Path:
     except KinlibError:
         raise
     except (OSError, ValueError) as error:
-        raise _cannot_write(path, error) from error
+        raise cannot_write(path, error) from error
     return path
-
-
-def _write_whole(path: Path, save: Callable[[io.BufferedWriter], None] | None) -> None:
-    """Let `save` fill a temporary file and give it the name `path`; with None only try whether that would work."""
-    # Made by hand, not by tempfile: its files can be read by their owner alone, and the rename would keep that.
-    temporary = path.parent / f".{secrets.token_hex(8)}.part"
-    try:
-        with temporary.open("xb") as file:
-            if save is not None:
-                save(file)
-        if save is not None:
-            os.replace(temporary, path)
-    except (OSError, ValueError) as error:  # Pillow raises both for what a format cannot hold
-        raise _cannot_write(path, error) from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-
-
-def _cannot_write(path: Path, error: Exception) -> KinlibError:
-    """The operating system's words, without number and path."""
-    return KinlibError(f"'{path}' cannot be written: {getattr(error, 'strerror', None) or error}")

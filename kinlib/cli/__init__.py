@@ -9,6 +9,7 @@ import sys
 
 from kinlib.arguments import parse
 from kinlib.cli.children import ChildCommand, FamilyCommand
+from kinlib.cli.render import RenderCommand
 from kinlib.cli.weights import WeightsCommand
 from kinlib.errors import KinlibError
 
@@ -29,7 +30,12 @@ def _train(arguments: list[str]) -> None:
         recipes.train(name, settings)
 
 
-COMMANDS: dict[str, type] = {"child": ChildCommand, "family": FamilyCommand, "weights": WeightsCommand}
+COMMANDS: dict[str, type] = {
+    "child": ChildCommand,
+    "family": FamilyCommand,
+    "render": RenderCommand,
+    "weights": WeightsCommand,
+}
 HELP = {name: command.__doc__ for name, command in COMMANDS.items()} | {"train": "Train one of the bundled networks."}
 
 

@@ -1,7 +1,7 @@
 """`kinlib child` and `kinlib family`: draw children of two photographed, or two bundled, parents.
 
-A command checks its options, its output files and the photographs first, then loads networks, and writes when everything
-has been drawn.
+A command checks its options, its output files and the photographs first, then loads networks, and writes when
+everything has been drawn.
 """
 
 from collections.abc import Callable, Iterator

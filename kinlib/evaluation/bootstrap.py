@@ -12,6 +12,7 @@ Statistician 2015, section 5.2).
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -63,12 +64,18 @@ def draw_weights(num_couples: int, num_bootstrap: int = 1000, seed: int = 0) -> 
 
 def interval(replicates: np.ndarray, num_couples: int, confidence: float = 0.95) -> tuple[float, float]:
     """The interval (low, high) from a figure's values [B] over the draws; NaN for fewer than three couples."""
-    from scipy.stats import norm, t
-
     replicates = replicates[np.isfinite(replicates)]
     if num_couples < 3 or len(replicates) == 0:
         return float("nan"), float("nan")
-    widening = np.sqrt(num_couples / (num_couples - 1))
-    tail = norm.cdf(widening * t.ppf((1 - confidence) / 2, num_couples - 1))
+    tail = _tail(num_couples, confidence)
     low, high = np.quantile(replicates, [tail, 1 - tail])
     return float(low), float(high)
+
+
+@lru_cache
+def _tail(num_couples: int, confidence: float) -> float:
+    """The share of the draws that lies beyond the interval on either side."""
+    from scipy.stats import norm, t
+
+    widening = np.sqrt(num_couples / (num_couples - 1))
+    return float(norm.cdf(widening * t.ppf((1 - confidence) / 2, num_couples - 1)))

@@ -53,6 +53,8 @@ TURN_LIMIT = 45.0  # degrees; beyond it the nose tells the turn too badly to cor
 CHEEK = (1, 2, 3, 31, 41, 48)  # landmarks whose centre lies on the cheek at the image's left
 CHEEK_OTHER = (15, 14, 13, 35, 46, 54)
 CHEEK_RADIUS = 0.15  # eye distances
+REACH = 2.5  # eye distances around the eyes' middle
+FINE = 100  # px of eye distance; larger faces are reduced before their colours are read
 # Above the forehead, (across, up from the eyes' middle) in eye distances of a frontal face: hair in most hair styles.
 HAIR_HALF_WIDTH, HAIR_LOW, HAIR_HIGH = 0.35, 1.28, 1.48
 
@@ -137,6 +139,7 @@ def _area(polygon: np.ndarray) -> float:
 def _colours(image: Image.Image, landmarks: np.ndarray) -> dict[str, float]:
     from skimage.color import rgb2lab
 
+    image, landmarks = _around(image, landmarks)
     lab = rgb2lab(np.asarray(image))  # [H, W, 3]
     origin, right, down, lengths = _frame(landmarks)
     rows, columns = np.mgrid[: lab.shape[0], : lab.shape[1]]
@@ -154,6 +157,16 @@ def _colours(image: Image.Image, landmarks: np.ndarray) -> dict[str, float]:
         "skin_redness": float(skin[1]),
         "hair_lightness": float(hair[0]),
     }
+
+
+def _around(image: Image.Image, landmarks: np.ndarray) -> tuple[Image.Image, np.ndarray]:
+    """The part of a picture that holds the head, not larger than its colours need, with the landmarks in it."""
+    origin, _, _, lengths = _frame(landmarks)
+    low = np.clip(np.floor(origin - REACH * lengths[1]), 0, np.array(image.size) - 1).astype(int)
+    high = np.clip(np.ceil(origin + REACH * lengths[1]), low + 1, image.size).astype(int)
+    factor = max(1, int(lengths[1] // FINE))
+    part = image.crop((*low.tolist(), *high.tolist())).reduce(factor)
+    return part, (landmarks - low + 0.5) / factor - 0.5
 
 
 def _median(lab: np.ndarray, inside: np.ndarray) -> np.ndarray:

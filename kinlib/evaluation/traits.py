@@ -57,19 +57,17 @@ def trait_statistics(drawn: list[pd.DataFrame], true: list[pd.DataFrame]) -> dic
     for table in drawn:
         if missing := [name for name in names if name not in table]:
             raise KinlibError(f"the children of some couples lack the trait '{missing[0]}'")
-    numbers = [name for name in names if name in numerical(true[0])]
+    numbers = set(numerical(true[0]))
     statistics = {}
-    for index, name in enumerate(numbers):
-        columns = [[np.asarray(table[name], dtype=np.float64) for table in tables] for tables in (drawn, true)]
-        statistics |= {(name, measure): one for measure, one in number_statistics(*columns).items()}
-    for name in [name for name in names if name not in numbers]:
-        columns = [[table[name] for table in tables] for tables in (drawn, true)]
-        statistics |= {(name, measure): one for measure, one in category_statistics(*columns).items()}
+    for name in names:
+        mine, theirs = ([table[name] for table in tables] for tables in (drawn, true))
+        found = number_statistics(mine, theirs) if name in numbers else category_statistics(mine, theirs)
+        statistics |= {(name, measure): statistic for measure, statistic in found.items()}
     return statistics
 
 
-def number_statistics(drawn: list[np.ndarray], true: list[np.ndarray]) -> dict[str, Statistic]:
-    """Comparisons of one trait that is a number; one array of children for each couple.
+def number_statistics(drawn: list[pd.Series], true: list[pd.Series]) -> dict[str, Statistic]:
+    """Comparisons of one trait that is a number; one column of children for each couple.
 
     Returns:
         bias: mean difference of the family means, in true standard deviations within families.
@@ -108,8 +106,9 @@ def category_statistics(drawn: list[pd.Series], true: list[pd.Series]) -> dict[s
     }
 
 
-def _moments(values: np.ndarray) -> tuple[float, float, float]:
+def _moments(column: pd.Series) -> tuple[float, float, float]:
     """Mean, variance, and squared standard error of the mean of the finite values; NaN for fewer than two."""
+    values = np.asarray(column, dtype=np.float64)
     values = values[np.isfinite(values)]
     if len(values) < 2:
         return (np.nan,) * 3
@@ -119,9 +118,9 @@ def _moments(values: np.ndarray) -> tuple[float, float, float]:
 
 def _correlation(x: np.ndarray, y: np.ndarray, xx: np.ndarray, yy: np.ndarray, xy: np.ndarray) -> np.ndarray:
     """From the means of x, y, x², y² and xy; NaN where x or y does not vary."""
-    spread = np.maximum(xx - x * x, 0) * np.maximum(yy - y * y, 0)
-    result = (xy - x * y) / np.sqrt(spread)
-    return np.where(spread > 1e-24 * (xx * yy), result, np.nan)
+    x_variance, y_variance = xx - x * x, yy - y * y
+    varies = (x_variance > 1e-12 * xx) & (y_variance > 1e-12 * yy)  # the rest is rounding
+    return np.where(varies, (xy - x * y) / np.sqrt(np.abs(x_variance * y_variance)), np.nan)
 
 
 def _shares(drawn: pd.Series, true: pd.Series) -> tuple[float, float, float]:

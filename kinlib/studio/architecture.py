@@ -78,6 +78,7 @@ class Architecture:
     """Loci and effects. L loci, T traits, P = 5 populations.
 
     Attributes:
+        seed: what all of it follows from.
         map: where the loci are.
         loci: [L] names; a locus with dominance bears the name of its allele, the others their trait's and a number.
         effects: float32 [L, T], what each copy adds.
@@ -86,12 +87,17 @@ class Architecture:
         frequencies: float64 [P, L], of allele 1 in each founder population.
     """
 
+    seed: int
     map: GeneticMap
     loci: tuple[str, ...]
     effects: np.ndarray
     offset: np.ndarray
     environment: np.ndarray
     frequencies: np.ndarray
+
+    def __reduce__(self) -> tuple:
+        """Pickled as its seed, so that it stays one object in every process."""
+        return load_architecture, (self.seed,)
 
     @cached_property
     def locus(self) -> dict[str, int]:
@@ -114,9 +120,13 @@ class Architecture:
         return 2 * self.frequencies @ self.effects - self.offset
 
 
-@lru_cache(maxsize=4)
 def load_architecture(seed: int = 0) -> Architecture:
-    """The architecture of a seed; 0 is the studio's own."""
+    """The architecture of a seed, one object for each; 0 is the studio's own."""
+    return _architecture(int(seed))
+
+
+@lru_cache(maxsize=4)
+def _architecture(seed: int) -> Architecture:
     rng = np.random.default_rng(seed)
     names, groups = _polygenic_loci()
     along = rng.uniform(0, sum(CHROMOSOMES), len(names))
@@ -131,8 +141,9 @@ def load_architecture(seed: int = 0) -> Architecture:
     for trait, means in MEANS.items():
         _differentiate(frequencies, effects[:, NAMES.index(trait)], groups[trait], NAMES.index(trait), means)
     order = np.argsort(along)
-    names = tuple(names[index] for index in order)
-    return _standardised(names, GeneticMap.from_along(along[order]), frequencies[:, order], effects[order])
+    effects, offset, environment = _standardised(frequencies[:, order], effects[order])
+    genetic_map, names = GeneticMap.from_along(along[order]), tuple(names[index] for index in order)
+    return Architecture(seed, genetic_map, names, effects, offset, environment, frequencies[:, order])
 
 
 def _polygenic_loci() -> tuple[list[str], dict[str, np.ndarray]]:
@@ -176,8 +187,8 @@ def _differentiate(frequencies: np.ndarray, effects: np.ndarray, own: np.ndarray
         frequencies[population, own] = shifted(frequencies[population, own], effects[own], changes[population])
 
 
-def _standardised(names: tuple, genetic_map: GeneticMap, frequencies: np.ndarray, effects: np.ndarray) -> Architecture:
-    """Effects and noise scaled so that liabilities pooled over the populations have mean 0 and variance 1."""
+def _standardised(frequencies: np.ndarray, effects: np.ndarray) -> list[np.ndarray]:
+    """Effects, offset and environment, scaled: liabilities pooled over the populations have mean 0 and variance 1."""
     heritability = np.array([trait.heritability for trait in TRAITS])
     within = _additive_variance(frequencies, effects).mean(0) / heritability
     between = (2 * frequencies @ effects).var(0)
@@ -185,5 +196,4 @@ def _standardised(names: tuple, genetic_map: GeneticMap, frequencies: np.ndarray
     offset = np.round((2 * frequencies @ effects).mean(0) / UNIT) * UNIT
     additive = _additive_variance(frequencies, effects).mean(0)
     environment = np.sqrt(additive * (1 - heritability) / heritability)
-    arrays = (effects, offset, environment)
-    return Architecture(genetic_map, names, *(array.astype(np.float32) for array in arrays), frequencies)
+    return [array.astype(np.float32) for array in (effects, offset, environment)]

@@ -11,14 +11,14 @@ from kinlib.studio.raster import depths
 
 __all__ = ["occlusion"]
 
-DIRECTIONS = 192
-PIXELS = 640  # of the depth buffers, along each side
+DIRECTIONS = 160
+PIXELS = 512  # of the depth buffers, along each side
 LIFT = 0.05  # cm that a vertex is raised from the surface before it is tested
 
 
 def occlusion(vertices: np.ndarray, triangles: np.ndarray, normals: np.ndarray) -> np.ndarray:
-    """Share of the sky that each vertex sees: float32 [V] in 0 (none) .. 1 (all of it)."""
-    seen, total = np.zeros(len(vertices)), np.full(len(vertices), 1e-6)
+    """Share of the sky that each vertex sees, float32 [V] in 0 (none) .. 1 (all of it, or belongs to no triangle)."""
+    seen, total = np.full(len(vertices), 1e-6), np.full(len(vertices), 1e-6)
     raised = vertices + LIFT * normals
     for direction in _directions():
         basis = _basis(direction)
@@ -30,7 +30,7 @@ def occlusion(vertices: np.ndarray, triangles: np.ndarray, normals: np.ndarray) 
         cosine = np.maximum(normals @ direction, 0)
         seen += cosine * _visible((raised @ basis - shift) * scale, depth, cosine)
         total += cosine
-    return (seen / total).astype(np.float32)
+    return np.clip(seen / total, 0, 1).astype(np.float32)
 
 
 def _directions() -> np.ndarray:

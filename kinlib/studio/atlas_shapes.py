@@ -10,6 +10,8 @@ from scipy.interpolate import splev, splprep
 
 __all__ = ["bump", "curve_distance", "inside", "ramp", "smooth_closed", "smooth_open"]
 
+FAR = 1.5  # in the unit of the points; nothing is painted further from a line
+
 
 def ramp(values: np.ndarray, low: float, high: float) -> np.ndarray:
     """0 below `low`, 1 above `high`, an S in between; falling if `low` is the larger."""
@@ -37,22 +39,51 @@ def smooth_closed(points: np.ndarray, count: int = 80) -> np.ndarray:
 
 
 def inside(points: np.ndarray, polygon: np.ndarray) -> np.ndarray:
-    """Distance from points [..., 2] to the border of a polygon [K, 2], positive inside: float32 [...]."""
+    """Distance from points [..., 2] to the border of a polygon [K, 2], positive inside: float32 [...].
+
+    Beyond `FAR` of the polygon's box it is the distance to that box.
+    """
     flat = np.ascontiguousarray(points, np.float32).reshape(-1, 2)
     return _inside(flat, np.ascontiguousarray(polygon, np.float32)).reshape(points.shape[:-1])
 
 
 def curve_distance(points: np.ndarray, curve: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Distance from points [..., D] to a polyline [K, D], and where on it the nearest point lies (0 start, 1 end)."""
+    """Distance from points [..., D] to a polyline [K, D], and where on it the nearest point lies (0 start, 1 end).
+
+    Beyond `FAR` of the polyline's box the distance is that to the box, and the place 0.
+    """
     flat = np.ascontiguousarray(points, np.float32).reshape(-1, points.shape[-1])
     distance, place = _curve_distance(flat, np.ascontiguousarray(curve, np.float32))
     return distance.reshape(points.shape[:-1]), place.reshape(points.shape[:-1])
 
 
 @numba.njit(cache=True, fastmath=True)
+def _box(line):
+    """Lowest and highest corner of the box around a line."""
+    low, high = line[0].copy(), line[0].copy()
+    for point in line:
+        low, high = np.minimum(low, point), np.maximum(high, point)
+    return low, high
+
+
+@numba.njit(cache=True, fastmath=True)
+def _gap(point, low, high):
+    """Distance from a point to a box, 0 inside."""
+    squared = 0.0
+    for d in range(len(point)):
+        squared += max(0.0, low[d] - point[d], point[d] - high[d]) ** 2
+    return np.sqrt(squared)
+
+
+@numba.njit(cache=True, fastmath=True)
 def _inside(points, polygon):
     result = np.empty(len(points), np.float32)
+    low, high = _box(polygon)
     for n in range(len(points)):
+        gap = _gap(points[n], low, high)
+        if gap > FAR:
+            result[n] = -gap
+            continue
         x, y = points[n]
         nearest, within = np.inf, False
         j = len(polygon) - 1
@@ -74,7 +105,12 @@ def _curve_distance(points, curve):
     distance = np.empty(len(points), np.float32)
     place = np.empty(len(points), np.float32)
     segments = len(curve) - 1
+    low, high = _box(curve)
     for n in range(len(points)):
+        gap = _gap(points[n], low, high)
+        if gap > FAR:
+            distance[n], place[n] = gap, 0.0
+            continue
         nearest = np.inf
         for k in range(segments):
             along, length = 0.0, 1e-12

@@ -4,7 +4,7 @@ Convention: row 0 of a map is v = 0 (the throat), v grows with the row; the cent
 S rows is ((column + 0.5) / S, (row + 0.5) / S). The back of the head has its own map, at u in 1..2.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numba
 import numpy as np
@@ -23,18 +23,26 @@ class Chart:
     """The texture of one part of the head, S by S texels.
 
     Attributes:
-        position: float32 [S, S, 3], place of each texel on the neutral head; beside the texture, of the nearest one.
-        normal: float32 [S, S, 3], outward and of unit length.
+        corners: int32 [S, S, 3], vertices of the triangle at each texel; beside the texture, of the nearest one.
+        weights: float32 [S, S, 3], of these vertices.
         covered: bool [S, S], whether the texel belongs to the surface.
+        position: float32 [S, S, 3], place of each texel on the neutral head.
+        normal: float32 [S, S, 3], outward and of unit length.
     """
 
+    corners: np.ndarray
+    weights: np.ndarray
+    covered: np.ndarray
     position: np.ndarray
     normal: np.ndarray
-    covered: np.ndarray
+
+    def spread(self, values: np.ndarray) -> np.ndarray:
+        """Values [V] or [V, C] of vertices over the texture: float32 [S, S] or [S, S, C]."""
+        return np.einsum("rci...,rci->rc...", values[self.corners], self.weights).astype(np.float32)
 
 
 def make_chart(head: HeadModel, normals: np.ndarray, part: int, size: int) -> Chart:
-    """Spread the neutral positions and `normals` float32 [V, 3] of a part (FACE or HEAD) over its texture."""
+    """The texture of a part (FACE or HEAD) with the neutral positions and `normals` float32 [V, 3]."""
     chosen = head.triangle_part == part
     points = np.zeros((len(head.uv), 3), np.float32)
     points[:, :2] = (head.uv - [part, 0]) * size - 0.5
@@ -42,12 +50,11 @@ def make_chart(head: HeadModel, normals: np.ndarray, part: int, size: int) -> Ch
     covered = texels.triangle >= 0
     nearest = tuple(distance_transform_edt(~covered, return_distances=False, return_indices=True))
     triangle, weights = texels.triangle[nearest], texels.weights[nearest]
-    weights = np.concatenate([1 - weights.sum(axis=-1, keepdims=True), weights], axis=-1)  # [S, S, 3]
-    vertices = head.triangles[chosen][triangle]
-    position = np.einsum("rcij,rci->rcj", head.vertices[vertices], weights)
-    normal = np.einsum("rcij,rci->rcj", normals[vertices], weights)
+    weights = np.concatenate([1 - weights.sum(axis=-1, keepdims=True), weights], axis=-1)
+    chart = Chart(head.triangles[chosen][triangle], weights, covered, np.empty(0), np.empty(0))
+    normal = chart.spread(normals)
     normal /= np.linalg.norm(normal, axis=-1, keepdims=True)
-    return Chart(position.astype(np.float32), normal.astype(np.float32), covered)
+    return replace(chart, position=chart.spread(head.vertices), normal=normal)
 
 
 def sample(texture: np.ndarray, uv: np.ndarray) -> np.ndarray:
@@ -128,7 +135,7 @@ def _locate(uv, corners, starts, members):
 
 @numba.njit(cache=True)
 def _weigh(u, v, corner, weights, best):
-    """Minus the distance from (u, v) to a triangle; if that beats `best`, `weights` become those of the nearest point."""
+    """Minus the distance from (u, v) to a triangle; if it beats `best`, `weights` become those of the nearest point."""
     x1, y1 = corner[1, 0] - corner[0, 0], corner[1, 1] - corner[0, 1]
     x2, y2 = corner[2, 0] - corner[0, 0], corner[2, 1] - corner[0, 1]
     area = x1 * y2 - x2 * y1

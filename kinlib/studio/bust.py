@@ -1,22 +1,19 @@
 """The neck and the shoulders as a grid, for whatever lies on them.
 
-The head model ends in a bust. Here its skin is sampled on a regular grid, columns around the neck and rows from under
-the jaw down to the end of the mesh. Each point of the grid is a fixed mixture of three vertices, found once on the
-generic head; so the grid follows anybody's neck for the price of one small product. `torso` carries it on over
-shoulders and chest, which the head model does not have.
+Columns run around the neck, rows from under the jaw down to the end of the head model. `torso` carries the grid on over
+shoulders and chest, which the model does not have.
 """
 
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from scipy.spatial import Delaunay
 
 from kinlib.studio.head import load_head
 from kinlib.studio.person import Person
-from kinlib.studio.wear import unit
+from kinlib.studio.skin_grid import SkinGrid, skin_grid
 
-__all__ = ["AZIMUTHS", "COLUMNS", "ROWS", "Bust", "around", "head_width", "load_bust", "normals", "sample", "torso"]
+__all__ = ["AZIMUTHS", "COLUMNS", "ROWS", "Bust", "around", "head_width", "load_bust", "torso"]
 
 COLUMNS = 96  # around the neck, from the front over the person's left
 ROWS = 28
@@ -29,21 +26,14 @@ HEAD_WIDTH = 14.72  # cm between the outer jaw landmarks of the generic head
 
 @dataclass(frozen=True)
 class Bust:
-    """The grid on the generic head.
+    """The neck's grid, [ROWS, COLUMNS] points, and their `heights` [ROWS, COLUMNS] in cm on the generic head."""
 
-    Attributes:
-        indices: int64 [ROWS, COLUMNS, 3], vertices that a point mixes.
-        weights: float32 [ROWS, COLUMNS, 3], their shares.
-        heights: float64 [ROWS, COLUMNS], cm on the generic head, falling with the row.
-    """
-
-    indices: np.ndarray
-    weights: np.ndarray
+    grid: SkinGrid
     heights: np.ndarray
 
     def points(self, vertices: np.ndarray) -> np.ndarray:
         """The grid on a person: float32 [ROWS, COLUMNS, 3] from vertices [V, 3]."""
-        return np.einsum("rck,rckx->rcx", self.weights, vertices[self.indices])
+        return self.grid.points(vertices)
 
     def rows_at(self, heights: np.ndarray) -> np.ndarray:
         """Fractional rows [COLUMNS] at which the generic neck has the given heights [COLUMNS], cm."""
@@ -58,16 +48,10 @@ def load_bust() -> Bust:
     chosen = np.flatnonzero(_on_neck(head.vertices, head.vertex_part))
     azimuth, height = _unrolled(head.vertices[chosen])
     heights = _grid_heights(azimuth, height)
-    wrapped = np.concatenate([azimuth - 2 * np.pi, azimuth, azimuth + 2 * np.pi])
-    plane = Delaunay(np.column_stack([wrapped * ROUND, np.tile(height, 3)]))
-    targets = np.column_stack([np.broadcast_to(AZIMUTHS * ROUND, heights.shape).ravel(), heights.ravel()])
-    simplex = plane.find_simplex(targets)
-    transform = plane.transform[simplex]
-    two = np.einsum("nij,nj->ni", transform[:, :2], targets - transform[:, 2])
-    weights = np.clip(np.column_stack([two, 1 - two.sum(1)]), 0, 1)
-    weights /= weights.sum(1, keepdims=True)
-    indices = np.tile(chosen, 3)[plane.simplices[simplex]]
-    return Bust(indices.reshape(ROWS, COLUMNS, 3), weights.reshape(ROWS, COLUMNS, 3).astype(np.float32), heights)
+    turns = np.concatenate([azimuth - 2 * np.pi, azimuth, azimuth + 2 * np.pi])
+    flat = np.column_stack([turns * ROUND, np.tile(height, 3)])
+    targets = np.stack([np.broadcast_to(AZIMUTHS * ROUND, heights.shape), heights], axis=-1)
+    return Bust(skin_grid(np.tile(chosen, 3), flat, targets), heights)
 
 
 def _on_neck(vertices: np.ndarray, part: np.ndarray) -> np.ndarray:
@@ -94,24 +78,6 @@ def around(front: float, side: float, back: float) -> np.ndarray:
     """A smooth closed curve of heights [COLUMNS] through those at the front, at both sides and at the back."""
     cosine = np.cos(AZIMUTHS)
     return side + np.where(cosine > 0, front - side, back - side) * np.abs(cosine) ** 1.6
-
-
-def sample(grid: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """Values [..., k] between the points of a grid [R, COLUMNS, k] at fractional rows and columns [...]."""
-    rows = np.clip(rows, 0, len(grid) - 1.001)
-    row, column = np.floor(rows).astype(int), np.floor(columns).astype(int)
-    v, u = (rows - row)[..., None], (columns - column)[..., None]
-    left, right = column % grid.shape[1], (column + 1) % grid.shape[1]
-    above = grid[row, left] * (1 - u) + grid[row, right] * u
-    below = grid[row + 1, left] * (1 - u) + grid[row + 1, right] * u
-    return above * (1 - v) + below * v
-
-
-def normals(grid: np.ndarray) -> np.ndarray:
-    """Outward unit normals [R, COLUMNS, 3] of a grid."""
-    down = np.gradient(grid, axis=0)
-    along = np.roll(grid, -1, axis=1) - np.roll(grid, 1, axis=1)
-    return unit(np.cross(down, along))
 
 
 def head_width(vertices: np.ndarray) -> float:

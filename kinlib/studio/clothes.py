@@ -8,10 +8,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from kinlib.studio.bust import AZIMUTHS, COLUMNS, ROWS, Bust, around, head_width, load_bust, normals, sample, torso
+from kinlib.studio.bust import AZIMUTHS, COLUMNS, ROWS, Bust, around, head_width, load_bust, torso
 from kinlib.studio.head import BUST
 from kinlib.studio.labels import class_id
 from kinlib.studio.person import Look, Person
+from kinlib.studio.skin_grid import normals, sample
 from kinlib.studio.wear import Material, Mesh, Solid, ball, joined, sheet, solid, tube, unit
 
 __all__ = ["clothes"]
@@ -23,7 +24,7 @@ FABRIC = {
     "collar": Material(0.20, 0.80, 0.003),
     "hoodie": Material(0.10, 0.95, 0.008),
 }
-BODY_ROWS = 48
+BODY_ROWS = 64
 LOOSE = 0.28  # cm between skin and cloth
 CLEAR = BUST + 0.35  # cm; a neckline stays above the lower end of the drawn mesh
 
@@ -133,9 +134,9 @@ def _v_line(side: float, back: float, depth: float, reach: float) -> np.ndarray:
 
 def _shirt(tailor: _Tailor) -> list[Part]:
     is_open = tailor.rng.random() < 0.6
-    line = _v_line(-10.2, -9.7, 4.2, 40) if is_open else around(-11.2, -10.1, -9.7)
+    line = _v_line(-10.2, -9.7, 4.5, 55) if is_open else around(-11.2, -10.1, -9.7)
     seam = around(-11.3 if is_open else -11.0, -10.1, -9.7)
-    collar = _collar(tailor, seam, 20 if is_open else 5)
+    collar = _collar(tailor, seam, 30 if is_open else 5)
     return [("body", tailor.body(line)), ("collar", collar), *_placket(tailor, line)]
 
 
@@ -199,7 +200,7 @@ def _hood(tailor: _Tailor) -> Mesh:
     thick = 0.55 + 0.95 * behind
     middle = tailor.lay(row, column, 0.45 + thick * 0.8)
     middle[:, 1] += 0.35 * behind + 0 * heights
-    lumps = 1 + 0.10 * np.sin(9 * azimuth + tailor.folds[0]) + 0.06 * np.sin(17 * azimuth + tailor.folds[1])
+    lumps = 1 + 0.06 * np.sin(5 * azimuth + tailor.folds[0])
     radii = np.column_stack([thick * 1.25 * lumps, thick * lumps])
     return tube(middle, radii, sides=12, up=(0.0, 1.0, 0.02))
 
@@ -231,11 +232,12 @@ def _paint(look: Look, rng: np.random.Generator) -> Callable[[str, np.ndarray], 
     pale = colour.mean() > 0.6
     second = np.clip(colour * 0.6 if pale else colour * 0.45 + 0.5, 0, 0.95)
     pattern = rng.choice(["plain", "stripes", "trim"], p=_PATTERNS[look.clothes])
-    width = rng.uniform(1.0, 2.4)
+    period, balance = rng.uniform(2.4, 4.4), rng.uniform(-0.8, 0.8)  # of stripes: cm, and which is wider
 
     def paint(part: str, vertices: np.ndarray) -> np.ndarray:
         if part == "body" and pattern == "stripes":
-            share = np.clip(np.cos(vertices[:, 1:2] * np.pi / width) * 4 + 0.5, 0, 1)
+            level = vertices[:, 1:2] - 0.4 * np.maximum(np.abs(vertices[:, :1]) - 7, 0)
+            share = np.clip(np.cos(2 * np.pi * level / period) * 1.8 + balance, 0, 1)
             return colour + (second - colour) * share * 0.8
         if part == "button" or (pattern == "trim" and part in ("band", "collar", "cord")):
             return second

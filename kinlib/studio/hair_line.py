@@ -9,7 +9,7 @@ from numba import njit
 
 from kinlib.studio.person import Look, Person
 
-__all__ = ["brow_to_crown_noise", "hairline"]
+__all__ = ["hairline", "head_noise"]
 
 CENTRE = np.array([0.0, 4.0, 0.0], np.float32)
 MAP_RADIUS = 8.5  # cm per radian of the map
@@ -43,7 +43,7 @@ def hairline(positions: np.ndarray, person: Person, look: Look) -> np.ndarray:
     return _density(flat, longitude, latitude, phases, crown, top).reshape(positions.shape[:-1])
 
 
-def brow_to_crown_noise(positions: np.ndarray, seed: int, wavelength: float) -> np.ndarray:
+def head_noise(positions: np.ndarray, seed: int, wavelength: float) -> np.ndarray:
     """Smooth noise float32 [..., 3] in about -1..1 over the head, the same for the same seed; wavelength in cm."""
     rng = np.random.default_rng(seed)
     waves = rng.normal(size=(5, 3)).astype(np.float32) * (2 * np.pi / wavelength / 1.7)

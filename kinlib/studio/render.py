@@ -24,7 +24,7 @@ from kinlib.studio.hair import scalp_hair
 from kinlib.studio.head import HeadModel, load_head
 from kinlib.studio.labels import NONE, class_id
 from kinlib.studio.light import studio_light
-from kinlib.studio.person import IRIS_COLOURS, Light, Look, Person, Shot
+from kinlib.studio.person import IRIS_COLOURS, NUM_SHAPE, PROPORTIONS, Glasses, Light, Look, Person, Shot, Traits
 from kinlib.studio.raster import Coverage, cover, draw_strands, majority, strand_depths, vertex_normals
 from kinlib.studio.shading import SHADOW_SIZE, Shadow, light_strands, light_surface, shadow_view
 from kinlib.studio.shape import build
@@ -33,9 +33,12 @@ from kinlib.studio.strands import Strands
 from kinlib.studio.surface import SOLID, Scene, look_up
 from kinlib.studio.wear import Solid
 
-__all__ = ["Picture", "Sitter", "render", "sit", "take"]
+__all__ = ["LARGEST", "SMALLEST", "VERSION", "Picture", "Sitter", "render", "sit", "take", "warm_up"]
+
+VERSION = 1  # counts up when the same arguments give another picture
 
 SMALLEST, LARGEST = 32, 2048  # pixels
+FEW_HAIRS = 160  # pixels, up to which half the hairs do
 SHARP = 0.45  # pixels, softness of the lens
 HAIR_CAST = 0.9  # 1/cm
 
@@ -77,8 +80,9 @@ class Sitter:
     atlas: Atlas
 
 
-def sit(person: Person, look: Look, detail: float = 1.0) -> Sitter:
-    """Shape, paint, comb and dress a person; `detail` scales the number of hairs (0.5 is enough up to 128 px)."""
+def sit(person: Person, look: Look, size: int = 256) -> Sitter:
+    """Shape, paint, comb and dress a person for pictures of about `size` pixels; small ones need fewer hairs."""
+    detail = 1.0 if size > FEW_HAIRS else 0.5
     head, atlas = load_head(), load_atlas()
     neutral, _ = build(person, look.age, {})
     normals = vertex_normals(neutral, head.triangles)
@@ -91,7 +95,13 @@ def sit(person: Person, look: Look, detail: float = 1.0) -> Sitter:
 def render(person: Person, look: Look, shot: Shot, size: int | tuple[int, int] = 256, crop: str = "photo") -> Picture:
     """One picture of a person; see `take`."""
     height, width = _check_size(size)
-    return take(sit(person, look, detail=0.5 if max(height, width) <= 160 else 1.0), shot, (height, width), crop)
+    return take(sit(person, look, max(height, width)), shot, (height, width), crop)
+
+
+def warm_up() -> None:
+    """Load the head model and compile what is not compiled yet (about half a minute once), so that workers need not."""
+    traits = Traits(np.zeros(NUM_SHAPE, np.float32), np.zeros(len(PROPORTIONS), np.float32), 0.2, 0.5, "brown", "dark")
+    render(Person(traits, "male"), Look(beard="full", glasses=Glasses(), hair_style="wavy"), Shot(), SMALLEST)
 
 
 def take(sitter: Sitter, shot: Shot, size: int | tuple[int, int] = 256, crop: str = "photo") -> Picture:
@@ -113,7 +123,7 @@ def take(sitter: Sitter, shot: Shot, size: int | tuple[int, int] = 256, crop: st
     _, vertices = build(sitter.person, sitter.look.age, shot.expression, shot.gaze)
     posed = turn(vertices, shot)
     camera = _frame(posed[sitter.head.landmarks], shot, height, width, crop)
-    finer = 2 if max(height, width) > 160 else 3
+    finer = 2 if max(height, width) > FEW_HAIRS else 3
     light = shot.light or studio_light()
     linear, labels, regions = _draw(sitter, vertices, posed, shot, light, camera.finer(finer))
     classes, areas = majority(labels, finer, 1), majority(regions, finer, 1)
@@ -263,7 +273,7 @@ def _develop(linear: np.ndarray, classes: np.ndarray, sitter: Sitter, shot: Shot
     """
     face = (classes == class_id("skin")) | (classes == class_id("nose"))
     seen = float(np.median(linear[face].mean(axis=-1))) if face.any() else 0.3
-    wanted = 0.16 + 0.15 * (1 - sitter.person.traits.melanin)
+    wanted = 0.11 + 0.20 * (1 - sitter.person.traits.melanin)
     light = cv2.GaussianBlur(linear * (wanted / max(seen, 1e-3)) ** 0.75, (0, 0), SHARP)
     curve = light * (1 + light / 6) / (1 + light * 0.55) * 1.40
     image = to_srgb(curve)

@@ -3,8 +3,8 @@
 Skin scatters light below its surface: red travels furthest. Two things stand for that: light wraps a little around the
 form, more in red, and the light that fell on skin is blurred over a few millimetres in the picture before it is
 multiplied with the skin's colour (screen-space subsurface scattering, Jimenez et al., 2009), so pores stay sharp while
-shadows soften. Highlights are a microfacet lobe (Walter et al., 2007), those of hair two lobes across the strand (Kajiya
-and Kay, 1989; Marschner et al., 2003). Bumps follow the surface gradient (Mikkelsen, 2010).
+shadows soften. Highlights are a microfacet lobe (Walter et al., 2007), those of hair two lobes across the strand
+(Kajiya and Kay, 1989; Marschner et al., 2003). Bumps follow the surface gradient (Mikkelsen, 2010).
 """
 
 from dataclasses import dataclass

@@ -39,7 +39,7 @@ class _Layers:
 
     def __init__(self, person: Person, shape: tuple[int, int]):
         self.melanin = np.full(shape, person.traits.melanin, np.float32)
-        self.haemoglobin = np.full(shape, 0.10 + 0.34 * person.traits.redness, np.float32)
+        self.haemoglobin = np.full(shape, 0.08 + 0.26 * person.traits.redness, np.float32)
         self.height = np.zeros(shape, np.float32)
         self.highlight = np.full(shape, 0.8, np.float32)
         self.roughness = np.full(shape, 0.5, np.float32)
@@ -102,17 +102,17 @@ def _complexion(layers: _Layers, person: Person, look: Look, masks, noise) -> No
     redness, child = person.traits.redness, float(np.clip((14 - look.age) / 10, 0, 1))
     uneven = 1 - 0.5 * child
     low, middle, fine, pore = (noise[name] for name in ("low", "middle", "fine", "pore"))
-    layers.haemoglobin += uneven * (0.020 * middle + 0.025 * low + 0.016 * fine)
+    layers.haemoglobin += uneven * (0.008 * middle + 0.016 * low + 0.006 * fine)
     flush = 0.42 * masks["cheek"] + 0.40 * masks["nose_tip"] + 0.16 * masks["lids"] + 0.28 * masks["inner_eye"]
     flush = flush + 0.26 * masks["ears"] + 0.10 * masks["chin"]
     light = 1 - person.traits.melanin
-    layers.haemoglobin += flush * (0.35 + 0.75 * redness + 0.25 * child) * (0.45 + 0.55 * light)
-    layers.melanin *= 1 + uneven * (0.04 * low + 0.012 * middle)
-    layers.melanin += 0.005 * uneven * (middle + fine + pore)
+    layers.haemoglobin += flush * (0.30 + 0.60 * redness + 0.25 * child) * (0.25 + 0.65 * light)
+    layers.melanin *= 1 + uneven * (0.022 * low + 0.006 * middle)
+    layers.melanin += 0.0025 * uneven * (middle + fine + pore)
     layers.melanin += 0.03 * masks["lids"] + 0.025 * masks["neck"] + 0.015 * masks["forehead"]
     layers.melanin += 0.035 * masks["eye_bags"] * (1 - 0.6 * child)
     layers.height += 0.0022 * (1 - 0.6 * child) * pore + 0.0016 * fine
-    layers.highlight += 0.12 * fine + 0.40 * masks["t_zone"]
+    layers.highlight += 0.05 * fine + 0.30 * masks["t_zone"]
     layers.roughness -= 0.08 * masks["t_zone"] + 0.01 * low
 
 
@@ -121,7 +121,7 @@ def _marks(layers: _Layers, person: Person, look: Look, masks, noise, rng) -> No
     spots = np.clip(noise["freckles"], 0, 1)
     if person.traits.freckles > 0 and look.age > 4:
         where = np.clip(1.3 * masks["cheek"] + masks["nose_tip"] + 0.25 * masks["forehead"] + 0.12, 0, 1.2)
-        layers.melanin += 0.26 * person.traits.freckles * spots * where
+        layers.melanin += 0.18 * person.traits.freckles * spots * where
     if look.age > 50:
         layers.melanin += 0.14 * min(1.0, (look.age - 50) / 30) * np.clip(spots * 1.2 - 0.3, 0, 1)
     size = layers.melanin.shape[0]
@@ -134,7 +134,7 @@ def _marks(layers: _Layers, person: Person, look: Look, masks, noise, rng) -> No
 
 
 def _creases(layers: _Layers, look: Look, atlas: Atlas, noise) -> None:
-    """Wrinkles come one after another: the nasolabial fold early, forehead and eyes from forty, all of them by seventy."""
+    """Wrinkles come one after another: the nasolabial fold early, forehead and eyes from forty, all by seventy."""
     age = look.age
     old = float(np.clip((age - 30) / 45, 0, 1))
     lines = 0.10 * float(np.clip((age - 16) / 20, 0, 1)) * atlas.wrinkles["nasolabial"]

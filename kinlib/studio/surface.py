@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
+from kinlib.studio.head import EYE_SOCKETS, EYEBALLS, FACE, HEAD, MOUTH_SOCKET, TEARS, TEETH
 from kinlib.studio.labels import class_id, region_id
 from kinlib.studio.raster import Coverage
 
@@ -16,7 +17,6 @@ __all__ = ["EYE", "HARD", "NOTHING", "SKIN", "Scene", "Surface", "Texture", "loo
 
 NOTHING, HARD, SKIN, EYE = 0, 1, 2, 3  # kinds of surface
 
-FACE, HEAD, MOUTH_SOCKET, EYE_SOCKETS, GUMS, TEETH, EYEBALLS, TEARS = 0, 1, 2, (3, 4), 5, 6, (7, 10), (11, 12)
 SOLID = 100  # parts from here on are clothes and accessories
 EYE_CENTRES = np.array([[3.2375, 3.6109], [-3.2375, 3.6109]], np.float32)  # x, y of the pupils, undeformed head
 IRIS_RADIUS = 0.585  # cm
@@ -83,8 +83,13 @@ class Scene:
 
 
 class Surface:
-    """Per pixel [H, W]: `position`, `normal`, `albedo` [.., 3]; `gloss` [.., 4] (highlight, roughness, height, occlusion);
-    `kind`, `labels`, `regions` uint8."""
+    """What each pixel [H, W] shows.
+
+    Attributes:
+        position, normal, albedo: float32 [H, W, 3].
+        gloss: float32 [H, W, 4], highlight, roughness, height, occlusion.
+        kind, labels, regions: uint8 [H, W].
+    """
 
     def __init__(self, height: int, width: int):
         self.position, self.normal, self.albedo = (np.zeros((height, width, 3), np.float32) for _ in range(3))
@@ -219,10 +224,10 @@ def _paint_eyes(triangle, weights, triangles, parts, rest, iris, pupil, albedo, 
     height, width = triangle.shape
     for y in range(height):
         for x in range(width):
-            if triangle[y, x] < 0 or not (EYEBALLS[0] <= parts[triangle[y, x]] <= EYEBALLS[1]):
+            if triangle[y, x] < 0 or parts[triangle[y, x]] not in EYEBALLS:
                 continue
             corners, share = triangles[triangle[y, x]], weights[y, x]
-            eye = 0 if parts[triangle[y, x]] <= EYEBALLS[0] + 1 else 1
+            eye = 0 if parts[triangle[y, x]] == EYEBALLS[0] else 1
             dx, dy = _blend(rest, corners, share, 0), _blend(rest, corners, share, 1)
             dx, dy = dx - EYE_CENTRES[eye, 0], dy - EYE_CENTRES[eye, 1]
             radius, angle = np.sqrt(dx * dx + dy * dy), np.arctan2(dy, dx)
@@ -235,7 +240,7 @@ def _paint_eyes(triangle, weights, triangles, parts, rest, iris, pupil, albedo, 
             seen = _smooth(pupil - 0.02, pupil + 0.03, radius)
             for c in range(3):
                 ring = iris[c] * bright * (1 + warm * (1.0, 0.2, -0.4)[c]) * seen
-                ball = (0.63, 0.585, 0.56)[c] - (0.10, 0.18, 0.18)[c] * rim
+                ball = (0.52, 0.48, 0.46)[c] - (0.06, 0.15, 0.15)[c] * rim
                 albedo[y, x, c] = ring + (ball - ring) * white
             gloss[y, x, 0], gloss[y, x, 1], gloss[y, x, 2] = 1.0, 0.07, 0.0
             shade = 1 - 0.42 * _smooth(0.05, 0.5, dy)

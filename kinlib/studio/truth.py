@@ -8,7 +8,7 @@ from kinlib.studio.person import Look, Person, Shot
 
 __all__ = ["CELEBA", "attributes", "frame_turn", "visible_landmarks"]
 
-JAW = range(17)
+NUM_JAW, CHIN = 17, 8  # landmarks of the jaw, the middle one
 BAND = 0.35  # cm of height in which the outline is looked for
 OUTLINE = 1.0  # cm; depths beyond the ear's front do not belong to the face's outline
 
@@ -28,15 +28,11 @@ def visible_landmarks(posed: np.ndarray, head: HeadModel, camera: Camera) -> np.
     face = _outline_vertices(head)
     candidates = pixels[face]
     reach = BAND * camera.scale
-    middle = points[27:31].mean(axis=0)
-    for jaw in JAW:
-        side = np.sign(points[jaw, 0] - middle[0]) if jaw != 8 else 0
+    for jaw in range(NUM_JAW):
         near = np.abs(candidates[:, 1] - points[jaw, 1]) < reach
-        if side == 0 or not near.any():
-            continue
-        outermost = candidates[near][np.argmax(candidates[near, 0] * side)]
-        if (outermost[0] - points[jaw, 0]) * side > 0 and _far_side(posed, head, jaw):
-            points[jaw, 0] = outermost[0]
+        if near.any() and _far_side(posed, head, jaw):
+            outermost = np.max if jaw > CHIN else np.min
+            points[jaw, 0] = outermost([points[jaw, 0], outermost(candidates[near, 0])])
     return points
 
 

@@ -11,8 +11,9 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from kinlib import __version__
+from kinlib.files import write_json
 
-__all__ = ["register", "write", "write_json", "write_report"]
+__all__ = ["register", "write", "write_report"]
 
 
 def write(net: nn.Module | dict[str, Tensor], folder: Path, name: str, recipe: dict, figures: dict, **more) -> Path:
@@ -42,13 +43,6 @@ def write_report(folder: Path, name: str, recipe: dict, figures: dict, **more) -
     report = {"recipe": _plain(recipe), "figures": figures, "made_with": made, **more}
     write_json(folder / f"{name}.json", report)
     return report
-
-
-def write_json(path: Path, content: dict) -> None:
-    """Write JSON whole."""
-    temporary = path.with_suffix(".json.part")
-    temporary.write_text(json.dumps(content, indent=1) + "\n")
-    os.replace(temporary, path)
 
 
 def register(path: Path) -> None:

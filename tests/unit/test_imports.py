@@ -13,7 +13,7 @@ PACKAGE = ROOT / "kinlib"
 # From the bottom to the top. A module imports from its own unit and from lower layers only; modules of the base may
 # import each other. A unit is a sub-package or a module directly in kinlib.
 BASE = [
-    *("errors", "arguments", "config", "compat", "images", "photos", "crop", "options", "parents", "figures"),
+    *("errors", "arguments", "config", "compat", "files", "images", "photos", "crop", "options", "parents", "figures"),
     *("known_weights", "download", "opening", "states", "weights"),
 ]
 LAYERS = [

@@ -1,0 +1,79 @@
+"""`kinlib render`: pictures of rendered people, the families on disk, or the reference for scoring children."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from kinlib import config
+from kinlib.errors import KinlibError
+
+__all__ = ["RenderCommand"]
+
+
+@dataclass(kw_only=True)
+class RenderCommand:
+    """Render people whose genes are known: a crowd, the families, or the reference for scoring children."""
+
+    people: int = 100
+    """number of unrelated people"""
+    images_each: int = 3
+    """pictures of each person"""
+    size: int = 128
+    """side of a picture in pixels"""
+    crop: str = "ffhq"
+    """ffhq (aligned as generators want it) or photo (loosely framed)"""
+    seed: int = 0
+    """seed of everything"""
+    out: Path | None = None
+    """folder to write; needed for a crowd, data/studio/... by default otherwise"""
+    workers: int | None = None
+    """number of processes; all cores by default"""
+    families: bool = False
+    """render the family data set in Family101's format instead, and the portraits of six couples"""
+    reference: bool = False
+    """render the couples and siblings of the heredity reference instead"""
+
+    def run(self) -> None:
+        if self.families and self.reference:
+            raise KinlibError("choose one of --families and --reference")
+        if self.workers is not None and not 1 <= self.workers <= 256:
+            raise KinlibError(f"--workers must be from 1 to 256, not {self.workers}")
+        if not 0 <= self.seed < 2**31:
+            raise KinlibError(f"--seed must be from 0 to {2**31 - 1}, not {self.seed}")
+        render = self._families if self.families else self._reference if self.reference else self._crowd
+        print(f"wrote {render()}")
+
+    def _crowd(self) -> Path:
+        from kinlib.studio.batch import RenderSettings, render_people
+
+        if self.out is None:
+            raise KinlibError("missing: --out, the folder to write the pictures into")
+        settings = RenderSettings(self.people, self.images_each, self.size, self.seed, self.crop)
+        settings.check()
+        _show(render_people(settings, self.out, self.workers), self.people * self.images_each, "rendering")
+        return self.out
+
+    def _families(self) -> Path:
+        from kinlib.studio import family_set
+
+        out = self.out or config.data_dir() / "studio"
+        plan = family_set.plan(self.seed)
+        _show(family_set.write(plan, out, self.workers), len(plan.photos) + len(plan.portraits), "rendering families")
+        return out
+
+    def _reference(self) -> Path:
+        from kinlib.evaluation import make_reference
+
+        out = self.out or config.data_dir() / "studio" / "heredity"
+        plan = make_reference.plan(self.seed)
+        _show(make_reference.write(plan, out, self.workers), plan.num_pictures, "rendering siblings")
+        return out
+
+
+def _show(progress: Iterable[int], total: int, label: str) -> None:
+    """A progress bar over numbers of pictures done."""
+    from tqdm import tqdm
+
+    with tqdm(total=total, desc=label, unit="picture") as bar:
+        for done in progress:
+            bar.update(done - bar.n)

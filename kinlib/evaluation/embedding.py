@@ -1,0 +1,66 @@
+"""Many pictures -> identity embeddings, in batches."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from kinlib.errors import KinlibError
+from kinlib.photos import Photo, read_photo
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from kinlib.faces.identity import IdentityNet
+
+__all__ = ["as_photos", "embed_pictures"]
+
+BATCH = 64
+
+
+def embed_pictures(
+    pictures: "Sequence[Photo] | Tensor", identity: "IdentityNet | None" = None, batch: int = BATCH
+) -> np.ndarray:
+    """Identity embeddings of aligned faces.
+
+    Args:
+        pictures: FFHQ crops: paths, PIL images or uint8 arrays of any sizes, or a tensor [N, 3, S, S] in [-1, 1].
+        identity: the network; None takes the bundled one. It computes where its weights are.
+        batch: pictures at a time.
+
+    Returns:
+        float32 [N, 512], unit length.
+
+    Raises:
+        KinlibError: if there are no pictures, or one cannot be read.
+    """
+    import torch
+
+    from kinlib.faces.identity import load_identity
+    from kinlib.images import resize, to_tensor
+
+    net = load_identity() if identity is None else identity
+    device, size = next(net.parameters()).device, net.input_size
+    photos = as_photos(pictures)
+    parts = []
+    for start in range(0, len(photos), batch):
+        images = torch.cat([resize(to_tensor(photo), size) for photo in photos[start : start + batch]])
+        with torch.no_grad():
+            parts.append(net(images.to(device)).cpu().numpy())
+    return np.concatenate(parts)
+
+
+def as_photos(pictures: "Sequence[Photo] | Tensor") -> list[Photo]:
+    """The pictures as a list of upright RGB images.
+
+    Raises:
+        KinlibError: if there are none, or one cannot be read.
+    """
+    import torch
+
+    from kinlib.images import to_pil
+
+    several = to_pil(pictures) if isinstance(pictures, torch.Tensor) else list(pictures)
+    if not several:
+        raise KinlibError("there are no pictures to describe")
+    return [read_photo(picture) for picture in several]

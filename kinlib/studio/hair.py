@@ -1,0 +1,201 @@
+"""Scalp hair: from a person and a look to strands.
+
+    hairline -> roots -> comb and gravity (or a knot) -> locks, waves, frizz -> hat -> volume shading, colour
+
+Everything happens in the generic head's frame and is brought to the person's head at the end. The natural curl of the
+traits shows in every style: a coily bob is round, a straight one hangs.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from kinlib.errors import KinlibError
+from kinlib.studio import hair_falling, hair_short, hair_tied
+from kinlib.studio.hair_chair import Chair, seat, texture
+from kinlib.studio.hair_colour import brow_colour, hair_colour, strand_colours
+from kinlib.studio.hair_dress import dress, keep_outside, make_locks, press_down
+from kinlib.studio.hair_grow import Comb, grow
+from kinlib.studio.hair_line import hairline
+from kinlib.studio.hair_scalp import Frame, Roots, Skin, fit_frame, place_roots, root_pool, skin_map
+from kinlib.studio.hair_volume import volume_shading
+from kinlib.studio.labels import class_id, region_id
+from kinlib.studio.person import HAIR_STYLES, Look, Person
+from kinlib.studio.strands import Strands, label_array, unit
+
+__all__ = ["brow_colour", "hair_colour", "hairline", "scalp_hair"]
+
+STRAND_WIDTH = 0.055  # cm at detail 1; each stands for some hundred hairs
+HAT_FRONT, HAT_BACK, HAT_HEIGHT = 9.6, 3.8, 0.12  # cm: y of a hat's edge before and behind; hair below it
+COVERED = 1.2  # cm; short hair that far under a hat is left out
+
+
+@dataclass(frozen=True)
+class Style:
+    """How a style is made.
+
+    Attributes:
+        comb: leads the strands; None for gathered hair.
+        strands: number at detail 1.
+        points: per strand.
+        locks: number of locks, before curl.
+        least_curl: the style itself curls hair that far.
+        wave: share of the natural waves' size that shows.
+        fray: share of the natural fray.
+    """
+
+    comb: Callable[[Chair], Comb] | None
+    strands: int
+    points: int
+    locks: int
+    least_curl: float = 0.0
+    wave: float = 1.0
+    fray: float = 1.0
+
+
+STYLES = {
+    "receding": Style(hair_short.comb_receding, 7000, 7, 700, wave=0.4, fray=0.5),
+    "buzz": Style(hair_short.comb_buzz, 15000, 4, 3000, wave=0.0, fray=0.2),
+    "short": Style(hair_short.comb_short, 13000, 10, 620, wave=0.45, fray=0.7),
+    "side": Style(hair_short.comb_side, 13000, 13, 420, wave=0.5, fray=0.55),
+    "crop": Style(hair_short.comb_crop, 13000, 10, 700, wave=0.4, fray=0.5),
+    "afro": Style(hair_short.comb_afro, 13000, 20, 1300, least_curl=0.8),
+    "curly": Style(hair_falling.comb_curly, 12000, 24, 420, least_curl=0.5),
+    "mid": Style(hair_falling.comb_mid, 13000, 22, 330),
+    "bob": Style(hair_falling.comb_bob, 14000, 22, 420, fray=0.7),
+    "long": Style(hair_falling.comb_long, 13000, 26, 300),
+    "wavy": Style(hair_falling.comb_wavy, 13000, 28, 260, least_curl=0.3),
+    "back": Style(hair_falling.comb_back, 12000, 20, 380, wave=0.7, fray=0.7),
+    "ponytail": Style(None, 13000, 20, 500, wave=0.12, fray=0.25),
+    "bun": Style(None, 13000, 20, 500, wave=0.12, fray=0.25),
+    "braids": Style(None, 13000, 20, 500, wave=0.12, fray=0.25),
+}
+FRINGED = ("mid", "bob", "long", "wavy", "curly", "short", "ponytail", "bun", "braids")
+GATHERED = 0.32  # share of a gathered style's strands that is beyond the knot
+
+
+def scalp_hair(
+    person: Person, look: Look, vertices: np.ndarray, normals: np.ndarray, atlas: object, detail: float = 1.0
+) -> Strands | None:
+    """The hair of a head.
+
+    Args:
+        person: curl and colour of the hair; sex and seed shape the hairline.
+        look: style and its wishes, age, grey, hat.
+        vertices: float32 [V, 3], the neutral head, cm.
+        normals: float32 [V, 3].
+        atlas: not used; hair grows on the head model itself.
+        detail: scales the number of strands; they get wider in turn.
+
+    Returns:
+        Strands in the head's frame, or None for a bald head.
+
+    Raises:
+        KinlibError: if the style is unknown or detail is not positive.
+    """
+    if look.hair_style not in HAIR_STYLES:
+        raise KinlibError(f"unknown hair style '{look.hair_style}': choose one of {', '.join(HAIR_STYLES)}")
+    if not detail > 0:
+        raise KinlibError(f"detail must be above 0, got {detail}")
+    if look.hair_style == "bald":
+        return None
+    rng = np.random.default_rng([person.seed, look.seed, 21])
+    style = STYLES[look.hair_style]
+    frame = fit_frame(vertices)
+    skin = skin_map(vertices, frame)
+    roots = _roots(person, look, vertices, normals, frame, round(style.strands * detail), rng)
+    if len(roots) < 3:
+        return None
+    chair = seat(roots, person, look, max(person.traits.hair_curl, style.least_curl), rng)
+    points, locks, thin = _combed(chair, style, skin, detail)
+    keep_outside(points, skin, 0.03)
+    if look.hat is not None:
+        press_down(points, skin, HAT_FRONT, HAT_BACK, HAT_HEIGHT)
+    return _finish(chair, style, frame, points, locks, thin, detail)
+
+
+def _roots(
+    person: Person, look: Look, vertices: np.ndarray, normals: np.ndarray, frame: Frame, count: int, rng
+) -> Roots:
+    """Places of the strands; under a hat only where hair can come out below it."""
+    positions = root_pool().positions
+    density = hairline(positions, person, look)
+    if look.hat is not None and look.hair_style not in ("mid", "bob", "long", "wavy", "back"):
+        edge = HAT_BACK + (HAT_FRONT - HAT_BACK) * np.clip((positions[:, 2] + 8) / 16, 0, 1)
+        density = density * (positions[:, 1] < edge + COVERED)
+    return place_roots(vertices, normals, frame, density, count, rng)
+
+
+def _combed(chair: Chair, style: Style, skin: Skin, detail: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Points [n, K, 3] of all strands, their locks [n], and how thin each is [n]."""
+    if style.comb is None:
+        return _tied(chair, style, skin, detail)
+    comb = style.comb(chair)
+    if chair.look.fringe and chair.look.hair_style in FRINGED:
+        hair_falling.lay_fringe(chair, comb)
+    thin = _baby_hair(chair, comb)
+    points = grow(chair.roots, comb, skin, style.points)
+    return *_dressed(chair, style, points, comb.length), thin
+
+
+def _baby_hair(chair: Chair, comb: Comb) -> np.ndarray:
+    """Shorten half of the hairs at the border of the hairline, in place; returns how thin hairs are there."""
+    border = np.clip(1 - chair.roots.density, 0, 1)
+    short = border * (chair.rng.random(len(border)) < 0.75)
+    comb.length *= 1 - 0.8 * short
+    return 1 - 0.45 * border
+
+
+def _dressed(
+    chair: Chair, style: Style, points: np.ndarray, lengths: np.ndarray, free: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """Locks and waves; `free` hair waves as it likes, whatever the style does to the rest."""
+    curl = chair.curl
+    wave, fray = (1.0, 1.0) if free else (style.wave, style.fray)
+    kind = texture(curl, radius=wave, fray=fray)
+    sides = chair.sides if len(points) == len(chair.roots) else np.zeros(len(points), np.float32)
+    starts = chair.roots.points if len(points) == len(chair.roots) else points[:, points.shape[1] // 3]
+    locks = make_locks(starts, sides, int(style.locks * (1 + 1.2 * max(0, curl - 0.6))), chair.rng)
+    phase = (5.0 * np.sin(0.35 * starts.sum(axis=1)) + 2 * np.sin(0.8 * starts[:, 0])).astype(np.float32)
+    return dress(points, lengths.astype(np.float32), locks, kind, phase, chair.rng), locks.lock
+
+
+def _tied(chair: Chair, style: Style, skin: Skin, detail: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Hair drawn to a knot, and what is beyond it."""
+    places = hair_tied.knots(chair)
+    drawn, lengths = hair_tied.draw_to_knots(chair, places, skin, style.points)
+    thin = 1 - 0.4 * np.clip(1 - chair.roots.density, 0, 1)
+    points, locks = _dressed(chair, style, drawn, lengths)
+    bundle = hair_tied.gathered(chair, places, round(style.strands * GATHERED * detail), style.points)
+    loose, more = bundle.points, np.zeros(len(bundle.points), np.int64)
+    if bundle.curls:
+        loose, more = _dressed(chair, style, loose, bundle.lengths, free=True)
+    return (
+        np.concatenate([points, loose]),
+        np.concatenate([locks, locks.max() + 1 + more]),
+        np.concatenate([thin, np.ones(len(loose))]),
+    )
+
+
+def _finish(
+    chair: Chair, style: Style, frame: Frame, points: np.ndarray, locks: np.ndarray, thin: np.ndarray, detail: float
+) -> Strands:
+    """Shade, colour and bring to the person's head."""
+    rng, count = chair.rng, len(points)
+    width = (STRAND_WIDTH / detail * thin * np.exp(0.2 * rng.normal(size=count))).astype(np.float32)
+    normals, openness = volume_shading(points, width)
+    x, y, z = points[:, 0].T
+    greying = np.exp(-(((y - 5) / 4) ** 2)) * (z > -2) - 0.3
+    colour = strand_colours(None, chair.person, chair.look, greying, locks, rng)
+    return Strands(
+        points=frame.to_own(points),
+        normals=unit(normals / frame.scale),
+        openness=openness,
+        colour=colour,
+        width=width * float(frame.scale.mean()),
+        label=label_array(count, class_id("hair")),
+        region=label_array(count, region_id("hair")),
+        shine=float(0.9 - 0.55 * chair.curl),
+        cast=1.0,
+    )

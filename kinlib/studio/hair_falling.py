@@ -1,0 +1,122 @@
+"""Styles in which hair falls: from a parting to the jaw or the shoulders, curls about the ears, hair combed back."""
+
+import numpy as np
+
+from kinlib.studio.hair_chair import Chair
+from kinlib.studio.hair_grow import Comb
+
+__all__ = ["comb_back", "comb_bob", "comb_curly", "comb_long", "comb_mid", "comb_wavy", "lay_fringe"]
+
+EAR = 4.0  # cm, y from which lengths are measured
+FRINGE_END = 6.3  # cm, y: at the brows
+
+
+def comb_mid(chair: Chair) -> Comb:
+    """Loose, to the jaw, layered: shorter on top."""
+    return _fall(chair, end=-5.5, layered=3.2, uneven=0.13, turn_in=0.02)
+
+
+def comb_bob(chair: Chair) -> Comb:
+    """To the chin in one line, higher at the nape, tips turned in."""
+    return _fall(chair, end=-6.8, layered=0.7, uneven=0.05, turn_in=0.11, nape=2.2)
+
+
+def comb_long(chair: Chair) -> Comb:
+    """Below the shoulders."""
+    return _fall(chair, end=-17.0, layered=3.0, uneven=0.08, turn_in=0.012)
+
+
+def comb_wavy(chair: Chair) -> Comb:
+    """To the shoulders, layered, fuller."""
+    return _fall(chair, end=-14.0, layered=4.5, uneven=0.11, turn_in=0.02)
+
+
+def _fall(chair: Chair, end: float, layered: float, uneven: float, turn_in: float, nape: float = 0.0) -> Comb:
+    """Hair from a parting down.
+
+    Args:
+        chair: whom to comb.
+        end: y at which the hair ends, cm, before `look.hair_length`.
+        layered: cm by which hair from the top ends higher.
+        uneven: spread of lengths, as a share.
+        turn_in: bending of the tips towards the neck.
+        nape: cm by which the back is shorter.
+    """
+    x, y, z = chair.roots.points.T
+    look, curl, count = chair.look, chair.curl, len(chair.roots)
+    aside = np.stack([chair.sides * (0.25 + chair.top), -0.8 * (1 - chair.top) - 0.1, -0.3 - 0.25 * chair.front], 1)
+    aside += 0.10 * chair.smooth + 0.05 * chair.random
+    lift = chair.top * (0.30 * look.volume + 0.4 * curl) + 0.25 * curl
+    height = np.clip((y + 4) / 16, 0, 1)
+    end = EAR - (EAR - end) * look.hair_length * (1 - 0.22 * curl)
+    ends = end + layered * (chair.top * chair.rng.random(count) + 0.3 * chair.smooth[:, 1] + 0.3 * chair.front)
+    ends += nape * chair.back
+    length = np.maximum((y - ends) + 0.45 * np.maximum(0, 8.5 - np.abs(x)) * chair.top, 2.5)
+    thick = (0.55 + 0.55 * look.volume) * (0.55 + 1.5 * curl)
+    guard = 6.5 + 0.35 * chair.smooth[:, 2] + 0.25 * chair.random[:, 0] + 0.5 * curl
+    return Comb(
+        direction=chair.along_skin(aside, lift),
+        pull=np.stack([np.zeros(count), chair.full(-0.55 + 0.42 * curl), chair.full(-0.03)], 1),
+        length=length * (1 + uneven * chair.random[:, 1]).clip(0.6, 1.2),
+        layer=0.12 + thick * height * chair.rng.uniform(0.55, 1.05, count),
+        rise=chair.full(2.6),
+        guard=guard,
+        curtain=4.3 + 0.5 * chair.smooth[:, 0] + 0.3 * chair.random[:, 2],
+        turn_in=turn_in * chair.rng.uniform(0.3, 1.4, count),
+    )
+
+
+def comb_curly(chair: Chair) -> Comb:
+    """Loose curls to the ears: they stand out first and then hang."""
+    y = chair.roots.points[:, 1]
+    look, curl, count = chair.look, chair.curl, len(chair.roots)
+    out = chair.roots.normals + 0.35 * chair.smooth + 0.25 * chair.random
+    out[:, 0] += 0.25 * chair.sides * chair.top
+    out[:, 2] += 0.25 * chair.front * chair.top
+    length = (5.2 + 3.2 * chair.top - 1.6 * np.clip((2 - y) / 7, 0, 1)) * look.hair_length
+    return Comb(
+        direction=out,
+        pull=np.stack([np.zeros(count), chair.full(-0.42 + 0.30 * curl), chair.full(-0.02)], 1),
+        length=length * np.exp(0.16 * chair.random[:, 1]),
+        layer=0.2 + (0.9 + 0.7 * curl) * look.volume * chair.rng.uniform(0.1, 1, count),
+        rise=chair.full(2.0),
+        guard=6.2 + 0.5 * chair.smooth[:, 2] + 0.3 * chair.random[:, 0],
+        curtain=4.8 + 0.5 * chair.smooth[:, 0],
+        turn_in=chair.full(0),
+    )
+
+
+def comb_back(chair: Chair) -> Comb:
+    """Off the forehead, over the ears, to the neck."""
+    x, y, z = chair.roots.points.T
+    look, curl, count = chair.look, chair.curl, len(chair.roots)
+    back = np.stack([0.06 * x, 0.1 - 0.5 * chair.back, -chair.full(1.0)], 1) + 0.12 * chair.smooth + 0.05 * chair.random
+    lift = chair.top * chair.front * 0.6 * look.volume + 0.12 + 0.4 * curl
+    thick = (0.4 + 0.6 * look.volume) * (0.7 + 1.0 * curl)
+    length = (7.0 + 0.75 * (z + 8) + 0.35 * np.clip(y, 0, 14)) * look.hair_length * (1 - 0.2 * curl)
+    return Comb(
+        direction=chair.along_skin(back, lift),
+        pull=np.stack([-0.012 * x, chair.full(-0.16), chair.full(-0.28)], 1),
+        length=length * (1 + 0.10 * chair.random[:, 1]).clip(0.6, 1.3),
+        layer=0.12 + thick * np.clip((z + 9) / 17, 0.15, 1) * chair.rng.uniform(0.5, 1.05, count),
+        rise=chair.full(3.0),
+        guard=chair.full(7.4),
+        curtain=chair.full(1.0),
+        turn_in=chair.full(0.02),
+    )
+
+
+def lay_fringe(chair: Chair, comb: Comb) -> None:
+    """Bring the hair of the front down over the forehead, in place: straight, or swept to the side of the parting."""
+    x, y, z = chair.roots.points.T
+    fringe = (z > 5.2) & (y > 9.6) & (np.abs(x) < 4.9 - 0.25 * chair.random[:, 0])
+    swept = 0.9 * np.tanh(chair.look.part) * (chair.person.seed % 3 != 0)
+    forward = np.stack([0.10 * x - 0.5 * swept, -0.3 + 0 * x, 1.0 + 0 * x], 1) + 0.10 * chair.smooth
+    direction = chair.along_skin(forward, 0.35 * chair.look.volume + 0.5 * chair.curl)
+    comb.direction[fringe] = direction[fringe]
+    comb.pull[fringe] = (-0.10 * swept, -0.32 + 0.15 * chair.curl, -0.04)
+    ends = FRINGE_END + 0.30 * chair.random[:, 1] + 0.35 * chair.smooth[:, 1] - 0.02 * x**2 + 0.6 * chair.curl
+    way = (y - ends) * 1.04 + 0.75 * np.clip(9.0 - z, 0, 6) + 0.5 + 0.6 * abs(swept)
+    comb.length[fringe] = np.maximum(way, 1.0)[fringe]
+    comb.layer[fringe] = (0.10 + 0.35 * chair.look.volume * chair.rng.random(len(x)))[fringe]
+    comb.guard[fringe] = 0

@@ -1,0 +1,169 @@
+"""Gathered hair: drawn over the head to a knot, and what hangs or sits there: tail, bun, braids."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+
+from kinlib.studio.hair_chair import Chair
+from kinlib.studio.hair_scalp import CENTRE, Skin, reach
+from kinlib.studio.strands import unit
+
+__all__ = ["Bundle", "draw_to_knots", "gathered", "knots"]
+
+TOP_BUN, HIGH, MIDDLE, LOW = (0.0, 14.6, -5.0), (0.0, 11.2, -7.6), (0.0, 6.0, -9.3), (0.0, 0.2, -8.2)
+BRAID_KNOT = (6.6, -1.6, -4.2)
+BRAID_WAVE = 3.0  # cm along a braid until its three strands have gone round
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """Hair beyond the knot: `points` float32 [m, K, 3], `lengths` [m] cm, `curls` whether it still waves freely."""
+
+    points: np.ndarray
+    lengths: np.ndarray
+    curls: bool
+
+
+def knots(chair: Chair) -> np.ndarray:
+    """Where hair is gathered, float32 [1 or 2, 3], the image's left one first."""
+    style, seed = chair.look.hair_style, chair.person.seed + chair.look.seed
+    if style == "braids":
+        x, y, z = BRAID_KNOT
+        return np.array([(-x, y, z), (x, y, z)], np.float32)
+    choices = (TOP_BUN, MIDDLE, TOP_BUN, LOW) if style == "bun" else (HIGH, LOW, MIDDLE, HIGH)
+    place = LOW if chair.look.hat else choices[seed % 4]
+    return np.array([place], np.float32)
+
+
+def draw_to_knots(chair: Chair, places: np.ndarray, skin: Skin, num_points: int) -> tuple[np.ndarray, np.ndarray]:
+    """Strands float32 [n, K, 3] from the roots over the skin to the knots, and their lengths [n]."""
+    sides = np.where(chair.sides > 0, len(places) - 1, 0)
+    goals = places[sides] + 0.28 * chair.random
+    thick = 0.10 + 0.45 * chair.look.volume * (0.5 + chair.curl) * chair.rng.uniform(0.2, 1, len(goals))
+    points = np.empty((len(goals), num_points, 3), np.float32)
+    bend = (0.25 * chair.smooth[:, 0]).astype(np.float32)
+    _draw(chair.roots.points, goals.astype(np.float32), thick.astype(np.float32), bend, skin.head, skin.neck, points)
+    return points, np.linalg.norm(np.diff(points, axis=1), axis=2).sum(axis=1).astype(np.float32)
+
+
+def gathered(chair: Chair, places: np.ndarray, count: int, num_points: int) -> Bundle:
+    """What becomes of the hair beyond the knots, `count` strands."""
+    style = chair.look.hair_style
+    if style == "braids":
+        halves = [_braid(chair, place, count // 2, num_points) for place in places]
+        points = np.concatenate(halves)
+    elif chair.curl > 0.8 or style == "bun":
+        points = (_puff if chair.curl > 0.8 else _bun)(chair, places[0], count, num_points)
+    else:
+        points = _tail(chair, places[0], count, num_points)
+    lengths = np.linalg.norm(np.diff(points, axis=1), axis=2).sum(axis=1).astype(np.float32)
+    return Bundle(points.astype(np.float32), lengths, style == "ponytail" or chair.curl > 0.8)
+
+
+@njit(cache=True, fastmath=True)
+def _draw(roots, goals, thick, bend, head, neck, points):
+    count, num_points = points.shape[0], points.shape[1]
+    for s in range(count):
+        ax, ay, az = roots[s, 0], roots[s, 1] - 4.0, roots[s, 2] - 0.3
+        bx, by, bz = goals[s, 0], goals[s, 1] - 4.0, goals[s, 2] - 0.3
+        from_far, to_far = np.sqrt(ax * ax + ay * ay + az * az), np.sqrt(bx * bx + by * by + bz * bz)
+        cosine = (ax * bx + ay * by + az * bz) / (from_far * to_far)
+        angle = np.arccos(min(1.0, max(-1.0, cosine))) + 1e-4
+        for k in range(num_points):
+            t = k / (num_points - 1)
+            u, v = np.sin((1 - t) * angle) / np.sin(angle) / from_far, np.sin(t * angle) / np.sin(angle) / to_far
+            x, y, z = ax * u + bx * v, ay * u + by * v, az * u + bz * v
+            y -= 0.08 * np.sin(np.pi * t) * (1 + bend[s])  # the weight of the hair
+            size = np.sqrt(x * x + y * y + z * z)
+            x, y, z = x / size, y / size, z / size
+            _, surface, _, _, _ = reach(head, neck, x * 9, max(y * 9 + 4.0, -3.4), z * 9 + 0.3)
+            raised = thick[s] * min(1.0, 5 * t) * (1 - 0.5 * t)
+            far = surface - 0.03 + (0.07 + raised) * min(1.0, 8 * t)
+            late = max(0.0, (t - 0.75) / 0.25)
+            far += (max(to_far, surface + 0.1) - far) * late * late
+            points[s, k, 0], points[s, k, 1], points[s, k, 2] = x * far, y * far + 4.0, z * far + 0.3
+
+
+def _tail(chair: Chair, knot: np.ndarray, count: int, num_points: int) -> np.ndarray:
+    """A tail that leaves the head, bends and falls: behind the neck, or from a low knot over a shoulder."""
+    side = 1.0 if (chair.person.seed // 3) % 2 else -1.0
+    out = unit(knot - CENTRE)
+    if knot[1] < 3:
+        stops = [knot, (side * 3.5, -3, -7.6), (side * 7.2, -7.5, -3), (side * 7.6, -11, 2.5), (side * 6.6, -17, 5.5)]
+    else:
+        start = knot + 2.2 * out + np.array([0, 0.6, 0])
+        sway = side * 3.8
+        stops = [knot, start, (0.5 * sway, start[1] - 5, start[2] - 2.0), (sway, -3, -10.0), (sway * 1.15, -15, -9.5)]
+    wide = 0.75 + 0.25 * chair.look.volume + 0.5 * chair.curl
+    radii = np.interp(np.linspace(0, 1, num_points), [0, 0.06, 0.35, 0.75, 1], [0.55, 0.6, 1.5, 1.4, 0.5]) * wide
+    length = np.clip(0.78 * chair.look.hair_length * chair.rng.uniform(0.72, 1.05, count), 0.35, 1)
+    return _along(np.array(stops, float), radii, length, count, num_points, chair.rng)
+
+
+def _along(stops: np.ndarray, radii: np.ndarray, length: np.ndarray, count: int, num_points: int, rng) -> np.ndarray:
+    """Strands that run along a smooth curve through the stops, evenly over its cross-section."""
+    t = np.linspace(0, 1, num_points)[None, :] * length[:, None]  # [m, K]
+    middle, across, up = _curve(stops, t)
+    far, angle = np.sqrt(rng.random(count)), rng.uniform(0, 2 * np.pi, count)
+    wide = radii[None] * far[:, None]
+    return middle + across * (wide * np.cos(angle)[:, None])[..., None] + up * (wide * np.sin(angle)[:, None])[..., None]
+
+
+def _curve(stops: np.ndarray, t: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Points of a Catmull-Rom curve at t in 0..1, and two directions across it; each [..., 3]."""
+    padded = np.concatenate([[2 * stops[0] - stops[1]], stops, [2 * stops[-1] - stops[-2]]])
+    place = np.clip(t, 0, 0.9999) * (len(stops) - 1)
+    low = place.astype(int)
+    f = (place - low)[..., None]
+    a, b, c, d = (padded[low + i] for i in range(4))
+    points = b + 0.5 * f * (c - a + f * (2 * a - 5 * b + 4 * c - d + f * (3 * (b - c) + d - a)))
+    slope = 0.5 * (c - a + 2 * f * (2 * a - 5 * b + 4 * c - d) + 3 * f * f * (3 * (b - c) + d - a))
+    tangent = unit(slope)
+    across = unit(np.cross(tangent, np.array([0.15, 0.1, 1.0])))
+    return points, across, np.cross(across, tangent)
+
+
+def _bun(chair: Chair, knot: np.ndarray, count: int, num_points: int) -> np.ndarray:
+    """A ball wound about the axis that leaves the head at the knot."""
+    rng, out = chair.rng, unit(knot - CENTRE).astype(np.float64)
+    size = 1.9 + 0.45 * chair.look.volume + 0.35 * chair.look.hair_length
+    across = unit(np.cross(out, [0.3, 0.2, 1.0]))
+    up = np.cross(out, across)
+    height = rng.uniform(-0.85, 0.9, count)  # along the axis
+    wide = np.sqrt(1 - height**2) * rng.uniform(0.75, 1.0, count)
+    begin, arc = rng.uniform(0, 2 * np.pi, count), rng.uniform(1.2, 3.2, count)
+    t = np.linspace(0, 1, num_points)
+    angle = begin[:, None] + arc[:, None] * t
+    tilt = 0.35 * np.sin(angle + rng.normal(size=count)[:, None] * 0.4)
+    loose = 1 + 0.05 * rng.normal(size=count)[:, None]
+    middle = knot + 0.75 * size * out
+    flat = across * np.cos(angle)[..., None] + up * np.sin(angle)[..., None]
+    return middle + size * loose[..., None] * (flat * wide[:, None, None] + 0.8 * out * (height[:, None] + tilt)[..., None])
+
+
+def _puff(chair: Chair, knot: np.ndarray, count: int, num_points: int) -> np.ndarray:
+    """A ball of coils that stands from the knot."""
+    rng, out = chair.rng, unit(knot - CENTRE)
+    rays = unit(rng.normal(size=(count, 3)) + 0.75 * out)
+    far = (3.0 + 1.1 * chair.look.hair_length) * rng.uniform(0.75, 1.03, count)
+    t = np.linspace(0, 1, num_points)[None, :, None]
+    return knot + 1.3 * out * t + rays[:, None] * far[:, None, None] * t
+
+
+def _braid(chair: Chair, knot: np.ndarray, count: int, num_points: int) -> np.ndarray:
+    """Three strands wound about each other, over the shoulder."""
+    rng, side = chair.rng, np.sign(knot[0])
+    stops = np.array(
+        [knot, (side * 7.6, -6.0, -1.8), (side * 7.3, -10.0, 2.4), (side * 6.4, -14.0, 5.2), (side * 6.0, -18.0, 5.8)]
+    )
+    full = 20.0
+    begin = rng.uniform(0, 0.82, count)  # short pieces, so that few points follow every turn
+    t = begin[:, None] + np.linspace(0, 0.18, num_points)[None]
+    middle, across, up = _curve(stops, t)
+    angle = 2 * np.pi * (t * full / BRAID_WAVE) + rng.integers(0, 3, count)[:, None] * 2 * np.pi / 3
+    size = (0.62 + 0.12 * chair.look.volume) * (1 - 0.35 * t)
+    far, turned = np.sqrt(rng.random(count))[:, None] * 0.55, rng.uniform(0, 2 * np.pi, count)[:, None]
+    beside = np.sin(angle) + far * np.cos(turned)
+    before = 0.5 * np.sin(2 * angle) + far * np.sin(turned)
+    return middle + across * (size * beside)[..., None] + up * (size * before)[..., None]
