@@ -17,11 +17,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from PIL import Image
+from PIL import Image, ImageOps
 
 from kinlib.errors import KinlibError
 from kinlib.faces.align import turn_degrees
-from kinlib.faces.keypoints import detect
+from kinlib.faces.keypoints import Keypoints, detect
 from kinlib.faces.landmarks import five_from_68, predict
 from kinlib.photos import Photo, read_photo
 
@@ -49,6 +49,11 @@ COLOURS = {
 MEASURES = PROPORTIONS | COLOURS
 """What `measure` returns, and what each number means; lengths in eye distances unless a unit is named."""
 
+# Each landmark's counterpart in the mirror image: jaw, brows, nose, eyes, mouth.
+MIRRORED = (*range(16, -1, -1), *range(26, 16, -1), *range(27, 31), *range(35, 30, -1))
+MIRRORED += (45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40)
+MIRRORED += (*range(54, 47, -1), *range(59, 54, -1), *range(64, 59, -1), 67, 66, 65)
+MIRRORED_FIVE = (1, 0, 2, 4, 3)
 TURN_LIMIT = 45.0  # degrees; beyond it the nose tells the turn too badly to correct for
 CHEEK = (1, 2, 3, 31, 41, 48)  # landmarks whose centre lies on the cheek at the image's left
 CHEEK_OTHER = (15, 14, 13, 35, 46, 54)
@@ -75,7 +80,7 @@ def measure(picture: Photo, landmarks: np.ndarray | None = None) -> dict[str, fl
         face = detect(image)[0]
         if face is None:
             raise KinlibError("no face found in the picture to measure: use one that shows a face from the front")
-        landmarks = predict(image, face)
+        landmarks = _place_landmarks(image, face)
     landmarks = np.asarray(landmarks, dtype=np.float64)
     if landmarks.shape != (68, 2) or not np.isfinite(landmarks).all():
         raise KinlibError(f"landmarks must be finite and of the shape [68, 2], not {list(landmarks.shape)}")
@@ -87,10 +92,22 @@ def measure_all(pictures: Sequence[Photo]) -> pd.DataFrame:
     images = [read_photo(picture) for picture in pictures]
     nothing = dict.fromkeys(MEASURES, np.nan)
     rows = [
-        nothing if face is None else measure(image, predict(image, face))
+        nothing if face is None else measure(image, _place_landmarks(image, face))
         for image, face in zip(images, detect(images), strict=True)
     ]
     return pd.DataFrame(rows, columns=list(MEASURES))
+
+
+def _place_landmarks(image: Image.Image, face: Keypoints) -> np.ndarray:
+    """Landmarks float64 [68, 2], the mean of those in the picture and those in its mirror image: less noise, no bias."""
+    other = _mirrored(face.points, image.width, MIRRORED_FIVE)
+    found = _mirrored(predict(ImageOps.mirror(image), other), image.width, MIRRORED)
+    return (predict(image, face) + found) / 2
+
+
+def _mirrored(points: np.ndarray, width: int, order: tuple[int, ...]) -> np.ndarray:
+    """Points [N, 2] of a picture in its mirror image, each in the place of its counterpart."""
+    return np.array([width - 1, 0]) + points[list(order)] * [-1, 1]
 
 
 def _frame(landmarks: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

@@ -82,7 +82,9 @@ class _Fit:
         needed = [marks[27, 2] + 0.05]
         for points, room in ((skin, SKIN_ROOM), (balls, LASH_ROOM)):
             inside = self._within(points[:, 0], points[:, 1])
-            needed.append((points[inside, 2] + room - self._depth(points[inside, 0], points[inside, 1])).max(initial=-99))
+            needed.append(
+                (points[inside, 2] + room - self._depth(points[inside, 0], points[inside, 1])).max(initial=-99)
+            )
         return float(max(needed))
 
     def _within(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -129,7 +131,9 @@ class _Fit:
         x[:2] = np.maximum(x[:2], side * hinge[0] + 0.05)
         drop = np.append(np.zeros(13), np.array([0.15, 0.6, 1.4]) * self.scale)
         path = np.column_stack([side * x, hinge[1] + (ear[1] - hinge[1]) * share - drop, depth])
-        return tube(path, np.column_stack([np.full(16, 1.2), np.full(16, 0.8)]) * self.rim_width, sides=6, up=(0, 1, 0.1))
+        return tube(
+            path, np.column_stack([np.full(16, 1.2), np.full(16, 0.8)]) * self.rim_width, sides=6, up=(0, 1, 0.1)
+        )
 
     def _beside(self, side: int, depth: np.ndarray) -> np.ndarray:
         """Half the head's width at some depths [n], with room for a temple."""
@@ -153,8 +157,10 @@ def earrings(look: Look, vertices: np.ndarray) -> list[Solid]:
     size, metal = rng.uniform(0.8, 1.2), (GOLD, SILVER)[rng.integers(2)]
     meshes = []
     for side, lobe in zip((-1, 1), vertices[_places()["lobe"]], strict=True):
-        hole = lobe + [side * 0.08, -0.1, 0.1]
-        meshes.append(_hoop(hole, side, 0.85 * size) if kind == "hoop" else ball(hole + [side * 0.1, 0, 0.1], 0.3 * size))
+        hole = lobe + np.array([side * 0.08, -0.1, 0.1])
+        meshes.append(
+            _hoop(hole, side, 0.85 * size) if kind == "hoop" else ball(hole + np.array([side * 0.1, 0, 0.1]), 0.3 * size)
+        )
     return [solid(joined(meshes), PEARL if kind == "pearl" else metal, METAL, class_id("ear_r"))]
 
 

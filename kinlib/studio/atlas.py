@@ -22,9 +22,13 @@ from kinlib.studio.raster import vertex_normals
 
 __all__ = ["SIZE", "Atlas", "Brow", "build_atlas", "load_atlas"]
 
-VERSION = 3  # of what is painted; a cached atlas of another version is not used
+VERSION = 6  # of what is painted; a cached atlas of another version is not used
 SIZE = 512  # texels along each side of the face's map
-OPEN_MOUTH = {"jawOpen": 0.5, "mouthUpperUp_L": 0.4, "mouthUpperUp_R": 0.4}  # in which teeth see the sky
+OPEN_MOUTH = {"jawOpen": 0.6} | {  # wide, so that teeth see the sky
+    f"{name}_{side}": share
+    for name, share in (("mouthUpperUp", 1.0), ("mouthLowerDown", 1.0), ("mouthSmile", 0.8))
+    for side in "LR"
+}
 
 
 @dataclass(frozen=True, eq=False)

@@ -39,16 +39,14 @@ def _classes(chart: Chart, masks: dict) -> np.ndarray:
         "nose": masks["nose"],
         "l_ear": masks["ears"] * left,
         "r_ear": masks["ears"] * ~left,
-        "u_lip": masks["lip_upper"],
-        "l_lip": masks["lip_lower"],
+        "l_lip": masks["lip"],
+        "u_lip": masks["lip"] * (masks["lip_upper"] > masks["lip_lower"]),
         "l_brow": masks["brow_left"],
         "r_brow": masks["brow_right"],
     }
     classes = np.full(left.shape, class_id("skin"), np.uint8)
     for name, share in painted.items():
         classes[share > 0.5] = class_id(name)
-    lips = masks["lip"] > 0.5  # along the seam neither half has more than half
-    classes[lips] = np.where(masks["lip_upper"] > masks["lip_lower"], class_id("u_lip"), class_id("l_lip"))[lips]
     return classes
 
 
@@ -67,7 +65,8 @@ def _regions(chart: Chart, masks: dict, wrinkles: dict) -> np.ndarray:
     painted += [("nostril", masks["nostril"] > 0.5)]
     painted += [(name, outlined[name]) for name in ("top lid", "eye-bottom lid", "tear duct")]
     painted += [("eyebrow", np.maximum(masks["brow_left"], masks["brow_right"]) > 0.5)]
-    painted += [("inferior lip", masks["lip"] > 0.5), ("superior lip", masks["lip_upper"] > masks["lip"] / 2 + 1e-3)]
+    lips, upper = masks["lip"] > 0.5, masks["lip_upper"] > masks["lip_lower"]
+    painted += [("inferior lip", lips), ("superior lip", lips & upper)]
     painted += [("ear", masks["ears"] > 0.5), ("ear-helix", masks["ear_helix"] > 0.5)]
     painted += [("ear-lobule", masks["ear_lobule"] > 0.5)]
     regions = np.full(front.shape, region_id("cheek"), np.uint8)

@@ -96,15 +96,15 @@ def make_finder(head: HeadModel) -> Finder:
     """Search grid for the face and the back of the head."""
     rows = np.flatnonzero(np.isin(head.triangle_part, (FACE, HEAD))).astype(np.int32)
     corners = np.ascontiguousarray(head.uv[head.triangle_uv[rows]])
-    low = np.floor(corners.min(axis=1) * CELLS).astype(int)
-    high = np.floor(corners.max(axis=1) * CELLS).astype(int)
-    members: list[list[int]] = [[] for _ in range(2 * CELLS * CELLS)]
-    for number, ((left, bottom), (right, top)) in enumerate(zip(low.tolist(), high.tolist(), strict=True)):
-        for row in range(bottom, top + 1):
-            for column in range(left, right + 1):
-                members[row * 2 * CELLS + column].append(number)
-    starts = np.cumsum([0, *(len(cell) for cell in members)]).astype(np.int32)
-    return Finder(rows, corners, starts, np.array([number for cell in members for number in cell], np.int32))
+    low = np.clip(corners.min(axis=1) * CELLS, 0, [2 * CELLS - 1, CELLS - 1]).astype(int)
+    high = np.clip(corners.max(axis=1) * CELLS, 0, [2 * CELLS - 1, CELLS - 1]).astype(int)
+    width, height = (high - low + 1).T
+    number = np.repeat(np.arange(len(rows)), width * height)  # each triangle once for each cell that it may touch
+    place = np.arange(len(number)) - np.repeat(np.cumsum(width * height) - width * height, width * height)
+    column, row = low[number, 0] + place % width[number], low[number, 1] + place // width[number]
+    cell = row * 2 * CELLS + column
+    starts = np.searchsorted(np.sort(cell), np.arange(2 * CELLS * CELLS + 1)).astype(np.int32)
+    return Finder(rows, corners, starts, number[np.argsort(cell, kind="stable")].astype(np.int32))
 
 
 def interpolate(values: np.ndarray, triangles: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -71,7 +71,10 @@ class _Tailor:
     def _fold(self, down: np.ndarray) -> np.ndarray:
         """Depth in cm of folds that run from the neck outwards and deepen on their way."""
         bend = 3 * np.sin(3 * down + self.folds[0])
-        waves = [np.sin(k * AZIMUTHS + bend * (1 + 0.1 * k) + phase) for k, phase in zip((3, 7, 11), self.folds[1:], strict=False)]
+        waves = [
+            np.sin(k * AZIMUTHS + bend * (1 + 0.1 * k) + phase)
+            for k, phase in zip((3, 7, 11), self.folds[1:], strict=False)
+        ]
         return 0.16 * np.clip(down * 2.5, 0, 1) * np.maximum(sum(waves), -0.6)
 
     def strip(self, neckline: np.ndarray, profile: Profile) -> Mesh:

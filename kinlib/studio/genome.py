@@ -80,24 +80,20 @@ def meiosis(
 
 @numba.njit(cache=True)
 def _gametes(alleles, which, crossovers, ends, starts, coins):
-    """Copy the alleles of each gamete, changing the strand where `switch` says so.
+    """Copy the alleles of each gamete in stretches, from one strand and the other in turn.
 
-    A crossover behind a chromosome's last locus lands on the next one's first. It does no harm there: the coin has made
+    A crossover behind a chromosome's last locus falls on the next one's first. It does no harm there: the coin has made
     that strand random already.
     """
-    num_gametes, num_loci = len(which), alleles.shape[2]
-    gametes = np.empty((num_gametes, num_loci), np.uint8)
-    switch = np.empty(num_loci + 1, np.uint8)
-    begin = 0
-    for gamete in range(num_gametes):
-        switch[:] = 0
-        for chromosome in range(len(starts)):
-            switch[starts[chromosome]] ^= coins[gamete, chromosome]
-        for crossover in range(begin, ends[gamete]):
-            switch[crossovers[crossover]] ^= 1
-        begin = ends[gamete]
-        strand = 0
-        for locus in range(num_loci):
-            strand ^= switch[locus]
-            gametes[gamete, locus] = alleles[which[gamete], strand, locus]
+    num_loci = alleles.shape[2]
+    gametes = np.empty((len(which), num_loci), np.uint8)
+    for gamete in range(len(which)):
+        first = 0 if gamete == 0 else ends[gamete - 1]
+        changes = np.concatenate((crossovers[first : ends[gamete]], starts[coins[gamete] == 1]))
+        changes.sort()
+        strand = begin = 0
+        for end in changes:
+            gametes[gamete, begin:end] = alleles[which[gamete], strand, begin:end]
+            strand, begin = 1 - strand, end
+        gametes[gamete, begin:] = alleles[which[gamete], strand, begin:]
     return gametes

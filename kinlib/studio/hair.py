@@ -15,7 +15,7 @@ from kinlib.errors import KinlibError
 from kinlib.studio import hair_falling, hair_short, hair_tied
 from kinlib.studio.hair_chair import Chair, seat, texture
 from kinlib.studio.hair_colour import brow_colour, hair_colour, strand_colours
-from kinlib.studio.hair_dress import dress, keep_outside, make_locks, press_down
+from kinlib.studio.hair_dress import Locks, dress, keep_outside, make_locks, press_down
 from kinlib.studio.hair_grow import Comb, grow
 from kinlib.studio.hair_line import hairline
 from kinlib.studio.hair_scalp import Frame, Roots, Skin, fit_frame, place_roots, root_pool, skin_map
@@ -28,6 +28,7 @@ __all__ = ["brow_colour", "hair_colour", "hairline", "scalp_hair"]
 
 STRAND_WIDTH = 0.055  # cm at detail 1; each stands for some hundred hairs
 HAT_FRONT, HAT_BACK, HAT_HEIGHT = 9.6, 3.8, 0.12  # cm: y of a hat's edge before and behind; hair below it
+CREST_LIGHT = 0.36  # how much lighter a lock is on its outside than in its middle
 COVERED = 1.2  # cm; short hair that far under a hat is left out
 
 
@@ -40,6 +41,7 @@ class Style:
         strands: number at detail 1.
         points: per strand.
         locks: number of locks, before curl.
+        curl_points: points per strand of curly hair.
         least_curl: the style itself curls hair that far.
         wave: share of the natural waves' size that shows.
         fray: share of the natural fray.
@@ -49,27 +51,28 @@ class Style:
     strands: int
     points: int
     locks: int
+    curl_points: int = 0
     least_curl: float = 0.0
     wave: float = 1.0
     fray: float = 1.0
 
 
 STYLES = {
-    "receding": Style(hair_short.comb_receding, 7000, 7, 700, wave=0.4, fray=0.5),
-    "buzz": Style(hair_short.comb_buzz, 15000, 4, 3000, wave=0.0, fray=0.2),
-    "short": Style(hair_short.comb_short, 13000, 10, 620, wave=0.45, fray=0.7),
-    "side": Style(hair_short.comb_side, 13000, 13, 420, wave=0.5, fray=0.55),
-    "crop": Style(hair_short.comb_crop, 13000, 10, 700, wave=0.4, fray=0.5),
-    "afro": Style(hair_short.comb_afro, 13000, 20, 1300, least_curl=0.8),
-    "curly": Style(hair_falling.comb_curly, 12000, 24, 420, least_curl=0.5),
-    "mid": Style(hair_falling.comb_mid, 13000, 22, 330),
-    "bob": Style(hair_falling.comb_bob, 14000, 22, 420, fray=0.7),
-    "long": Style(hair_falling.comb_long, 13000, 26, 300),
-    "wavy": Style(hair_falling.comb_wavy, 13000, 28, 260, least_curl=0.3),
-    "back": Style(hair_falling.comb_back, 12000, 20, 380, wave=0.7, fray=0.7),
-    "ponytail": Style(None, 13000, 20, 500, wave=0.12, fray=0.25),
-    "bun": Style(None, 13000, 20, 500, wave=0.12, fray=0.25),
-    "braids": Style(None, 13000, 20, 500, wave=0.12, fray=0.25),
+    "receding": Style(hair_short.comb_receding, 7000, 7, 700, 9, wave=0.4, fray=0.5),
+    "buzz": Style(hair_short.comb_buzz, 15000, 4, 3000, 5, wave=0.0, fray=0.2),
+    "short": Style(hair_short.comb_short, 13000, 10, 620, 14, wave=0.45, fray=0.7),
+    "side": Style(hair_short.comb_side, 13000, 13, 420, 18, wave=0.5, fray=0.55),
+    "crop": Style(hair_short.comb_crop, 13000, 10, 700, 14, wave=0.4, fray=0.5),
+    "afro": Style(hair_short.comb_afro, 12000, 20, 1300, 22, least_curl=0.8),
+    "curly": Style(hair_falling.comb_curly, 11000, 20, 210, 26, least_curl=0.5),
+    "mid": Style(hair_falling.comb_mid, 12000, 20, 230, 32),
+    "bob": Style(hair_falling.comb_bob, 13000, 20, 300, 32, fray=0.7),
+    "long": Style(hair_falling.comb_long, 12000, 22, 220, 40),
+    "wavy": Style(hair_falling.comb_wavy, 12000, 26, 190, 40, least_curl=0.3),
+    "back": Style(hair_falling.comb_back, 12000, 20, 380, 28, wave=0.7, fray=0.7),
+    "ponytail": Style(None, 13000, 20, 500, 26, wave=0.12, fray=0.25),
+    "bun": Style(None, 13000, 20, 500, 26, wave=0.12, fray=0.25),
+    "braids": Style(None, 13000, 20, 500, 26, wave=0.12, fray=0.25),
 }
 FRINGED = ("mid", "bob", "long", "wavy", "curly", "short", "ponytail", "bun", "braids")
 GATHERED = 0.32  # share of a gathered style's strands that is beyond the knot
@@ -107,12 +110,13 @@ def scalp_hair(
     roots = _roots(person, look, vertices, normals, frame, round(style.strands * detail), rng)
     if len(roots) < 3:
         return None
-    chair = seat(roots, person, look, max(person.traits.hair_curl, style.least_curl), rng)
-    points, locks, thin = _combed(chair, style, skin, detail)
+    curl = max(person.traits.hair_curl, style.least_curl)
+    chair = seat(roots, person, look, curl, int(style.locks * (1 + 1.5 * max(0, curl - 0.6))), rng)
+    points, crest, locks, thin = _combed(chair, style, skin, detail)
     keep_outside(points, skin, 0.03)
     if look.hat is not None:
         press_down(points, skin, HAT_FRONT, HAT_BACK, HAT_HEIGHT)
-    return _finish(chair, style, frame, points, locks, thin, detail)
+    return _finish(chair, frame, points, crest, locks, thin, detail)
 
 
 def _roots(
@@ -127,8 +131,8 @@ def _roots(
     return place_roots(vertices, normals, frame, density, count, rng)
 
 
-def _combed(chair: Chair, style: Style, skin: Skin, detail: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Points [n, K, 3] of all strands, their locks [n], and how thin each is [n]."""
+def _combed(chair: Chair, style: Style, skin: Skin, detail: float) -> tuple[np.ndarray, ...]:
+    """Points [n, K, 3] of all strands and their crests [n, K], their locks [n], and how thin each is [n]."""
     if style.comb is None:
         return _tied(chair, style, skin, detail)
     comb = style.comb(chair)
@@ -136,7 +140,7 @@ def _combed(chair: Chair, style: Style, skin: Skin, detail: float) -> tuple[np.n
         hair_falling.lay_fringe(chair, comb)
     thin = _baby_hair(chair, comb)
     points = grow(chair.roots, comb, skin, style.points)
-    return *_dressed(chair, style, points, comb.length), thin
+    return *_dressed(chair, style, points, comb.length, chair.locks), chair.locks.lock, thin
 
 
 def _baby_hair(chair: Chair, comb: Comb) -> np.ndarray:
@@ -148,43 +152,58 @@ def _baby_hair(chair: Chair, comb: Comb) -> np.ndarray:
 
 
 def _dressed(
-    chair: Chair, style: Style, points: np.ndarray, lengths: np.ndarray, free: bool = False
+    chair: Chair, style: Style, points: np.ndarray, lengths: np.ndarray, locks: Locks, free: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Locks and waves; `free` hair waves as it likes, whatever the style does to the rest."""
-    curl = chair.curl
+    """Locks and waves, and the crest of these; `free` hair waves as it likes, whatever the style does to the rest."""
     wave, fray = (1.0, 1.0) if free else (style.wave, style.fray)
-    kind = texture(curl, radius=wave, fray=fray)
-    sides = chair.sides if len(points) == len(chair.roots) else np.zeros(len(points), np.float32)
-    starts = chair.roots.points if len(points) == len(chair.roots) else points[:, points.shape[1] // 3]
-    locks = make_locks(starts, sides, int(style.locks * (1 + 1.2 * max(0, curl - 0.6))), chair.rng)
+    kind = texture(chair.curl, radius=wave, fray=fray)
+    starts = points[:, 0]
     phase = (5.0 * np.sin(0.35 * starts.sum(axis=1)) + 2 * np.sin(0.8 * starts[:, 0])).astype(np.float32)
-    return dress(points, lengths.astype(np.float32), locks, kind, phase, chair.rng), locks.lock
+    num_points = _enough_points(style, chair.curl)
+    return dress(points, lengths.astype(np.float32), locks, kind, phase, num_points, chair.rng)
 
 
-def _tied(chair: Chair, style: Style, skin: Skin, detail: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _enough_points(style: Style, curl: float) -> int:
+    """Points per strand of a style: as many as its curls take."""
+    return style.points + round(np.clip((curl - 0.25) / 0.4, 0, 1) * (style.curl_points - style.points))
+
+
+def _tied(chair: Chair, style: Style, skin: Skin, detail: float) -> tuple[np.ndarray, ...]:
     """Hair drawn to a knot, and what is beyond it."""
     places = hair_tied.knots(chair)
     drawn, lengths = hair_tied.draw_to_knots(chair, places, skin, style.points)
     thin = 1 - 0.4 * np.clip(1 - chair.roots.density, 0, 1)
-    points, locks = _dressed(chair, style, drawn, lengths)
-    bundle = hair_tied.gathered(chair, places, round(style.strands * GATHERED * detail), style.points)
-    loose, more = bundle.points, np.zeros(len(bundle.points), np.int64)
+    points, crest = _dressed(chair, style, drawn, lengths, chair.locks)
+    num_points = points.shape[1]
+    count = round(style.strands * GATHERED * detail)
+    bundle = hair_tied.gathered(chair, places, count, num_points)
+    loose, loose_crest, locks = bundle.points, bundle.crest, np.arange(len(bundle.points)) // 12
     if bundle.curls:
-        loose, more = _dressed(chair, style, loose, bundle.lengths, free=True)
+        together = make_locks(loose[:, num_points // 2], np.zeros(len(loose), np.float32), 90, chair.rng)
+        loose, loose_crest = _dressed(chair, style, loose, bundle.lengths, together, free=True)
+        locks = together.lock
     return (
         np.concatenate([points, loose]),
-        np.concatenate([locks, locks.max() + 1 + more]),
+        np.concatenate([crest, loose_crest]),
+        np.concatenate([chair.locks.lock, chair.locks.count + locks]),
         np.concatenate([thin, np.ones(len(loose))]),
     )
 
 
 def _finish(
-    chair: Chair, style: Style, frame: Frame, points: np.ndarray, locks: np.ndarray, thin: np.ndarray, detail: float
+    chair: Chair,
+    frame: Frame,
+    points: np.ndarray,
+    crest: np.ndarray,
+    locks: np.ndarray,
+    thin: np.ndarray,
+    detail: float,
 ) -> Strands:
     """Shade, colour and bring to the person's head."""
     rng, count = chair.rng, len(points)
     width = (STRAND_WIDTH / detail * thin * np.exp(0.2 * rng.normal(size=count))).astype(np.float32)
     normals, openness = volume_shading(points, width)
+    openness = np.clip(openness * (1 + CREST_LIGHT * crest), 0.05, 1)
     x, y, z = points[:, 0].T
     greying = np.exp(-(((y - 5) / 4) ** 2)) * (z > -2) - 0.3
     colour = strand_colours(None, chair.person, chair.look, greying, locks, rng)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kinlib.studio.hair_dress import Curl
+from kinlib.studio.hair_dress import Curl, Locks, make_locks
 from kinlib.studio.hair_line import head_noise
 from kinlib.studio.hair_scalp import Roots
 from kinlib.studio.person import Look, Person
@@ -15,12 +15,13 @@ __all__ = ["Chair", "seat", "texture"]
 PART_BACK = -3.5  # cm, z where a parting ends in the whorl
 KINDS = (0.0, 0.3, 0.6, 1.0)  # straight, wavy, curly, coily
 TEXTURES = {  # of each kind, cm
-    "gather": (0.45, 0.62, 0.55, 0.30),
-    "radius": (0.06, 0.42, 0.42, 0.20),
-    "wavelength": (11.0, 6.0, 2.6, 1.05),
-    "flatness": (0.7, 0.65, 0.10, 0.0),
-    "fray": (0.14, 0.24, 0.26, 0.26),
-    "even": (0.85, 0.75, 0.15, 0.0),
+    "gather": (0.55, 0.80, 0.90, 0.72),
+    "radius": (0.08, 0.85, 0.72, 0.30),
+    "wavelength": (13.0, 7.5, 4.2, 1.9),
+    "flatness": (0.7, 0.55, 0.10, 0.0),
+    "fray": (0.14, 0.22, 0.22, 0.20),
+    "even": (0.85, 0.5, 0.05, 0.0),
+    "onset": (2.5, 4.0, 2.4, 1.2),
 }
 
 
@@ -34,8 +35,10 @@ class Chair:
         curl: 0 straight to 1 coily, of this style.
         sides: float32 [n], -1 or 1: the side of the parting.
         smooth: float32 [n, 3], noise in about -1..1 that changes slowly over the head.
-        random: float32 [n, 3], standard normal.
+        random: float32 [n, 3], standard normal, in part the same for strands of one lock.
         top, front, back: float32 [n], 0..1: on top of the head, towards the forehead, towards the nape.
+        flat: float32 [n], share of the hair's thickness; it lies low along the parting.
+        locks: which strands go together.
         rng: for whatever else is left to chance.
     """
 
@@ -49,6 +52,8 @@ class Chair:
     top: np.ndarray
     front: np.ndarray
     back: np.ndarray
+    flat: np.ndarray
+    locks: Locks
     rng: np.random.Generator
 
     def along_skin(self, directions: np.ndarray, lift: np.ndarray | float) -> np.ndarray:
@@ -62,22 +67,30 @@ class Chair:
         return np.full(len(self.roots), value, np.float32)
 
 
-def seat(roots: Roots, person: Person, look: Look, curl: float, rng: np.random.Generator) -> Chair:
-    """Look at a head before combing it."""
+def seat(roots: Roots, person: Person, look: Look, curl: float, num_locks: int, rng: np.random.Generator) -> Chair:
+    """Look at a head before combing it, and part its hair into locks."""
     x, y, z = roots.generic.T
     smooth = head_noise(roots.generic, int(rng.integers(1 << 30)), 9.0)
     part = look.part * np.clip((z - PART_BACK) / 5, 0, 1) + 0.12 * smooth[:, 0]
+    sides = np.where(x > part, 1, -1).astype(np.float32)
+    locks = make_locks(roots.points, sides, num_locks, rng)
+    together = rng.normal(size=(locks.count, 3))[locks.lock]
+    share = float(np.interp(curl, KINDS, (0.6, 0.75, 0.95, 0.85)))
+    own = rng.normal(size=(len(roots), 3))
+    near_part = np.exp(-(((x - part) / 1.6) ** 2)) * (z > PART_BACK)
     return Chair(
         roots=roots,
         person=person,
         look=look,
         curl=curl,
-        sides=np.where(x > part, 1, -1).astype(np.float32),
+        sides=sides,
         smooth=smooth.astype(np.float32),
-        random=rng.normal(size=(len(roots), 3)).astype(np.float32),
+        random=(share * together + np.sqrt(1 - share**2) * own).astype(np.float32),
         top=np.clip((y - 8.5) / 4, 0, 1),
         front=np.clip((z - 2) / 5, 0, 1),
         back=np.clip((-z - 1) / 5, 0, 1),
+        flat=(1 - 0.6 * near_part).astype(np.float32),
+        locks=locks,
         rng=rng,
     )
 

@@ -59,8 +59,14 @@ def make_locks(roots: np.ndarray, sides: np.ndarray, count: int, rng: np.random.
 
 
 def dress(
-    points: np.ndarray, lengths: np.ndarray, locks: Locks, curl: Curl, phase: np.ndarray, rng: np.random.Generator
-) -> np.ndarray:
+    points: np.ndarray,
+    lengths: np.ndarray,
+    locks: Locks,
+    curl: Curl,
+    phase: np.ndarray,
+    num_points: int,
+    rng: np.random.Generator,
+) -> tuple[np.ndarray, np.ndarray]:
     """Gather, curl and fray strands.
 
     Args:
@@ -69,10 +75,12 @@ def dress(
         locks: who leads whom.
         curl: how.
         phase: float32 [n], radians, smooth over the head; used as far as `curl.even` says.
+        num_points: M, points per strand of the result; curls need more than smooth strands.
         rng: randomness.
 
     Returns:
-        float32 [n, K, 3].
+        Points float32 [n, M, 3], and the crest of the waves float32 [n, M]: 1 where a strand lies on the outer side of
+        its curl or lock, -1 where it lies below.
     """
     count = len(points)
     own = rng.uniform(0, 2 * np.pi, locks.count)[locks.lock] + 0.35 * rng.normal(size=count)
@@ -82,7 +90,11 @@ def dress(
     fray = (rng.normal(size=(count, 3)) * (curl.fray * loose)[:, None]).astype(np.float32)
     gather = (curl.gather * np.clip(1.15 - 0.3 * loose, 0.1, 1)).astype(np.float32)
     numbers = (curl.radius, curl.wavelength, curl.flatness, curl.onset)
-    return _dress(points, lengths, locks.leader, gather, turned, stretch, fray, *(np.float32(v) for v in numbers))
+    dressed = np.empty((count, num_points, 3), np.float32)
+    crest = np.empty((count, num_points), np.float32)
+    numbers = (np.float32(value) for value in numbers)
+    _dress(points, lengths, locks.leader, gather, turned, stretch, fray, *numbers, dressed, crest)
+    return dressed, crest
 
 
 def keep_outside(points: np.ndarray, skin: Skin, margin: float) -> None:
@@ -96,43 +108,63 @@ def press_down(points: np.ndarray, skin: Skin, front: float, back: float, height
 
 
 @njit(cache=True, fastmath=True)
-def _dress(points, lengths, leader, gather, phase, stretch, fray, radius, wavelength, flatness, onset):
-    count, num_points = points.shape[0], points.shape[1]
-    last = num_points - 1
-    result = np.empty_like(points)
-    for s in range(count):
+def _at(points, s, place):
+    """A point of strand s between its points; place in 0..K-1."""
+    low = min(int(place), points.shape[1] - 2)
+    mix = place - low
+    x = points[s, low, 0] * (1 - mix) + points[s, low + 1, 0] * mix
+    y = points[s, low, 1] * (1 - mix) + points[s, low + 1, 1] * mix
+    z = points[s, low, 2] * (1 - mix) + points[s, low + 1, 2] * mix
+    return x, y, z
+
+
+@njit(cache=True, fastmath=True)
+def _axes(points, s, place):
+    """Unit vectors across a strand: along the skin, and outwards."""
+    last = points.shape[1] - 1
+    ax, ay, az = _at(points, s, max(0.0, place - 0.7))
+    bx, by, bz = _at(points, s, min(float(last), place + 0.7))
+    x, y, z = 0.5 * (ax + bx), 0.5 * (ay + by), 0.5 * (az + bz)
+    tx, ty, tz = bx - ax, by - ay, bz - az
+    size = np.sqrt(tx * tx + ty * ty + tz * tz) + 1e-6
+    tx, ty, tz = tx / size, ty / size, tz / size
+    ox, oy, oz = x, (y - 4.0 if y > 2 else 0.3 * (y - 4.0)), z + 0.5
+    bx, by, bz = ty * oz - tz * oy, tz * ox - tx * oz, tx * oy - ty * ox
+    size = np.sqrt(bx * bx + by * by + bz * bz) + 1e-6
+    bx, by, bz = bx / size, by / size, bz / size
+    return bx, by, bz, by * tz - bz * ty, bz * tx - bx * tz, bx * ty - by * tx
+
+
+@njit(cache=True, fastmath=True)
+def _dress(
+    points, lengths, leader, gather, phase, stretch, fray, radius, wavelength, flatness, onset, dressed, crest
+):
+    last, end = points.shape[1] - 1, dressed.shape[1] - 1
+    for s in range(len(points)):
         g = leader[s]
         ratio = lengths[s] / max(lengths[g], 0.1)
         turn = 2 * np.pi / (wavelength * stretch[s])
-        for k in range(num_points):
-            along = k / last
-            x, y, z = points[s, k]
-            place = min(along * ratio * last, last - 0.001)
-            low = int(place)
-            mix = place - low
-            pull = gather[s] * along * min(1.0, 2 * along)
-            gx = points[g, low, 0] * (1 - mix) + points[g, low + 1, 0] * mix - x
-            gy = points[g, low, 1] * (1 - mix) + points[g, low + 1, 1] * mix - y
-            gz = points[g, low, 2] * (1 - mix) + points[g, low + 1, 2] * mix - z
+        for k in range(end + 1):
+            along = k / end
+            place = along * last
+            x, y, z = _at(points, s, place)
+            gx, gy, gz = _at(points, g, min(place * ratio, last - 0.001))
+            gx, gy, gz = gx - x, gy - y, gz - z
             apart = gx * gx + gy * gy + gz * gz
-            pull *= min(1.0, 4.0 / (apart + 1e-6))  # a strand that fell to the other side stays there
-            after, before = min(last, k + 1), max(0, k - 1)
-            tx, ty, tz = points[s, after] - points[s, before]
-            size = np.sqrt(tx * tx + ty * ty + tz * tz) + 1e-6
-            tx, ty, tz = tx / size, ty / size, tz / size
-            ox, oy, oz = x, (y - 4.0 if y > 2 else 0.3 * (y - 4.0)), z + 0.5
-            bx, by, bz = ty * oz - tz * oy, tz * ox - tx * oz, tx * oy - ty * ox  # across, along the skin
-            size = np.sqrt(bx * bx + by * by + bz * bz) + 1e-6
-            bx, by, bz = bx / size, by / size, bz / size
-            cx, cy, cz = by * tz - bz * ty, bz * tx - bx * tz, bx * ty - by * tx  # outwards
             way = along * lengths[s]
+            pull = gather[s] * min(1.0, way / (1.3 * onset)) * (1 - (1 - along) * (1 - gather[s]))
+            pull *= min(1.0, 4.0 / (apart + 1e-6))  # a strand that fell to the other side stays there
+            bx, by, bz, cx, cy, cz = _axes(points, s, place)
             wide = radius * min(1.0, way / onset) * (1 - 0.15 * along)
-            a, b = np.cos(turn * way + phase[s]) * wide, np.sin(turn * way + phase[s]) * wide * (1 - flatness)
+            angle = turn * way + phase[s]
+            outer = np.sin(angle)
+            a, b = np.cos(angle) * wide, outer * wide * (1 - flatness)
             stray = along * along
-            result[s, k, 0] = x + gx * pull + bx * a + cx * b + fray[s, 0] * stray
-            result[s, k, 1] = y + gy * pull + by * a + cy * b + fray[s, 1] * stray
-            result[s, k, 2] = z + gz * pull + bz * a + cz * b + fray[s, 2] * stray
-    return result
+            dressed[s, k, 0] = x + gx * pull + bx * a + cx * b + fray[s, 0] * stray
+            dressed[s, k, 1] = y + gy * pull + by * a + cy * b + fray[s, 1] * stray
+            dressed[s, k, 2] = z + gz * pull + bz * a + cz * b + fray[s, 2] * stray
+            above = -(gx * cx + gy * cy + gz * cz)  # over the lock's middle
+            crest[s, k] = min(1.0, max(-1.0, outer * min(1.0, 3 * wide) + 1.6 * above * (1 - 0.5 * along)))
 
 
 @njit(cache=True, fastmath=True)

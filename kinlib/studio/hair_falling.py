@@ -4,30 +4,40 @@ import numpy as np
 
 from kinlib.studio.hair_chair import Chair
 from kinlib.studio.hair_grow import Comb
+from kinlib.studio.hair_short import trim_round
 
 __all__ = ["comb_back", "comb_bob", "comb_curly", "comb_long", "comb_mid", "comb_wavy", "lay_fringe"]
 
+COILY = 0.8  # from here on hair stands off instead of falling
 EAR = 4.0  # cm, y from which lengths are measured
 FRINGE_END = 6.3  # cm, y: at the brows
 
 
 def comb_mid(chair: Chair) -> Comb:
     """Loose, to the jaw, layered: shorter on top."""
+    if chair.curl > COILY:
+        return trim_round(chair, middle=5.0, radius=11.0, droop=0.05)
     return _fall(chair, end=-5.5, layered=3.2, uneven=0.13, turn_in=0.02)
 
 
 def comb_bob(chair: Chair) -> Comb:
     """To the chin in one line, higher at the nape, tips turned in."""
+    if chair.curl > COILY:
+        return trim_round(chair, middle=4.2, radius=11.8, droop=0.07)
     return _fall(chair, end=-6.8, layered=0.7, uneven=0.05, turn_in=0.11, nape=2.2)
 
 
 def comb_long(chair: Chair) -> Comb:
     """Below the shoulders."""
+    if chair.curl > COILY:
+        return trim_round(chair, middle=2.8, radius=14.2, droop=0.13)
     return _fall(chair, end=-17.0, layered=3.0, uneven=0.08, turn_in=0.012)
 
 
 def comb_wavy(chair: Chair) -> Comb:
     """To the shoulders, layered, fuller."""
+    if chair.curl > COILY:
+        return trim_round(chair, middle=3.4, radius=13.2, droop=0.10)
     return _fall(chair, end=-14.0, layered=4.5, uneven=0.11, turn_in=0.02)
 
 
@@ -44,21 +54,22 @@ def _fall(chair: Chair, end: float, layered: float, uneven: float, turn_in: floa
     """
     x, y, z = chair.roots.points.T
     look, curl, count = chair.look, chair.curl, len(chair.roots)
-    aside = np.stack([chair.sides * (0.25 + chair.top), -0.8 * (1 - chair.top) - 0.1, -0.3 - 0.25 * chair.front], 1)
-    aside += 0.10 * chair.smooth + 0.05 * chair.random
-    lift = chair.top * (0.30 * look.volume + 0.4 * curl) + 0.25 * curl
+    parted = (1 - 0.6 * curl**2) * (0.25 + chair.top)
+    aside = np.stack([chair.sides * parted, -0.8 * (1 - chair.top) - 0.1, -0.3 - 0.25 * chair.front], 1)
+    aside += (0.10 + 0.2 * curl) * chair.smooth + (0.05 + 0.15 * curl) * chair.random
+    lift = chair.top * chair.flat * (0.30 * look.volume + 0.3 * curl) + 0.25 * curl
     height = np.clip((y + 4) / 16, 0, 1)
-    end = EAR - (EAR - end) * look.hair_length * (1 - 0.22 * curl)
+    end = EAR - (EAR - end) * look.hair_length * (1 - 0.3 * curl**1.5)
     ends = end + layered * (chair.top * chair.rng.random(count) + 0.3 * chair.smooth[:, 1] + 0.3 * chair.front)
     ends += nape * chair.back
     length = np.maximum((y - ends) + 0.45 * np.maximum(0, 8.5 - np.abs(x)) * chair.top, 2.5)
     thick = (0.55 + 0.55 * look.volume) * (0.55 + 1.5 * curl)
-    guard = 6.5 + 0.35 * chair.smooth[:, 2] + 0.25 * chair.random[:, 0] + 0.5 * curl
+    guard = 6.1 + 1.5 * (1 - chair.front) * chair.top + 0.4 * chair.smooth[:, 2] + 0.4 * chair.random[:, 0]
     return Comb(
         direction=chair.along_skin(aside, lift),
         pull=np.stack([np.zeros(count), chair.full(-0.55 + 0.42 * curl), chair.full(-0.03)], 1),
         length=length * (1 + uneven * chair.random[:, 1]).clip(0.6, 1.2),
-        layer=0.12 + thick * height * chair.rng.uniform(0.55, 1.05, count),
+        layer=0.12 + thick * height * chair.flat * (0.8 + 0.14 * chair.random[:, 2]).clip(0.35, 1.15),
         rise=chair.full(2.6),
         guard=guard,
         curtain=4.3 + 0.5 * chair.smooth[:, 0] + 0.3 * chair.random[:, 2],
@@ -67,23 +78,17 @@ def _fall(chair: Chair, end: float, layered: float, uneven: float, turn_in: floa
 
 
 def comb_curly(chair: Chair) -> Comb:
-    """Loose curls to the ears: they stand out first and then hang."""
-    y = chair.roots.points[:, 1]
-    look, curl, count = chair.look, chair.curl, len(chair.roots)
-    out = chair.roots.normals + 0.35 * chair.smooth + 0.25 * chair.random
-    out[:, 0] += 0.25 * chair.sides * chair.top
-    out[:, 2] += 0.25 * chair.front * chair.top
-    length = (5.2 + 3.2 * chair.top - 1.6 * np.clip((2 - y) / 7, 0, 1)) * look.hair_length
-    return Comb(
-        direction=out,
-        pull=np.stack([np.zeros(count), chair.full(-0.42 + 0.30 * curl), chair.full(-0.02)], 1),
-        length=length * np.exp(0.16 * chair.random[:, 1]),
-        layer=0.2 + (0.9 + 0.7 * curl) * look.volume * chair.rng.uniform(0.1, 1, count),
-        rise=chair.full(2.0),
-        guard=6.2 + 0.5 * chair.smooth[:, 2] + 0.3 * chair.random[:, 0],
-        curtain=4.8 + 0.5 * chair.smooth[:, 0],
-        turn_in=chair.full(0),
-    )
+    """Loose curls to the ears, some over the forehead."""
+    if chair.curl > COILY:
+        return trim_round(chair, middle=6.0, radius=11.2, droop=0.02)
+    comb = _fall(chair, end=0.2, layered=3.0, uneven=0.16, turn_in=0.05, nape=-1.5)
+    z = chair.roots.points[:, 2]
+    front = chair.front * chair.top
+    comb.direction += (front[:, None] * np.array([0, 0.0, 0.9]) + 0.22 * chair.random).astype(np.float32)
+    comb.layer *= 1.25
+    comb.length *= 1 - 0.35 * front
+    comb.guard *= np.where(z > 6, 0.72, 0.96)
+    return comb
 
 
 def comb_back(chair: Chair) -> Comb:

@@ -5,10 +5,9 @@ import numpy as np
 from kinlib.studio.hair_chair import Chair
 from kinlib.studio.hair_grow import Comb
 
-__all__ = ["comb_afro", "comb_buzz", "comb_crop", "comb_receding", "comb_short", "comb_side"]
+__all__ = ["comb_afro", "comb_buzz", "comb_crop", "comb_receding", "comb_short", "comb_side", "trim_round"]
 
 WHORL = np.array([-0.8, 13.2, -4.2], np.float32)  # hair radiates from here
-AFRO_MIDDLE = np.array([0.0, 6.3, -0.8], np.float32)
 
 
 def comb_buzz(chair: Chair) -> Comb:
@@ -60,18 +59,29 @@ def comb_receding(chair: Chair) -> Comb:
 
 
 def comb_afro(chair: Chair) -> Comb:
-    """A ball about the head, trimmed round."""
-    look, roots = chair.look, chair.roots
-    radius = 11.6 + 2.6 * (look.hair_length - 0.75) + 1.2 * (look.volume - 1)
-    away = roots.points - AFRO_MIDDLE
-    distance = np.linalg.norm(away, axis=1) + 1e-6
+    """A ball about the head."""
+    radius = 11.6 + 2.6 * (chair.look.hair_length - 0.75) + 1.2 * (chair.look.volume - 1)
+    return trim_round(chair, middle=6.3, radius=radius, droop=0.0)
+
+
+def trim_round(chair: Chair, middle: float, radius: float, droop: float) -> Comb:
+    """Hair that stands off, trimmed to a ball.
+
+    Args:
+        chair: whom to comb.
+        middle, radius: height of the ball's middle and its radius, cm.
+        droop: how far hair bends down, per cm.
+    """
+    roots, rng = chair.roots, chair.rng
+    away = roots.points - np.array([0, middle, -0.8], np.float32)
+    direction = roots.normals + 0.10 * chair.smooth + 0.12 * chair.random + np.array([0, 0.08, 0], np.float32)
     along = (away * roots.normals).sum(axis=1)
-    to_ball = -along + np.sqrt(np.maximum(along**2 + radius**2 - distance**2, 0.2))
-    low = np.clip((roots.points[:, 1] + 5) / 7, 0.25, 1)
+    to_ball = -along + np.sqrt(np.maximum(along**2 + radius**2 - (away**2).sum(axis=1), 0.2))
+    low = np.clip((roots.points[:, 1] + 5) / 7, min(1.0, 0.25 + 5 * droop), 1)
     return Comb(
-        direction=roots.normals + 0.10 * chair.smooth + 0.22 * chair.random + np.array([0, 0.08, 0], np.float32),
-        pull=np.stack([chair.full(0), chair.full(0.0), chair.full(-0.015)], 1),
-        length=np.clip(to_ball, 0.8, 7.5) * low * chair.rng.uniform(0.78, 1.03, len(roots)),
+        direction=direction,
+        pull=np.stack([chair.full(0), chair.full(-droop), chair.full(-0.015)], 1),
+        length=np.clip(to_ball, 0.8, 9.0) * low * rng.uniform(0.78, 1.03, len(roots)),
         layer=chair.full(0.05),
         rise=chair.full(1.0),
         guard=chair.full(6.0),

@@ -18,9 +18,17 @@ BRAID_WAVE = 3.0  # cm along a braid until its three strands have gone round
 
 @dataclass(frozen=True)
 class Bundle:
-    """Hair beyond the knot: `points` float32 [m, K, 3], `lengths` [m] cm, `curls` whether it still waves freely."""
+    """Hair beyond the knot.
+
+    Attributes:
+        points: float32 [m, K, 3].
+        crest: float32 [m, K], -1..1, 1 on the outside.
+        lengths: float32 [m], cm.
+        curls: whether it still waves freely.
+    """
 
     points: np.ndarray
+    crest: np.ndarray
     lengths: np.ndarray
     curls: bool
 
@@ -52,13 +60,15 @@ def gathered(chair: Chair, places: np.ndarray, count: int, num_points: int) -> B
     style = chair.look.hair_style
     if style == "braids":
         halves = [_braid(chair, place, count // 2, num_points) for place in places]
-        points = np.concatenate(halves)
+        points, crest = (np.concatenate(arrays) for arrays in zip(*halves, strict=True))
     elif chair.curl > 0.8 or style == "bun":
         points = (_puff if chair.curl > 0.8 else _bun)(chair, places[0], count, num_points)
+        crest = np.zeros(points.shape[:2], np.float32)
     else:
         points = _tail(chair, places[0], count, num_points)
+        crest = np.zeros(points.shape[:2], np.float32)
     lengths = np.linalg.norm(np.diff(points, axis=1), axis=2).sum(axis=1).astype(np.float32)
-    return Bundle(points.astype(np.float32), lengths, style == "ponytail" or chair.curl > 0.8)
+    return Bundle(points.astype(np.float32), crest.astype(np.float32), lengths, style == "ponytail" or chair.curl > 0.8)
 
 
 @njit(cache=True, fastmath=True)
@@ -151,7 +161,7 @@ def _puff(chair: Chair, knot: np.ndarray, count: int, num_points: int) -> np.nda
     return knot + 1.3 * out * t + rays[:, None] * far[:, None, None] * t
 
 
-def _braid(chair: Chair, knot: np.ndarray, count: int, num_points: int) -> np.ndarray:
+def _braid(chair: Chair, knot: np.ndarray, count: int, num_points: int) -> tuple[np.ndarray, np.ndarray]:
     """Three strands wound about each other, over the shoulder."""
     rng, side = chair.rng, np.sign(knot[0])
     stops = np.array(
@@ -166,4 +176,5 @@ def _braid(chair: Chair, knot: np.ndarray, count: int, num_points: int) -> np.nd
     far, turned = np.sqrt(rng.random(count))[:, None] * 0.55, rng.uniform(0, 2 * np.pi, count)[:, None]
     beside = np.sin(angle) + far * np.cos(turned)
     before = 0.5 * np.sin(2 * angle) + far * np.sin(turned)
-    return middle + across * (size * beside)[..., None] + up * (size * before)[..., None]
+    points = middle + across * (size * beside)[..., None] + up * (size * before)[..., None]
+    return points, np.clip(0.7 * np.sin(2 * angle) + far * np.sin(turned), -1, 1)

@@ -55,7 +55,10 @@ def hat(look: Look, vertices: np.ndarray) -> list[Solid]:
     scale = head_width(vertices) / 14.7
     meshes = {"beanie": _beanie, "cap": _cap}[look.hat](skull, 0.4 if look.hair_style in BARE else 0.8, scale, rng)
     material = KNIT if look.hat == "beanie" else TWILL
-    return [solid(mesh, np.clip(np.array(look.hat_colour) * shade, 0, 1), material, class_id("hat")) for mesh, shade in meshes]
+    return [
+        solid(mesh, np.clip(np.array(look.hat_colour) * shade, 0, 1), material, class_id("hat"))
+        for mesh, shade in meshes
+    ]
 
 
 def under_hat(points: np.ndarray, look: Look, vertices: np.ndarray) -> np.ndarray:
@@ -92,7 +95,19 @@ def _beanie(skull: np.ndarray, hair: float, scale: float, rng: np.random.Generat
     body = hair + 0.35 + slack * np.clip(1 - share / 0.6, 0, 1) ** 1.2 * (1 - 0.25 * np.exp(-((share / 0.08) ** 2)))
     crown = _shell(skull, edge, share, body[:, None] + ribs * np.clip(share * 4, 0, 1)[:, None])
     crown[:, :, 2] -= 0.5 * slack * np.clip(1 - share / 0.6, 0, 1)[:, None]
-    share, off = np.array([[0.68, 0.30], [0.665, 0.55], [0.675, 0.72], [0.72, 0.80], [0.85, 0.80], [0.97, 0.74], [1.0, 0.6], [1.005, 0.3], [0.98, -0.1]]).T
+    share, off = np.array(
+        [
+            [0.68, 0.30],
+            [0.665, 0.55],
+            [0.675, 0.72],
+            [0.72, 0.80],
+            [0.85, 0.80],
+            [0.97, 0.74],
+            [1.0, 0.6],
+            [1.005, 0.3],
+            [0.98, -0.1],
+        ]
+    ).T
     off = np.where(off < 0, off, hair * np.clip(1.6 - 0.8 * share, 0.4, 1) + off)
     cuff = _shell(skull, edge, share, off[:, None] + 1.4 * ribs * (off > 0.4)[:, None])
     return [(sheet(crown, closed=True), 1.0), (sheet(cuff, closed=True), rng.choice([0.93, 0.8]))]

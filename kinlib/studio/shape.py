@@ -1,38 +1,155 @@
-"""The head of one person at one age, with an expression and a gaze."""
+"""The head of one person at one age, with an expression and a gaze.
+
+Everything is a sum of displacement fields over the generic head: identity modes, named proportions, sex, growth or
+ageing. Then what is rigid is made rigid again (eyeballs, teeth), lids are laid on the eyeballs, and the expression is
+added, scaled to the face it acts on.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
-from kinlib.studio.head import HeadModel, load_head
-from kinlib.studio.person import NUM_SHAPE, Person
+from kinlib.studio import shape_eyes
+from kinlib.studio.head import GUMS, TEETH, load_head
+from kinlib.studio.person import NUM_SHAPE, PROPORTIONS, Person
+from kinlib.studio.shape_ageing import ageing, ageing_field
+from kinlib.studio.shape_growth import GROWTH, childhood, growth_fields, softness
+from kinlib.studio.shape_proportions import detail_fields, proportion_fields
+from kinlib.studio.shape_sex import sex_contrast, sex_field, sex_modes
 
 __all__ = ["build", "landmarks"]
 
 IDENTITY = 0.88  # of a standard deviation: at 1 an odd jaw turns up now and then
-GENTLE = 2.6  # z-scores bend towards this bound
+BOUND = 2.6  # z-scores bend towards it
+SEX_MODES = 0.65  # of the difference between the sexes, to each side
+WITHIN_SEX = 0.55  # how much of the chance along that difference is left, as sex explains the rest
 
 
 def build(
     person: Person, age: float, expression: dict[str, float], gaze: tuple[float, float] = (0.0, 0.0)
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Neutral and posed vertices, float32 [V, 3] each, in the head's frame."""
-    head = load_head()
-    shape = IDENTITY * GENTLE * np.tanh(np.asarray(person.traits.shape, np.float32) / GENTLE)
-    modes = head.identity.reshape(NUM_SHAPE, -1)
-    neutral = head.vertices + (shape.astype(np.float32) @ modes).reshape(-1, 3)
-    posed = neutral.copy()
-    for name, strength in {**expression, **_gaze_expressions(gaze)}.items():
-        posed += np.float32(strength) * head.expression(name)
-    return neutral.astype(np.float32), posed.astype(np.float32)
+    """Shape and pose a head.
+
+    Args:
+        person: whose head.
+        age: years, 3 to 90.
+        expression: strengths 0..1 by the head model's names.
+        gaze: where the eyes look, tangents of the angles to the image's right and up.
+
+    Returns:
+        Neutral and posed vertices, float32 [V, 3] each, in the head's frame before it is turned.
+
+    Raises:
+        KinlibError: if there is no expression of a name.
+    """
+    neutral = _neutral(person, age)
+    return neutral, _posed(neutral, expression, gaze)
 
 
-def landmarks(vertices: np.ndarray, head: HeadModel | None = None) -> np.ndarray:
+def landmarks(vertices: np.ndarray) -> np.ndarray:
     """The 68 landmarks, float32 [68, 3], iBUG order, of vertices [V, 3]."""
-    return vertices[(head or load_head()).landmarks]
+    return vertices[load_head().landmarks]
 
 
-def _gaze_expressions(gaze: tuple[float, float]) -> dict[str, float]:
-    x, y = gaze
-    upright = ("eyeLookUp_", y) if y > 0 else ("eyeLookDown_", -y)
-    sideways = {"L": "Out" if x > 0 else "In", "R": "In" if x > 0 else "Out"}
-    shifts = {f"eyeLook{sideways[side]}_{side}": abs(x) for side in "LR"}
-    return {**shifts, **{upright[0] + side: upright[1] for side in "LR"}}
+@dataclass(frozen=True, eq=False)
+class _Fields:
+    """Displacement fields: names [F] and values float32 [F, V * 3]; softness float32 [V, 1] of children's faces."""
+
+    names: tuple[str, ...]
+    values: np.ndarray
+    softness: np.ndarray
+
+
+@lru_cache(maxsize=1)
+def _load_fields() -> _Fields:
+    head = load_head()
+    fields = dict(zip(PROPORTIONS, proportion_fields(head), strict=True))
+    fields |= detail_fields(head) | growth_fields(head)
+    fields |= {"male": sex_field(head), "old": ageing_field(head)}
+    values = np.stack(list(fields.values())).reshape(len(fields), -1)
+    return _Fields(tuple(fields), np.ascontiguousarray(values, np.float32), softness(head))
+
+
+def _bend(scores: np.ndarray) -> np.ndarray:
+    """z-scores whose rare extremes are softened."""
+    return BOUND * np.tanh(np.asarray(scores, np.float32) / BOUND)
+
+
+def _shape(person: Person, contrast: float) -> np.ndarray:
+    """Identity coefficients float32 [100], moved towards the mean of the sex."""
+    own = IDENTITY * _bend(person.traits.shape)
+    difference = sex_modes()
+    along = difference / np.sqrt(difference @ difference)
+    return own - (1 - WITHIN_SEX) * (own @ along) * along + SEX_MODES * contrast * difference
+
+
+def _weights(person: Person, age: float, left: dict[str, float], contrast: float) -> dict[str, float]:
+    """How much of each field a person has."""
+    traits = person.traits
+    fading = 1 - 0.3 * min(left["face"], 1)
+    weights = dict(zip(PROPORTIONS, fading * _bend(traits.proportions), strict=True))
+    weights["cleft_chin"] = traits.cleft_chin * (1 - 0.5 * min(left["jaw"], 1))
+    weights["attached_lobes"] = 0.0 if traits.free_lobes else 1.0
+    return weights | left | {"male": contrast, "old": ageing(age)}
+
+
+def _neutral(person: Person, age: float) -> np.ndarray:
+    head, fields = load_head(), _load_fields()
+    left, contrast = childhood(age, person.male), sex_contrast(person.male, age)
+    own = (_shape(person, contrast) @ head.identity.reshape(NUM_SHAPE, -1)).reshape(-1, 3)
+    own *= 1 - min(left["face"], 1) * fields.softness
+    weights = _weights(person, age, left, contrast)
+    chosen = np.array([weights[name] for name in fields.names], np.float32)
+    vertices = head.vertices + own + (chosen @ fields.values).reshape(-1, 3)
+    _stiffen_teeth(vertices)
+    for eye in shape_eyes.load_eyes():
+        shape_eyes.attach_lashes(vertices, eye)
+        shape_eyes.place(vertices, eye, shape_eyes.fit(vertices, eye), shape_eyes.rotation(eye, 0, 0))
+    return vertices.astype(np.float32)
+
+
+@lru_cache(maxsize=1)
+def _teeth() -> tuple[np.ndarray, np.ndarray]:
+    """Vertices int [n] of teeth, gums and tongue, and where they are from their middle, float32 [n, 3]."""
+    head = load_head()
+    chosen = np.flatnonzero(np.isin(head.vertex_part, (GUMS, TEETH)))
+    return chosen, head.vertices[chosen] - head.vertices[chosen].mean(axis=0)
+
+
+def _stiffen_teeth(vertices: np.ndarray) -> None:
+    """Move and size teeth, gums and tongue as one, in place."""
+    chosen, offsets = _teeth()
+    middle = vertices[chosen].mean(axis=0)
+    scale = ((vertices[chosen] - middle) * offsets).sum() / (offsets**2).sum()
+    vertices[chosen] = middle + scale * offsets
+
+
+def _posed(neutral: np.ndarray, expression: dict[str, float], gaze: tuple[float, float]) -> np.ndarray:
+    head = load_head()
+    angles = {"L": np.degrees(np.arctan(gaze)), "R": np.degrees(np.arctan(gaze))}
+    scale = face_scale(neutral)
+    posed = neutral.copy()
+    strengths = dict(expression)
+    for eye in shape_eyes.load_eyes():
+        placed = shape_eyes.fit(neutral, eye)
+        for name, strength in shape_eyes.looking(eye, *angles[eye.side]).items():
+            strengths[name] = strengths.get(name, 0.0) + strength
+    for name, strength in strengths.items():
+        if strength:
+            posed += (strength * scale) * head.expression(name)
+    for eye in shape_eyes.load_eyes():
+        placed = shape_eyes.fit(neutral, eye)
+        shape_eyes.place(posed, eye, placed, shape_eyes.rotation(eye, *angles[eye.side]))
+    return posed.astype(np.float32)
+
+
+def face_scale(vertices: np.ndarray) -> np.float32:
+    """Distance from the eyes to the chin, as a share of the generic one."""
+    head = load_head()
+
+    def height(points: np.ndarray) -> float:
+        marks = points[head.landmarks]
+        return float(marks[36:48, 1].mean() - marks[8, 1])
+
+    return np.float32(np.clip(height(vertices) / height(head.vertices), 0.6, 1.3))

@@ -91,24 +91,19 @@ def tube(path: np.ndarray, radius, closed: bool = False, sides: int = 8, up=(0.1
     """A tube along a path [n, 3]; open ends are closed by caps.
 
     Args:
-        radius: one number, one for each point [n], or two [n, 2]: towards `up` and across.
-        up: a direction that is nowhere along the path.
+        radius: one number, or one pair for each point [n, 2]: towards `up`, and across.
+        up: a direction that the path never takes.
     """
     path = np.asarray(path, np.float64)
-    ahead = np.roll(path, -1, 0) - np.roll(path, 1, 0) if closed else np.gradient(path, axis=0)
-    ahead = unit(ahead)
-    across = unit(np.cross(ahead, np.asarray(up, np.float64)))
-    upwards = np.cross(across, ahead)
-    angle = np.linspace(0, 2 * np.pi, sides, endpoint=False)
-    radii = np.broadcast_to(np.asarray(radius, np.float64).reshape(-1, 1) if np.ndim(radius) < 2 else radius, (len(path), 2))
-    ring = (
-        np.cos(angle)[None, :, None] * (upwards * radii[:, :1])[:, None]
-        + np.sin(angle)[None, :, None] * (across * radii[:, 1:])[:, None]
-    )
-    rings = path[:, None] + ring
+    ahead = unit(np.roll(path, -1, 0) - np.roll(path, 1, 0) if closed else np.gradient(path, axis=0))
+    across = unit(np.cross(np.asarray(up, np.float64), ahead))
+    upwards = np.cross(ahead, across)
+    radii = np.broadcast_to(radius, (len(path), 2))[:, None]
+    angle = np.linspace(0, 2 * np.pi, sides, endpoint=False)[:, None]
+    spokes = np.cos(angle) * radii[..., :1] * upwards[:, None] + np.sin(angle) * radii[..., 1:] * across[:, None]
+    rings = path[:, None] + spokes
     if closed:
-        rings = np.concatenate([rings, rings[:1]])
-        return _welded(sheet(rings, closed=True), len(path) * sides)
+        return _welded(sheet(np.concatenate([rings, rings[:1]]), closed=True), len(path) * sides)
     return sheet(np.concatenate([_point(rings[:1]), rings, _point(rings[-1:])]), closed=True)
 
 
@@ -128,7 +123,12 @@ def ball(middle: np.ndarray, radius: float, sides: int = 8) -> Mesh:
     angle = np.linspace(0, 2 * np.pi, sides, endpoint=False)
     ring = np.sqrt(1 - height**2)
     points = np.stack(
-        [ring[:, None] * np.sin(angle), np.broadcast_to(height[:, None], (len(height), sides)), ring[:, None] * np.cos(angle)], -1
+        [
+            ring[:, None] * np.sin(angle),
+            np.broadcast_to(height[:, None], (len(height), sides)),
+            ring[:, None] * np.cos(angle),
+        ],
+        -1,
     )
     return sheet(np.asarray(middle) + radius * points, closed=True)
 

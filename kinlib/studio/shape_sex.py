@@ -1,0 +1,74 @@
+"""How men's and women's heads differ, and how much of it shows at which age.
+
+Part comes from the scans behind the head model: the most ordinary change along its identity modes that makes the
+measured differences between the sexes (after Farkas, Anthropometry of the Head and Face, 1994, rounded). What modes of
+skin-deep scans cannot know, as necks and Adam's apples, is painted.
+"""
+
+from functools import lru_cache
+
+import numpy as np
+
+from kinlib.studio.head import HeadModel, load_head
+from kinlib.studio.shape_fields import Brush, paint
+
+__all__ = ["sex_contrast", "sex_field", "sex_modes"]
+
+# Men's minus women's mean, cm: landmarks (first minus second), axis, difference.
+DIFFERENCES = (
+    *((16, 0, 0, 0.75), (12, 4, 0, 1.0), (11, 5, 0, 0.9), (10, 6, 0, 0.55)),  # widths of cheekbones, jaw and chin
+    *((66, 8, 1, 0.6), (27, 33, 1, 0.42), (33, 51, 1, 0.2)),  # heights of chin, nose and philtrum
+    *((51, 62, 1, -0.04), (66, 57, 1, -0.06)),  # lips
+    *((35, 31, 0, 0.28), (30, 33, 2, 0.12), (30, 27, 2, 0.15), (21, 27, 2, 0.12)),  # nose
+    *((19, 37, 1, -0.3), (17, 36, 1, -0.2), (37, 41, 1, -0.04), (38, 40, 1, -0.04)),  # brows nearer, eyes narrower
+    *((45, 42, 0, 0.05), (54, 48, 0, 0.35)),  # lengths of lids and mouth
+)
+# The same between places on the generic skull.
+SIDE, OTHER_SIDE, BACK, FOREHEAD, GLABELLA = (7.9, 7, 0), (-7.9, 7, 0), (0, 5, -8.7), (0, 8.7, 10), (0, 5.5, 10.8)
+SKULL = ((SIDE, OTHER_SIDE, 0, 0.6), (GLABELLA, FOREHEAD, 2, 0.35), (GLABELLA, BACK, 2, 0.9))
+LOOSENESS = 0.02  # cm², how far the modes may miss the differences
+
+MALE = (
+    Brush((3.0, 5.5, 10.2), (2.2, 0.7, 1.6), shift=(0, -0.10, 0.22)),  # ridge
+    Brush((0, 5.3, 10.8), (1.0, 0.7, 1.2), shift=(0, 0, 0.10)),
+    Brush((3.5, 6.4, 9.8), (2.4, 0.8, 2.0), shift=(0, -0.16, 0)),  # lower, straighter brows
+    Brush((0, 9.5, 9.4), (4.0, 1.8, 3.0), shift=(0, 0, -0.20)),  # forehead slopes
+    Brush((5.6, -4.6, 4.5), (1.6, 1.4, 2.4), shift=(0.20, -0.12, 0)),  # corners of the jaw
+    Brush((1.7, -7.0, 10.2), (1.0, 0.9, 1.2), shift=(0.16, -0.06, 0.08)),  # square chin
+    Brush((4.7, 0.9, 8.9), (1.4, 1.3, 1.4), shift=(0, 0, -0.16)),  # flatter cheeks
+    Brush((0, -3.36, 11.4), (2.6, 0.75, 1.4), stretch=(0, -0.08, -0.06)),  # thinner lips
+    Brush((0, -11, -0.8), (9.0, 3.6, 9.0), stretch=(0.13, 0, 0.11)),  # neck
+    Brush((0, -10.4, 5.2), (0.85, 0.9, 1.2), shift=(0, 0, 0.30)),  # Adam's apple
+)
+SHUTTER = 0.045  # of a blink: how much less open men's eyes are
+
+SHOWN_AT = (3.0, 10.0, 12.0, 14.0, 16.0, 18.0, 21.0)  # years
+SHOWN = (0.14, 0.20, 0.32, 0.55, 0.80, 0.94, 1.0)
+
+
+def sex_contrast(male: bool, age: float) -> float:
+    """-1 for a grown woman to 1 for a grown man; a sixth of it in children."""
+    return (1.0 if male else -1.0) * float(np.interp(age, SHOWN_AT, SHOWN))
+
+
+@lru_cache(maxsize=1)
+def sex_modes() -> np.ndarray:
+    """Identity coefficients float32 [100] that tell a man from a woman: the difference of the means."""
+    head = load_head()
+    marks = head.landmarks
+    pairs = [(marks[a], marks[b], axis, difference) for a, b, axis, difference in DIFFERENCES]
+    pairs += [(_nearest(head, a), _nearest(head, b), axis, difference) for a, b, axis, difference in SKULL]
+    slopes = np.stack([head.identity[:, a, axis] - head.identity[:, b, axis] for a, b, axis, _ in pairs]).astype(float)
+    wanted = np.array([pair[3] for pair in pairs])
+    solved = np.linalg.solve(slopes @ slopes.T + LOOSENESS * np.eye(len(pairs)), wanted)
+    return (slopes.T @ solved).astype(np.float32)
+
+
+def sex_field(head: HeadModel) -> np.ndarray:
+    """What a man's head has and the mean of the sexes has not, besides the modes: float32 [V, 3]."""
+    lids = SHUTTER * (head.expression("eyeBlink_L") + head.expression("eyeBlink_R"))
+    return paint(head.vertices, *MALE) + lids
+
+
+def _nearest(head: HeadModel, place: tuple[float, float, float]) -> int:
+    return int(((head.vertices - np.array(place)) ** 2).sum(axis=1).argmin())
