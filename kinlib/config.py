@@ -5,6 +5,7 @@ moved with environment variables:
 
 - `KINLIB_DATA`    the bundled data (default: `data/` beside the package, or in it when installed from a wheel)
 - `KINLIB_CACHE`   downloads and other things that can be made again (default: `~/.cache/kinlib`)
+- `KINLIB_ICT_DIR` the studio's head model, where it need not be downloaded (see `kinlib.studio.head`)
 - `KINLIB_PRESET`  the preset that notebooks use (default: `studio`)
 """
 

@@ -10,6 +10,10 @@ Colours are CIELAB (D65) medians over small patches. They hold the light of the 
 pictures taken under comparable light can be compared. A bald head shows its scalp where hair is looked for, and a hat
 is taken for hair.
 
+One person's pictures in several poses and moods agree best in the colours, the fullness of the lips and the width of
+the face, least in the widths of mouth and nose, which a smile changes. What tells two children apart is therefore
+partly chance; means and variances over many children, true and drawn alike, even it out.
+
 Convention: landmarks are [68, 2], (x, y) in the picture's pixels, whole numbers at pixel centres, iBUG order.
 """
 
@@ -99,7 +103,7 @@ def measure_all(pictures: Sequence[Photo]) -> pd.DataFrame:
 
 
 def _place_landmarks(image: Image.Image, face: Keypoints) -> np.ndarray:
-    """Landmarks float64 [68, 2], the mean of those in the picture and those in its mirror image: less noise, no bias."""
+    """Landmarks float64 [68, 2], means of those in the picture and those in its mirror image: less noise."""
     other = _mirrored(face.points, image.width, MIRRORED_FIVE)
     found = _mirrored(predict(ImageOps.mirror(image), other), image.width, MIRRORED)
     return (predict(image, face) + found) / 2

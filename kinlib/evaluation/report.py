@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from kinlib.errors import KinlibError
-from kinlib.evaluation.bootstrap import Statistic, draw_weights, interval
+from kinlib.evaluation.bootstrap import Statistic, difference, draw_weights, estimate
 
 __all__ = ["Comparison", "Report", "make_comparison", "make_report"]
 
@@ -97,8 +97,8 @@ def make_report(method: str, couples: pd.DataFrame, statistics: Statistics, sett
     weights = draw_weights(len(couples), settings["num_bootstrap"], settings["seed"])
     rows = []
     for (trait, measure), statistic in statistics.items():
-        low, high = interval(statistic.at(weights), len(couples))
-        figures = {"value": statistic.value, "low": low, "high": high, "ideal": statistic.ideal}
+        value, low, high = estimate(statistic, weights)
+        figures = {"value": value, "low": low, "high": high, "ideal": statistic.ideal}
         rows.append({"trait": trait, "measure": measure, **figures})
     table = pd.DataFrame(rows, columns=["trait", "measure", "value", "low", "high", "ideal"])
     whole = table["trait"] == ""
@@ -109,16 +109,13 @@ def make_report(method: str, couples: pd.DataFrame, statistics: Statistics, sett
 def make_comparison(reports: dict[str, Report]) -> Comparison:
     """Every pair of methods on the same draws of couples; the reports must be of the same couples and settings."""
     first = next(iter(reports.values()))
-    count = len(first.couples)
-    weights = draw_weights(count, first.settings["num_bootstrap"], first.settings["seed"])
-    values = {name: {key: one.value for key, one in report.statistics.items()} for name, report in reports.items()}
-    draws = {name: {key: one.at(weights) for key, one in report.statistics.items()} for name, report in reports.items()}
+    weights = draw_weights(len(first.couples), first.settings["num_bootstrap"], first.settings["seed"])
     rows = []
     for mine, other in combinations(reports, 2):
-        for key in (key for key in values[mine] if key in values[other]):
-            low, high = interval(draws[mine][key] - draws[other][key], count)
-            difference = values[mine][key] - values[other][key]
-            rows.append((mine, other, *key, difference, low, high, bool(low > 0 or high < 0)))
+        left, right = reports[mine].statistics, reports[other].statistics
+        for key in (key for key in left if key in right):
+            value, low, high = estimate(difference(left[key], right[key]), weights)
+            rows.append((mine, other, *key, value, low, high, bool(low > 0 or high < 0)))
     columns = ["first", "second", "trait", "measure", "difference", "low", "high", "apart"]
     return Comparison(reports, pd.DataFrame(rows, columns=columns))
 

@@ -5,19 +5,20 @@ from functools import lru_cache
 import numpy as np
 
 from kinlib.studio.bust import AZIMUTHS, around, load_bust
-from kinlib.studio.hats import hat, under_hat
+from kinlib.studio.hats import hat
 from kinlib.studio.head import EYEBALLS, FACE, load_head
 from kinlib.studio.labels import class_id
 from kinlib.studio.person import Glasses, Look
 from kinlib.studio.skin_grid import normals
 from kinlib.studio.wear import Material, Mesh, Solid, ball, joined, sheet, solid, tube, unit
 
-__all__ = ["earrings", "glasses", "hat", "necklace", "under_hat"]
+__all__ = ["earrings", "glasses", "hat", "necklace"]
 
 EYE_DISTANCE = 6.3  # cm between the middles of the generic head's eyes
 LASH_ROOM = 0.75  # cm that lashes and a smile need before the eyeballs
 SKIN_ROOM = 0.18
 BEND = 0.022  # 1/cm, how fast a lens recedes to the side
+TAPER = 0.07  # how much narrower a lens is below than at its middle
 TILT = 0.10  # how far the lower rim stands nearer to the cheek
 PLASTIC, METAL, GLASS = Material(0.9, 0.3), Material(2.0, 0.3), Material(1.0, 0.1)
 GOLD, SILVER, PEARL = (0.83, 0.62, 0.28), (0.72, 0.72, 0.74), (0.90, 0.87, 0.82)
@@ -56,7 +57,7 @@ def glasses(look: Look, vertices: np.ndarray, landmarks: np.ndarray) -> list[Sol
     label = class_id("eye_g")
     pieces = [solid(frame, look.glasses.colour, METAL if metal else PLASTIC, label)]
     tint = look.glasses.tint
-    colour, opacity = np.array([0.5, 0.52, 0.54]) * (1 - tint) + np.array([0.16, 0.13, 0.11]) * tint, 0.07 + 0.8 * tint
+    colour, opacity = np.array([0.28, 0.29, 0.30]) * (1 - tint) + np.array([0.16, 0.13, 0.11]) * tint, 0.07 + 0.8 * tint
     return pieces + [solid(fit.lens(side), colour, GLASS, label, opacity) for side in (-1, 1)]
 
 
@@ -89,8 +90,8 @@ class _Fit:
 
     def _within(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Whether points lie behind a lens or its rim."""
-        across = (np.abs(x - self.middle_x) - self.apart) / (self.half[0] + self.rim_width)
         up = (y - self.height) / (self.half[1] + self.rim_width)
+        across = (np.abs(x - self.middle_x) - self.apart) / (self.half[0] + self.rim_width) / (1 + TAPER * up)
         return np.abs(across) ** (2 / self.power) + np.abs(up) ** (2 / self.power) < 1
 
     def _depth(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -104,9 +105,9 @@ class _Fit:
         """Rings [..., count, 3] around a lens at shares of its size."""
         angle = np.linspace(0, 2 * np.pi, count, endpoint=False)
         round_off = lambda wave: np.sign(wave) * np.abs(wave) ** self.power  # noqa: E731
-        share = np.asarray(share)[..., None]
-        x = self.middle_x + side * self.apart + share * self.half[0] * round_off(np.cos(angle))
-        return self._on_front(x, self.height + share * self.half[1] * round_off(np.sin(angle)))
+        share, up = np.asarray(share)[..., None], round_off(np.sin(angle))
+        x = self.middle_x + side * self.apart + share * self.half[0] * round_off(np.cos(angle)) * (1 + TAPER * up)
+        return self._on_front(x, self.height + share * self.half[1] * up)
 
     def rim(self, side: int) -> Mesh:
         """The frame around one lens."""
@@ -158,9 +159,8 @@ def earrings(look: Look, vertices: np.ndarray) -> list[Solid]:
     meshes = []
     for side, lobe in zip((-1, 1), vertices[_places()["lobe"]], strict=True):
         hole = lobe + np.array([side * 0.08, -0.1, 0.1])
-        meshes.append(
-            _hoop(hole, side, 0.85 * size) if kind == "hoop" else ball(hole + np.array([side * 0.1, 0, 0.1]), 0.3 * size)
-        )
+        bead = ball(hole + np.array([side * 0.1, 0, 0.1]), 0.3 * size)
+        meshes.append(_hoop(hole, side, 0.85 * size) if kind == "hoop" else bead)
     return [solid(joined(meshes), PEARL if kind == "pearl" else metal, METAL, class_id("ear_r"))]
 
 

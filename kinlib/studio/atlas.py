@@ -5,6 +5,7 @@ the label of each place, and beside it how much of the sky each vertex sees. Mak
 kept in the cache beside the head model.
 """
 
+import contextlib
 import os
 import zipfile
 import zlib
@@ -22,7 +23,7 @@ from kinlib.studio.raster import vertex_normals
 
 __all__ = ["SIZE", "Atlas", "Brow", "build_atlas", "load_atlas"]
 
-VERSION = 6  # of what is painted; a cached atlas of another version is not used
+VERSION = 7  # of what is painted; a cached atlas of another version is not used
 SIZE = 512  # texels along each side of the face's map
 OPEN_MOUTH = {"jawOpen": 0.6} | {  # wide, so that teeth see the sky
     f"{name}_{side}": share
@@ -124,11 +125,12 @@ def load_atlas(size: int = SIZE) -> Atlas:
     """
     head = load_head()
     path = config.cache_dir() / "studio" / f"atlas-{VERSION}-{size}-{head.fingerprint[:12]}.npz"
-    arrays = _read(path)
-    if arrays is None:
+    atlas = _read(head, path)
+    if atlas is None:
         arrays = build_atlas(head, size)
         _write(path, arrays)
-    return _from_arrays(head, arrays)
+        atlas = _from_arrays(head, arrays)
+    return atlas
 
 
 def build_atlas(head: HeadModel, size: int = SIZE) -> dict[str, np.ndarray]:
@@ -191,12 +193,12 @@ def _from_arrays(head: HeadModel, arrays: dict[str, np.ndarray]) -> Atlas:
     return Atlas(head=head, **parts)
 
 
-def _read(path: Path) -> dict[str, np.ndarray] | None:
+def _read(head: HeadModel, path: Path) -> Atlas | None:
     """What the cache holds; None if that is nothing or damaged."""
     try:
         with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error):
+            return _from_arrays(head, {name: file[name] for name in file.files})
+    except (OSError, ValueError, EOFError, KeyError, TypeError, zipfile.BadZipFile, zlib.error):
         return None
 
 
@@ -209,4 +211,5 @@ def _write(path: Path, arrays: dict[str, np.ndarray]) -> None:
             np.savez(file, **arrays)
         os.replace(part, path)
     except OSError:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink()

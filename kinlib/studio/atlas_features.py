@@ -165,7 +165,7 @@ BROW_HALF_WIDTHS = ((0, 0.2), (0.08, 0.28), (0.3, 0.33), (0.6, 0.29), (0.85, 0.1
 
 def in_front(chart: Chart, outline: list | np.ndarray, smooth: bool = True) -> np.ndarray:
     """Distance in cm of each texel to a `FRONT` outline, positive inside: float32 [S, S]."""
-    points = np.abs(chart.position[..., :2] * [1, 0]) + chart.position[..., :2] * [0, 1]
+    points = np.stack([np.abs(chart.position[..., 0]), chart.position[..., 1]], axis=-1)
     return inside(points, smooth_closed(outline) if smooth else np.asarray(outline))
 
 

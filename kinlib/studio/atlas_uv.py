@@ -118,11 +118,12 @@ def _locate(uv, corners, starts, members):
     weights = np.zeros((len(uv), 3), np.float32)
     for n in range(len(uv)):
         u, v = uv[n]
-        column, row = min(max(int(u * CELLS), 0), 2 * CELLS - 1), min(max(int(v * CELLS), 0), CELLS - 1)
+        left = CELLS if u >= 1 else 0  # the face's map or the back's; a point never leaves its own
+        column, row = left + min(max(int(u * CELLS) - left, 0), CELLS - 1), min(max(int(v * CELLS), 0), CELLS - 1)
         best = -np.inf
         for reach in range(CELLS):  # the cell itself; where the texture does not reach, its neighbours too
             for y in range(max(0, row - reach), min(CELLS, row + reach + 1)):
-                for x in range(max(0, column - reach), min(2 * CELLS, column + reach + 1)):
+                for x in range(max(left, column - reach), min(left + CELLS, column + reach + 1)):
                     cell = y * 2 * CELLS + x
                     for k in range(starts[cell], starts[cell + 1]):
                         score = _weigh(u, v, corners[members[k]], weights[n], best)

@@ -33,7 +33,7 @@ def _across(y: float, depth: float) -> Line:
 
 def _up_from_lip(x: float) -> Line:
     top, slant = -2.55 - 0.12 * max(0.0, x - 0.7) ** 2, 0.06 * x
-    return Line(((x, top - 0.15), (x + slant, top + 0.15), (x + 2 * slant, top + 0.5)), 0.6, 0.05)
+    return Line(((x, top - 0.15), (x + slant, top + 0.15), (x + 2 * slant, top + 0.5)), 0.9, 0.05)
 
 
 GROUPS = {

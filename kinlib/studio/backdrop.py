@@ -76,10 +76,11 @@ class _Canvas:
     def bokeh(self, spots: np.ndarray, colours: np.ndarray, radius: float, strength: float) -> None:
         """Points of light out of focus, added as soft discs: places [n, 2], colours sRGB [n, 3]."""
         glow = np.zeros_like(self.light)
-        for (x, y), colour in zip(spots, colours, strict=True):
-            layer = (to_linear(colour) * strength).tolist()
-            cv2.circle(glow, (int(x * SHORT * 8), int(y * SHORT * 8)), int(radius * SHORT * 8), layer, -1, 8, 3)
-        self.light += cv2.GaussianBlur(glow, (0, 0), radius * SHORT * 0.18)
+        for number, ((x, y), colour) in enumerate(zip(spots, colours, strict=True)):
+            ink = to_linear(colour) * strength * (0.4 + 0.6 * (number % 3) / 2)
+            centre = (int(x * SHORT * 8), int(y * SHORT * 8))
+            cv2.circle(glow, centre, int(radius * SHORT * (6 + number % 4)), ink.tolist(), -1, cv2.LINE_8, 3)
+        self.light += cv2.GaussianBlur(glow, (0, 0), radius * SHORT * 0.25)
 
 
 def _muted(rng: np.random.Generator, choices: tuple[Colour, ...], spread: float = 0.03) -> np.ndarray:
@@ -193,6 +194,8 @@ def _garden(canvas: _Canvas, rng: np.random.Generator) -> None:
     greens = GREENS[rng.integers(len(GREENS))]
     horizon = canvas.tall * rng.uniform(0.55, 0.8)
     skyline = canvas.tall * rng.uniform(-0.2, 0.35)
+    depth = np.array(greens[0]) * 0.7
+    canvas.box(-0.1, skyline + 0.5 * (horizon - skyline), canvas.wide + 0.2, horizon, depth)
     for share in np.linspace(0, 1, 90) ** 0.8:  # far crowns first, near bushes last
         x, y = rng.uniform(-0.1, canvas.wide + 0.1), skyline + (horizon - skyline) * share + rng.normal() * 0.05
         light = rng.uniform(0.35, 1.25) * (1.25 - 0.5 * share)
@@ -205,7 +208,7 @@ def _garden(canvas: _Canvas, rng: np.random.Generator) -> None:
     count = rng.integers(2, 16)
     places = np.column_stack([rng.uniform(0, canvas.wide, count), rng.uniform(max(skyline, 0), horizon, count)])
     colours = np.clip([0.85, 0.90, 0.62] + rng.normal(size=(count, 1)) * 0.08, 0, 1)
-    canvas.bokeh(places, colours, rng.uniform(0.028, 0.05), rng.uniform(0.06, 0.22))
+    canvas.bokeh(places, colours, rng.uniform(0.028, 0.05), rng.uniform(0.05, 0.16))
 
 
 GREENS = (

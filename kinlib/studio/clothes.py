@@ -13,7 +13,7 @@ from kinlib.studio.head import BUST
 from kinlib.studio.labels import class_id
 from kinlib.studio.person import Look, Person
 from kinlib.studio.skin_grid import normals, sample
-from kinlib.studio.wear import Material, Mesh, Solid, ball, joined, sheet, solid, tube, unit
+from kinlib.studio.wear import EXPOSED, Material, Mesh, Solid, ball, joined, sheet, solid, tube, unit
 
 __all__ = ["clothes"]
 
@@ -26,7 +26,7 @@ FABRIC = {
 }
 BODY_ROWS = 64
 LOOSE = 0.28  # cm between skin and cloth
-CLEAR = BUST + 0.35  # cm; a neckline stays above the lower end of the drawn mesh
+CLEAR = BUST + 0.8  # cm; a neckline stays above the lower end of the drawn mesh, whose border is that uneven
 
 Profile = tuple[tuple[float, float], ...]  # cm below the neckline, cm off the skin
 Part = tuple[str, Mesh]
@@ -231,21 +231,21 @@ _GARMENTS: dict[str, Callable[[_Tailor], list[Part]]] = {
 
 def _paint(look: Look, rng: np.random.Generator) -> Callable[[str, np.ndarray], np.ndarray]:
     """How a garment is coloured: (part, vertices [v, 3]) -> sRGB [v, 3] or [3]."""
-    colour = np.array(look.clothes_colour)
-    pale = colour.mean() > 0.6
-    second = np.clip(colour * 0.6 if pale else colour * 0.45 + 0.5, 0, 0.95)
+    colour = np.array(look.clothes_colour) * EXPOSED
+    pale = colour.mean() > 0.5
+    second = np.clip(colour * 0.6 if pale else colour * 0.45 + 0.4, 0, 0.85)
     pattern = rng.choice(["plain", "stripes", "trim"], p=_PATTERNS[look.clothes])
     period, balance = rng.uniform(2.4, 4.4), rng.uniform(-0.8, 0.8)  # of stripes: cm, and which is wider
 
     def paint(part: str, vertices: np.ndarray) -> np.ndarray:
         if part == "body" and pattern == "stripes":
             level = vertices[:, 1:2] - 0.4 * np.maximum(np.abs(vertices[:, :1]) - 7, 0)
-            share = np.clip(np.cos(2 * np.pi * level / period) * 1.8 + balance, 0, 1)
+            share = np.clip(np.cos(2 * np.pi * level / period) * 1.2 + balance, 0, 1)
             return colour + (second - colour) * share * 0.8
         if part == "button" or (pattern == "trim" and part in ("band", "collar", "cord")):
             return second
         if part == "cord":
-            return np.array([0.85, 0.84, 0.82]) if not pale else colour * 0.7
+            return np.array([0.72, 0.71, 0.69]) if not pale else colour * 0.7
         return colour * (0.94 if part in ("band", "placket") else 1.0)
 
     return paint

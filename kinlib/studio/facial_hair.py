@@ -1,21 +1,313 @@
-"""Brows, beard and lashes."""
+"""Hair of the face: brows, beard and lashes. They move with the expression, so they are grown on the posed face."""
+
+from functools import lru_cache
 
 import numpy as np
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
 
-from kinlib.studio.hair_colour import brow_colour
-from kinlib.studio.person import Look, Person
-from kinlib.studio.strands import Strands
+from kinlib.errors import KinlibError
+from kinlib.studio.atlas import Atlas, Brow
+from kinlib.studio.hair_chair import texture
+from kinlib.studio.hair_colour import beard_colour, brow_colour, brow_strand_colours, strand_colours
+from kinlib.studio.hair_dress import dress, make_locks
+from kinlib.studio.hair_volume import volume_shading
+from kinlib.studio.head import HeadModel
+from kinlib.studio.labels import NONE, class_id, region_id
+from kinlib.studio.person import BEARDS, Look, Person
+from kinlib.studio.strands import Strands, join_strands, label_array, unit
 
 __all__ = ["beard", "brow_colour", "brows", "lashes"]
 
+BROW_STRANDS, BROW_POINTS, BROW_WIDTH = 330, 6, 0.026  # of one brow; cm
+CM_PER_V = 33.0  # about the brows, of the face's texture
+BEARD_STRANDS = {"stubble": 9000, "full": 11000, "goatee": 5000, "moustache": 2600}
+BEARD_MASKS = {"stubble": "beard", "full": "beard", "goatee": "goatee", "moustache": "moustache"}
+BEARD_POINTS, BEARD_WIDTH = 7, 0.036
+BEARD_AGE = 15  # years
+LASHES_UPPER, LASHES_LOWER = 46, 26  # of one eye
 
-def brows(person: Person, look: Look, vertices, normals, atlas, detail: float = 1.0) -> Strands | None:
-    return None
+
+def brows(
+    person: Person, look: Look, vertices: np.ndarray, normals: np.ndarray, atlas: Atlas, detail: float = 1.0
+) -> Strands:
+    """Both brows: thick in men, tidy in women, faint in children, bushy in old men.
+
+    Args:
+        person: sex, seed and `traits.brow`.
+        look: age and grey.
+        vertices, normals: float32 [V, 3], the face as it is posed.
+        atlas: where brows grow.
+        detail: scales the number of strands; they get wider in turn.
+    """
+    rng = np.random.default_rng([person.seed, 31])
+    shape = rng.normal(size=3).clip(-1.8, 1.8)  # arch, height, fullness towards the tail: the same on both sides
+    sides = [_brow(person, look, vertices, normals, atlas, side, shape, detail, rng) for side in ("left", "right")]
+    return join_strands(sides)
 
 
-def beard(person: Person, look: Look, vertices, normals, atlas, detail: float = 1.0) -> Strands | None:
-    return None
+def _brow(
+    person: Person,
+    look: Look,
+    vertices: np.ndarray,
+    normals: np.ndarray,
+    atlas: Atlas,
+    side: str,
+    shape: np.ndarray,
+    detail: float,
+    rng: np.random.Generator,
+) -> Strands:
+    man, bushy, child = person.male, _bushy(person, look), float(np.clip((15 - look.age) / 10, 0, 1))
+    thick = (1.22 if man else 0.98) * (1 + 0.20 * person.traits.brow) * (1 - 0.2 * child) * (1 + 0.2 * bushy)
+    thick = float(np.clip(thick, 0.5, 1.7))
+    dense = (1.0 if man else 0.85) * (1 + 0.15 * person.traits.brow) * (1 - 0.45 * child)
+    count = max(8, round(BROW_STRANDS * detail * float(np.clip(dense * (0.5 + 0.5 * thick), 0.3, 1.8))))
+    along = rng.beta(0.95, 1.2, count)  # 0 beside the nose, 1 at the tail
+    across = rng.triangular(-1, -0.05, 1, count)  # -1 lower border, 1 upper
+    roots, outward, tangent = _on_brow(atlas.brows[side], along, across * thick, man, shape, vertices, normals, atlas)
+    upward = unit(np.cross(outward, tangent) * (1 if side == "left" else -1))
+    degrees = np.interp(along, (0, 0.12, 0.3, 0.6, 1), (80, 58, 32, 14, -6)) - 20 * across
+    degrees += (7 + 8 * bushy + 5 * man) * rng.normal(size=count)
+    length = np.interp(along, (0, 0.2, 0.6, 1), (0.40, 0.68, 0.72, 0.42)) * (1 + 0.3 * bushy) * (1 - 0.25 * child)
+    length *= rng.uniform(0.7, 1.1, count)
+    lift = 0.06 + 0.30 * bushy * rng.random(count)
+    points = _arcs(roots, outward, tangent, upward, np.radians(degrees), length, lift)
+    border = np.clip(1.25 - np.abs(across) ** 2 - 0.5 * (along < 0.06), 0.35, 1)
+    width = BROW_WIDTH / detail * border * (1 + 0.25 * (man + bushy) - 0.3 * child) * rng.uniform(0.7, 1.2, count)
+    return Strands(
+        points=points,
+        normals=np.repeat(outward[:, None], BROW_POINTS, axis=1),
+        openness=np.full((count, BROW_POINTS), 0.85),
+        colour=brow_strand_colours(person, look, count, rng),
+        width=width,
+        label=label_array(count, class_id("l_brow" if side == "left" else "r_brow")),
+        region=label_array(count, region_id("eyebrow")),
+        shine=0.25,
+        cast=0.0,
+    )
 
 
-def lashes(person: Person, look: Look, vertices: np.ndarray, head) -> Strands | None:
-    return None
+def _bushy(person: Person, look: Look) -> float:
+    return float(np.clip((look.age - 50) / 25, 0, 1)) if person.male else 0.0
+
+
+def _on_brow(
+    brow: Brow,
+    along: np.ndarray,
+    across: np.ndarray,
+    man: bool,
+    shape: np.ndarray,
+    vertices: np.ndarray,
+    normals: np.ndarray,
+    atlas: Atlas,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Roots, outward normals and directions along the brow, each [n, 3]."""
+    arch, height, tail = shape
+    place = np.linspace(0, 1, len(brow.uv))
+    rise = (0.05 * arch + (-0.02 if man else 0.05)) * np.exp(-(((place - 0.62) / 0.25) ** 2)) + 0.05 * height
+    half = brow.half_width * np.interp(place, (0, 0.1, 0.5, 1), (0.8, 1.1, 1.12, 0.9 + 0.25 * tail))
+    curve = brow.uv + np.stack([np.zeros_like(rise), rise / CM_PER_V], axis=1)
+    middle, _ = atlas.place(curve, vertices, normals)
+    slope = np.gradient(middle, axis=0)
+    uv = np.stack([np.interp(along, place, curve[:, c]) for c in range(2)], axis=1)
+    uv[:, 1] += across * np.interp(along, place, half) / CM_PER_V
+    roots, outward = atlas.place(uv, vertices, normals)
+    tangent = np.stack([np.interp(along, place, slope[:, c]) for c in range(3)], axis=1)
+    return roots, outward, unit(tangent - outward * (tangent * outward).sum(axis=1, keepdims=True))
+
+
+def _arcs(
+    roots: np.ndarray,
+    outward: np.ndarray,
+    tangent: np.ndarray,
+    upward: np.ndarray,
+    angle: np.ndarray,
+    length: np.ndarray,
+    lift: np.ndarray,
+) -> np.ndarray:
+    """Short hairs [n, K, 3] that set out at an angle to the brow and bend towards it."""
+    t = np.linspace(0, 1, BROW_POINTS)
+    turned = angle[:, None] * (1 - 0.55 * t)  # [n, K]
+    step = np.cos(turned)[..., None] * tangent[:, None] + np.sin(turned)[..., None] * upward[:, None]
+    step = step * (length / (BROW_POINTS - 1))[:, None, None]
+    path = np.concatenate([np.zeros((len(roots), 1, 3)), np.cumsum(step[:, :-1], axis=1)], axis=1)
+    raised = 0.02 + (lift * length)[:, None] * np.sin(2.2 * t)
+    return roots[:, None] + path + outward[:, None] * raised[..., None]
+
+
+def beard(
+    person: Person, look: Look, vertices: np.ndarray, normals: np.ndarray, atlas: Atlas, detail: float = 1.0
+) -> Strands | None:
+    """The beard that a man wears; None for women, children and the shaven.
+
+    Args:
+        person: sex, seed, curl and `traits.beard`.
+        look: age, style and grey.
+        vertices, normals: float32 [V, 3], the face as it is posed.
+        atlas: where a beard grows.
+        detail: scales the number of strands; they get wider in turn.
+
+    Raises:
+        KinlibError: if the style is unknown.
+    """
+    if look.beard not in BEARDS:
+        raise KinlibError(f"unknown beard '{look.beard}': choose one of {', '.join(BEARDS)}")
+    if look.beard == "none" or not person.male or look.age < BEARD_AGE:
+        return None
+    rng = np.random.default_rng([person.seed, look.seed, 32])
+    count = round(BEARD_STRANDS[look.beard] * detail * (0.45 + 0.7 * np.clip(person.traits.beard, 0, 1)))
+    uv, share, generic = _beard_roots(atlas, BEARD_MASKS[look.beard], person.traits.beard, count, rng)
+    roots, outward = atlas.place(uv, vertices, normals)
+    length = _beard_length(person, look, generic, share, rng)
+    points = _beard_strands(roots, outward, generic, length, rng)
+    crest = np.zeros((count, BEARD_POINTS), np.float32)
+    locks = make_locks(points[:, 0], np.zeros(count, np.float32), max(20, count // 18), rng)
+    if look.beard != "stubble":
+        curl = float(np.clip(0.3 + 0.7 * person.traits.hair_curl, 0, 1))
+        kind = texture(curl, radius=0.32, wavelength=0.45, fray=0.55, gather=0.7, onset=0.3)
+        phase = np.zeros(count, np.float32)
+        points, crest = dress(points, length.astype(np.float32), locks, kind, phase, BEARD_POINTS + 3, rng)
+    return _beard_record(person, look, points.astype(np.float32), crest, locks.lock, share, generic, detail, rng)
+
+
+@lru_cache(maxsize=2)
+def _texel_area(atlas: Atlas) -> np.ndarray:
+    """Area of skin under each texel, relative, [S, S]."""
+    across, up = np.gradient(atlas.face_positions, axis=1), np.gradient(atlas.face_positions, axis=0)
+    return np.linalg.norm(np.cross(across, up), axis=-1) * atlas.face_covered
+
+
+def _beard_roots(
+    atlas: Atlas, mask: str, thickness: float, count: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Texture coordinates [n, 2], density there [n], and places of the generic head [n, 3].
+
+    A thin beard keeps its dense parts and goes patchy on the cheeks.
+    """
+    grown = np.clip(atlas.masks[mask], 0, 1) ** (1.5 - 0.8 * np.clip(thickness, 0, 1))
+    weight = np.cumsum(grown.ravel() * _texel_area(atlas).ravel())
+    chosen = np.searchsorted(weight, rng.random(count) * weight[-1])
+    rows, columns = np.unravel_index(chosen, grown.shape)
+    uv = (np.stack([columns, rows], axis=1) + rng.random((count, 2))) / atlas.size
+    return uv, grown[rows, columns], atlas.face_positions[rows, columns]
+
+
+def _beard_length(person: Person, look: Look, generic: np.ndarray, share: np.ndarray, rng) -> np.ndarray:
+    """Centimetres per strand: longest at the chin, trimmed above the lip."""
+    if look.beard == "stubble":
+        return 0.13 + 0.12 * rng.random(len(generic))
+    x, y, z = np.abs(generic[:, 0]), generic[:, 1], generic[:, 2]
+    habit = (0.55, 0.8, 1.25, 0.7, 1.9)[(person.seed + look.seed) % 5]
+    chin = np.exp(-((x / 3.2) ** 2)) * (y < -5)
+    length = habit * (0.55 + 0.75 * chin + 0.15 * (z > 6)) * np.clip(share, 0.25, 1) ** 0.6
+    above_lip = (y > -3.0) & (x < 3.2) & (z > 8)
+    length = np.where(above_lip, np.minimum(0.42 + 0.25 * habit, 0.32 + 0.5 * x + 0.9 * (y + 2.5).clip(0, 1)), length)
+    return length * rng.uniform(0.65, 1.1, len(generic))
+
+
+def _beard_strands(
+    roots: np.ndarray, outward: np.ndarray, generic: np.ndarray, length: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """Strands [n, K, 3]: down and forwards on the cheeks, sideways above the lip, then hanging."""
+    x, y, z = generic.T
+    above_lip = np.clip((y + 3.3) / 0.6, 0, 1) * (np.abs(x) < 3.2) * (z > 8)
+    aside = np.sign(x) * above_lip * np.clip(np.abs(x) / 1.2, 0.25, 1.1)
+    flow = np.stack([aside, -np.ones(len(x)), 0.25 - 0.35 * (y < -7.5)], axis=1) + 0.16 * rng.normal(size=(len(x), 3))
+    flat = unit(flow - outward * (flow * outward).sum(axis=1, keepdims=True))
+    heading = unit(flat + outward * (0.38 + 0.25 * rng.random(len(x)) - 0.2 * above_lip)[:, None])
+    t = np.linspace(0, 1, BEARD_POINTS)[None, :, None]
+    way = t * length[:, None, None]
+    return roots[:, None] + way * heading[:, None] - np.array([0, 0.16, 0]) * way**2
+
+
+def _beard_record(
+    person: Person,
+    look: Look,
+    points: np.ndarray,
+    crest: np.ndarray,
+    locks: np.ndarray,
+    share: np.ndarray,
+    generic: np.ndarray,
+    detail: float,
+    rng: np.random.Generator,
+) -> Strands:
+    count = len(points)
+    stubble = look.beard == "stubble"
+    width = BEARD_WIDTH / detail * np.clip(0.45 + 0.6 * share, 0, 1) * rng.uniform(0.7, 1.2, count)
+    normals, openness = volume_shading(points, width.astype(np.float32))
+    above_lip = (generic[:, 1] > -3.2) & (np.abs(generic[:, 0]) < 3.2) & (generic[:, 2] > 8)
+    early = 0.5 - 0.8 * above_lip - 0.3 * (generic[:, 1] > -3)  # grey shows first at the chin
+    return Strands(
+        points=points,
+        normals=normals,
+        openness=np.clip(openness * (1 + 0.3 * crest), 0.05, 1),
+        colour=strand_colours(beard_colour(person, look), person, look, early, locks, rng),
+        width=width * (0.55 if stubble else 1.0),
+        label=label_array(count),
+        region=np.where(above_lip, region_id("moustache"), NONE),
+        shine=0.3,
+        cast=0.0 if stubble else 0.6,
+    )
+
+
+def lashes(person: Person, look: Look, vertices: np.ndarray, head: HeadModel) -> Strands:
+    """Lashes of both eyes: along the sheets that the head model has for them.
+
+    Args:
+        person: sex; women's are longer and darker.
+        look: age.
+        vertices: float32 [V, 3], the face as it is posed.
+        head: the head model.
+    """
+    rng = np.random.default_rng([person.seed, 33])
+    parts = [_lash_row(vertices[grid], rng, person.male) for grid in _lash_grids(head)]
+    points = np.concatenate(parts)
+    count = len(points)
+    colour = np.minimum(brow_colour(person, look) * 0.45, 0.035)
+    thin = (0.020 if person.male else 0.030) * (1 - 0.25 * np.clip((look.age - 55) / 25, 0, 1))
+    return Strands(
+        points=points,
+        normals=np.broadcast_to(np.array([0, 0, 1], np.float32), points.shape),
+        openness=np.full(points.shape[:2], 0.6),
+        colour=np.tile(colour, (count, 1)),
+        width=thin * rng.uniform(0.7, 1.2, count),
+        label=label_array(count),
+        region=label_array(count, region_id("eyelashes")),
+        shine=0.0,
+        cast=0.0,
+    )
+
+
+def _lash_row(sheet: np.ndarray, rng: np.random.Generator, male: bool) -> np.ndarray:
+    """Single lashes [n, K, 3] fanned over one sheet [columns, K, 3]."""
+    columns, num_points = sheet.shape[:2]
+    lower = sheet[:, -1, 1].mean() < sheet[:, 0, 1].mean()
+    count = LASHES_LOWER if lower else LASHES_UPPER
+    begin = (np.arange(count) + rng.random(count)) / count * (columns - 1.01)
+    fan = 1.6 * (begin / columns - 0.5) + 0.5 * rng.normal(size=count)
+    place = np.clip(begin[:, None] + fan[:, None] * np.linspace(0, 1, num_points), 0, columns - 1.01)
+    low = place.astype(int)
+    mix, row = (place - low)[..., None], np.arange(num_points)
+    points = sheet[low, row] * (1 - mix) + sheet[low + 1, row] * mix
+    longer = (0.45 if lower else 0.85) * (0.85 if male else 1.0) * rng.uniform(0.65, 1.05, count)
+    return (points[:, :1] + (points - points[:, :1]) * longer[:, None, None]).astype(np.float32)
+
+
+@lru_cache(maxsize=1)
+def _lash_grids(head: HeadModel) -> tuple[np.ndarray, ...]:
+    """Vertices [columns, K] of each sheet of lashes, from the lid to the tip."""
+    triangles = head.lash_triangles
+    used, compact = np.unique(triangles, return_inverse=True)
+    compact = compact.reshape(triangles.shape)
+    links = np.concatenate([compact[:, :2], compact[:, 1:]])
+    _, sheet = connected_components(coo_matrix((np.ones(len(links)), links.T), (len(used), len(used))), directed=False)
+    place = np.zeros((len(used), 2), np.float32)
+    place[compact] = head.uv[head.lash_uv]
+    grids = []
+    for number in range(sheet.max() + 1):
+        members = np.flatnonzero(sheet == number)
+        order = np.lexsort((-place[members, 1], place[members, 0].round(3)))
+        columns = len(np.unique(place[members, 0].round(3)))
+        if len(members) % columns == 0:
+            grids.append(used[members[order]].reshape(columns, -1))
+    return tuple(grids)

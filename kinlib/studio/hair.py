@@ -45,6 +45,7 @@ class Style:
         least_curl: the style itself curls hair that far.
         wave: share of the natural waves' size that shows.
         fray: share of the natural fray.
+        gather: share of the natural gathering into locks.
     """
 
     comb: Callable[[Chair], Comb] | None
@@ -55,14 +56,15 @@ class Style:
     least_curl: float = 0.0
     wave: float = 1.0
     fray: float = 1.0
+    gather: float = 1.0
 
 
 STYLES = {
-    "receding": Style(hair_short.comb_receding, 7000, 7, 700, 9, wave=0.4, fray=0.5),
-    "buzz": Style(hair_short.comb_buzz, 15000, 4, 3000, 5, wave=0.0, fray=0.2),
-    "short": Style(hair_short.comb_short, 13000, 10, 620, 14, wave=0.45, fray=0.7),
-    "side": Style(hair_short.comb_side, 13000, 13, 420, 18, wave=0.5, fray=0.55),
-    "crop": Style(hair_short.comb_crop, 13000, 10, 700, 14, wave=0.4, fray=0.5),
+    "receding": Style(hair_short.comb_receding, 7000, 7, 700, 9, wave=0.5, fray=0.5, gather=0.7),
+    "buzz": Style(hair_short.comb_buzz, 15000, 4, 3000, 5, wave=0.0, fray=0.2, gather=0.3),
+    "short": Style(hair_short.comb_short, 13000, 10, 520, 16, wave=0.62, fray=0.8, gather=0.75),
+    "side": Style(hair_short.comb_side, 13000, 13, 360, 20, wave=0.7, fray=0.6, gather=0.8),
+    "crop": Style(hair_short.comb_crop, 13000, 10, 600, 16, wave=0.6, fray=0.6, gather=0.7),
     "afro": Style(hair_short.comb_afro, 12000, 20, 1300, 22, least_curl=0.8),
     "curly": Style(hair_falling.comb_curly, 11000, 20, 210, 26, least_curl=0.5),
     "mid": Style(hair_falling.comb_mid, 12000, 20, 230, 32),
@@ -155,8 +157,9 @@ def _dressed(
     chair: Chair, style: Style, points: np.ndarray, lengths: np.ndarray, locks: Locks, free: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
     """Locks and waves, and the crest of these; `free` hair waves as it likes, whatever the style does to the rest."""
-    wave, fray = (1.0, 1.0) if free else (style.wave, style.fray)
-    kind = texture(chair.curl, radius=wave, fray=fray)
+    wave, fray, gather = (1.0, 1.0, 1.0) if free else (style.wave, style.fray, style.gather)
+    onset = min(1.0, 0.25 * float(np.median(lengths)))
+    kind = texture(chair.curl, radius=wave, fray=fray, gather=gather, onset=onset)
     starts = points[:, 0]
     phase = (5.0 * np.sin(0.35 * starts.sum(axis=1)) + 2 * np.sin(0.8 * starts[:, 0])).astype(np.float32)
     num_points = _enough_points(style, chair.curl)
@@ -204,7 +207,7 @@ def _finish(
     width = (STRAND_WIDTH / detail * thin * np.exp(0.2 * rng.normal(size=count))).astype(np.float32)
     normals, openness = volume_shading(points, width)
     openness = np.clip(openness * (1 + CREST_LIGHT * crest), 0.05, 1)
-    x, y, z = points[:, 0].T
+    _, y, z = points[:, 0].T
     greying = np.exp(-(((y - 5) / 4) ** 2)) * (z > -2) - 0.3
     colour = strand_colours(None, chair.person, chair.look, greying, locks, rng)
     return Strands(

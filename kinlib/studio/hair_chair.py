@@ -74,7 +74,7 @@ def seat(roots: Roots, person: Person, look: Look, curl: float, num_locks: int, 
     part = look.part * np.clip((z - PART_BACK) / 5, 0, 1) + 0.12 * smooth[:, 0]
     sides = np.where(x > part, 1, -1).astype(np.float32)
     locks = make_locks(roots.points, sides, num_locks, rng)
-    together = rng.normal(size=(locks.count, 3))[locks.lock]
+    together = rng.normal(size=(locks.count, 3)).clip(-1.6, 1.6)[locks.lock]
     share = float(np.interp(curl, KINDS, (0.6, 0.75, 0.95, 0.85)))
     own = rng.normal(size=(len(roots), 3))
     near_part = np.exp(-(((x - part) / 1.6) ** 2)) * (z > PART_BACK)

@@ -5,7 +5,7 @@ import numpy as np
 from kinlib.studio.colour import to_linear
 from kinlib.studio.person import GREY_HAIR, HAIR_COLOURS, Look, Person
 
-__all__ = ["brow_colour", "hair_colour", "strand_colours"]
+__all__ = ["beard_colour", "brow_colour", "brow_strand_colours", "hair_colour", "strand_colours"]
 
 SHADE_STEP = 0.16  # one z-score of shade multiplies the light by exp of this
 STRAND_SPREAD, LOCK_SPREAD = 0.16, 0.11  # standard deviations of the logarithm
@@ -19,14 +19,42 @@ def hair_colour(person: Person, look: Look) -> np.ndarray:
 
 def brow_colour(person: Person, look: Look) -> np.ndarray:
     """Linear RGB float32 [3] of brows: like the hair, a little darker in fair people, and grey later."""
+    share = 0.7 * _brow_grey(look)
+    return (_brow_pigment(person, look) * (1 - share) + 0.45 * _grey(look) * share).astype(np.float32)
+
+
+def _brow_pigment(person: Person, look: Look) -> np.ndarray:
+    """Of those hairs of the brows that are not grey."""
     base = _pigmented(person, look)
-    base = base * (1 - 0.45 * np.clip(base.mean() / 0.25, 0, 1))
-    share = np.clip(look.grey * 1.25 - 0.4, 0, 0.8)
-    return (base * (1 - share) + 0.6 * _grey(look) * share).astype(np.float32)
+    return (base * (1 - 0.45 * np.clip(base.mean() / 0.25, 0, 1))).astype(np.float32)
+
+
+def brow_strand_colours(person: Person, look: Look, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Linear RGB float32 [n, 3] of single hairs of the brows."""
+    light = np.exp(STRAND_SPREAD * rng.normal(size=(count, 1)))
+    grey = rng.random(count) < 0.75 * _brow_grey(look)
+    warm_grey = 0.5 * _grey(look) * np.array([1.05, 1.0, 0.92], np.float32)
+    return (np.where(grey[:, None], warm_grey, _brow_pigment(person, look)) * light).astype(np.float32)
+
+
+def _brow_grey(look: Look) -> float:
+    return float(np.clip(1.3 * look.grey - 0.35, 0, 1))
+
+
+def beard_colour(person: Person, look: Look) -> np.ndarray:
+    """Linear RGB float32 [3] of a beard before it greys: like the hair, redder in fair people."""
+    base = _pigmented(person, look)
+    fair = float(np.clip(base.mean() / 0.15, 0, 1)) * 0.5
+    return (base * (1 - fair) + base.mean() * np.array([1.25, 0.72, 0.42], np.float32) * fair * 1.1).astype(np.float32)
 
 
 def strand_colours(
-    colour: np.ndarray, person: Person, look: Look, greying: np.ndarray, locks: np.ndarray, rng: np.random.Generator
+    colour: np.ndarray | None,
+    person: Person,
+    look: Look,
+    greying: np.ndarray,
+    locks: np.ndarray,
+    rng: np.random.Generator,
 ) -> np.ndarray:
     """Linear RGB float32 [n, 3] of single strands about a colour, some of them grey.
 
@@ -43,7 +71,7 @@ def strand_colours(
     light = np.exp(STRAND_SPREAD * rng.normal(size=count) + LOCK_SPREAD * lock_light)
     warm = 0.05 * rng.normal(size=count)
     tint = np.stack([1 + warm, np.ones(count), 1 - warm], axis=-1)
-    share = np.clip(look.grey * (1 + 0.0 * greying) + 0.35 * greying * 4 * look.grey * (1 - look.grey), 0, 1)
+    share = np.clip(look.grey + 1.4 * greying * look.grey * (1 - look.grey), 0, 1)
     is_grey = rng.random(count) < share
     grey = _grey(look) * np.exp(0.18 * rng.normal(size=count))[:, None]
     veil = 0.35 * share[:, None]  # pigment fades a little in all hairs before it goes

@@ -136,9 +136,7 @@ def _axes(points, s, place):
 
 
 @njit(cache=True, fastmath=True)
-def _dress(
-    points, lengths, leader, gather, phase, stretch, fray, radius, wavelength, flatness, onset, dressed, crest
-):
+def _dress(points, lengths, leader, gather, phase, stretch, fray, radius, wavelength, flatness, onset, dressed, crest):
     last, end = points.shape[1] - 1, dressed.shape[1] - 1
     for s in range(len(points)):
         g = leader[s]

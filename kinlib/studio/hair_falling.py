@@ -8,7 +8,7 @@ from kinlib.studio.hair_short import trim_round
 
 __all__ = ["comb_back", "comb_bob", "comb_curly", "comb_long", "comb_mid", "comb_wavy", "lay_fringe"]
 
-COILY = 0.8  # from here on hair stands off instead of falling
+COILY = 0.75  # tighter curls fall no more freely than these
 EAR = 4.0  # cm, y from which lengths are measured
 FRINGE_END = 6.3  # cm, y: at the brows
 
@@ -22,26 +22,22 @@ def comb_mid(chair: Chair) -> Comb:
 
 def comb_bob(chair: Chair) -> Comb:
     """To the chin in one line, higher at the nape, tips turned in."""
-    if chair.curl > COILY:
-        return trim_round(chair, middle=4.2, radius=11.8, droop=0.07)
     return _fall(chair, end=-6.8, layered=0.7, uneven=0.05, turn_in=0.11, nape=2.2)
 
 
 def comb_long(chair: Chair) -> Comb:
     """Below the shoulders."""
-    if chair.curl > COILY:
-        return trim_round(chair, middle=2.8, radius=14.2, droop=0.13)
     return _fall(chair, end=-17.0, layered=3.0, uneven=0.08, turn_in=0.012)
 
 
 def comb_wavy(chair: Chair) -> Comb:
     """To the shoulders, layered, fuller."""
-    if chair.curl > COILY:
-        return trim_round(chair, middle=3.4, radius=13.2, droop=0.10)
     return _fall(chair, end=-14.0, layered=4.5, uneven=0.11, turn_in=0.02)
 
 
-def _fall(chair: Chair, end: float, layered: float, uneven: float, turn_in: float, nape: float = 0.0) -> Comb:
+def _fall(
+    chair: Chair, end: float, layered: float, uneven: float, turn_in: float, nape: float = 0.0, forward: float = 0.0
+) -> Comb:
     """Hair from a parting down.
 
     Args:
@@ -51,11 +47,13 @@ def _fall(chair: Chair, end: float, layered: float, uneven: float, turn_in: floa
         uneven: spread of lengths, as a share.
         turn_in: bending of the tips towards the neck.
         nape: cm by which the back is shorter.
+        forward: how far the hair above the forehead is combed forwards.
     """
-    x, y, z = chair.roots.points.T
-    look, curl, count = chair.look, chair.curl, len(chair.roots)
+    x, y, _ = chair.roots.points.T
+    look, curl, count = chair.look, min(chair.curl, COILY), len(chair.roots)
     parted = (1 - 0.6 * curl**2) * (0.25 + chair.top)
-    aside = np.stack([chair.sides * parted, -0.8 * (1 - chair.top) - 0.1, -0.3 - 0.25 * chair.front], 1)
+    aside = np.stack([chair.sides * parted, -0.25 - 1.0 * (1 - chair.top**3), -0.3 - 0.25 * chair.front], 1)
+    aside[:, 2] += forward * chair.front * chair.top
     aside += (0.10 + 0.2 * curl) * chair.smooth + (0.05 + 0.15 * curl) * chair.random
     lift = chair.top * chair.flat * (0.30 * look.volume + 0.3 * curl) + 0.25 * curl
     height = np.clip((y + 4) / 16, 0, 1)
@@ -80,14 +78,12 @@ def _fall(chair: Chair, end: float, layered: float, uneven: float, turn_in: floa
 def comb_curly(chair: Chair) -> Comb:
     """Loose curls to the ears, some over the forehead."""
     if chair.curl > COILY:
-        return trim_round(chair, middle=6.0, radius=11.2, droop=0.02)
-    comb = _fall(chair, end=0.2, layered=3.0, uneven=0.16, turn_in=0.05, nape=-1.5)
-    z = chair.roots.points[:, 2]
+        return trim_round(chair, middle=6.0, radius=11.4, droop=0.02)
+    comb = _fall(chair, end=0.2, layered=3.0, uneven=0.16, turn_in=0.05, nape=-1.5, forward=1.3)
     front = chair.front * chair.top
-    comb.direction += (front[:, None] * np.array([0, 0.0, 0.9]) + 0.22 * chair.random).astype(np.float32)
     comb.layer *= 1.25
     comb.length *= 1 - 0.35 * front
-    comb.guard *= np.where(z > 6, 0.72, 0.96)
+    comb.guard *= np.where(chair.roots.points[:, 2] > 6, 0.72, 0.96)
     return comb
 
 

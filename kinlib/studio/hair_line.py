@@ -49,7 +49,7 @@ def head_noise(positions: np.ndarray, seed: int, wavelength: float) -> np.ndarra
     waves = rng.normal(size=(5, 3)).astype(np.float32) * (2 * np.pi / wavelength / 1.7)
     phases = rng.uniform(0, 2 * np.pi, size=(3, 5)).astype(np.float32)
     angles = positions.astype(np.float32) @ waves.T
-    return np.stack([np.sin(angles + phase).sum(axis=-1) for phase in phases], axis=-1) / 2
+    return np.tanh(np.stack([np.sin(angles + phase).sum(axis=-1) for phase in phases], axis=-1) / 2)
 
 
 def _curve(person: Person, look: Look) -> np.ndarray:

@@ -70,7 +70,7 @@ class Roots:
 
 @dataclass(frozen=True)
 class Skin:
-    """How far the body reaches: cm from `CENTRE` by latitude and longitude, and from the neck's axis by y and longitude."""
+    """How far the body reaches, cm: from `CENTRE` by latitude and longitude, from the neck's axis by y and it."""
 
     head: np.ndarray
     neck: np.ndarray
@@ -104,7 +104,7 @@ def root_pool() -> Pool:
 def place_roots(
     vertices: np.ndarray, normals: np.ndarray, frame: Frame, density: np.ndarray, count: int, rng: np.random.Generator
 ) -> Roots:
-    """The first `count` places of the pool that pass the density float32 [POOL], on a person; fewer if there are none."""
+    """The first `count` places of the pool that pass the density float32 [POOL], on a person; or fewer."""
     pool = root_pool()
     chosen = np.flatnonzero(density > rng.random(len(density)) * 0.999 + 0.001)[:count]
     corners, weights = pool.corners[chosen], pool.weights[chosen]
@@ -131,7 +131,7 @@ def _mix(corners: np.ndarray, weights: np.ndarray) -> np.ndarray:
 def _anchors() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Vertices of skull and jaw, their places about the mean, and the mean."""
     head = load_head()
-    x, y, z = head.vertices.T
+    _, y, z = head.vertices.T
     skull = (head.vertex_part <= HEAD) & (y > 5.5) & ((z < 7) | (y > 9))
     chosen = np.concatenate([np.flatnonzero(skull), np.repeat(head.landmarks[:17], 20)])
     mean = head.vertices[chosen].mean(axis=0)
@@ -217,7 +217,7 @@ def _smooth(reached):
 
 @njit(cache=True, fastmath=True)
 def reach(head, neck, x, y, z):
-    """Distance of a point from its centre, that of the skin in its direction, and the direction (for a point at x, y, z)."""
+    """How far a point at x, y, z is from the centre, how far the skin in that direction, and the direction."""
     below = y < -3.5
     cx, cy, cz = x, (0.0 if below else y - 4.0), (z + 1.0 if below else z - 0.3)
     distance = np.sqrt(cx * cx + cy * cy + cz * cz) + 1e-6

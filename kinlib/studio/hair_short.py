@@ -7,6 +7,7 @@ from kinlib.studio.hair_grow import Comb
 
 __all__ = ["comb_afro", "comb_buzz", "comb_crop", "comb_receding", "comb_short", "comb_side", "trim_round"]
 
+COILY = 0.75  # tighter curls are trimmed to a shape instead of combed
 WHORL = np.array([-0.8, 13.2, -4.2], np.float32)  # hair radiates from here
 
 
@@ -18,17 +19,21 @@ def comb_buzz(chair: Chair) -> Comb:
 
 def comb_short(chair: Chair) -> Comb:
     """Up and to a side on top, untidy; short sides."""
+    if chair.curl > COILY:
+        return trim_round(chair, middle=7.6, radius=9.2 + 0.5 * chair.look.volume, droop=0.0)
     toward = np.tanh(chair.look.part)
     on_top = np.stack([chair.full(-0.5 * toward), chair.full(0.2), 0.75 - 0.55 * chair.front], 1)
-    on_top += 0.45 * chair.smooth + 0.16 * chair.random
+    on_top += 0.6 * chair.smooth + 0.25 * chair.random
     direction = _blend(on_top, _down_sides(chair), chair.top)
-    length = _faded(chair, top=3.4, sides=1.5)
-    lift = 0.22 + chair.top * (0.55 * chair.look.volume + 0.35 * chair.front)
-    return _stand(chair, direction, lift, length, gravity=0.06)
+    length = _faded(chair, top=3.8, sides=1.3)
+    lift = 0.14 + chair.top * (0.38 * chair.look.volume + 0.30 * chair.front)
+    return _stand(chair, direction, lift, length, gravity=0.12)
 
 
 def comb_side(chair: Chair) -> Comb:
     """Parted: the top is combed over from the parting, the sides are short."""
+    if chair.curl > COILY:
+        return trim_round(chair, middle=7.4, radius=9.6 + 0.6 * chair.look.volume, droop=0.0)
     over = np.stack([chair.sides * 1.0, chair.full(-0.1), -0.25 - 0.35 * chair.front], 1) + 0.14 * chair.smooth
     direction = _blend(over, _down_sides(chair), chair.top)
     x = chair.roots.points[:, 0]
@@ -40,9 +45,13 @@ def comb_side(chair: Chair) -> Comb:
 
 def comb_crop(chair: Chair) -> Comb:
     """Forward from the whorl to a short fringe; on children over the whole forehead and fuller."""
+    if chair.curl > COILY:
+        return trim_round(chair, middle=7.6, radius=8.8 + 0.5 * chair.look.volume, droop=0.0)
     y, z = chair.roots.points[:, 1:].T
     young = float(np.clip((14 - chair.look.age) / 6, 0, 1))
-    ends = 9.0 - 1.9 * young + 0.35 * chair.random[:, 1] + 0.5 * chair.smooth[:, 1] - 1.2 * chair.look.fringe * (1 - young)
+    ends = (
+        9.0 - 1.9 * young + 0.35 * chair.random[:, 1] + 0.5 * chair.smooth[:, 1] - 1.2 * chair.look.fringe * (1 - young)
+    )
     reach_front = np.maximum(0.7 * (y - ends) + 0.6 * np.clip(9.5 - z, 0, 8), 1.2)
     sides = _faded(chair, top=4.0, sides=1.6 + 1.6 * young)
     length = sides + (np.minimum(reach_front, 7.0) - sides) * chair.top * chair.front
@@ -93,9 +102,9 @@ def trim_round(chair: Chair, middle: float, radius: float, droop: float) -> Comb
 def _stand(chair: Chair, direction: np.ndarray, lift: np.ndarray | float, length: np.ndarray, gravity: float) -> Comb:
     """Short hair that keeps its direction; curly hair stands and bends less."""
     curl, count = chair.curl, len(chair.roots)
-    lift = lift + 1.1 * curl * np.minimum(1, length / 2)
+    lift = lift + (0.15 * curl + 0.6 * curl**2) * np.minimum(1, length / 2)
     uneven = np.exp(0.13 * chair.random[:, 1]).clip(0.6, 1.35)
-    weight = np.stack([np.zeros(count), chair.full(-gravity * (1 - 0.7 * curl)), np.zeros(count)], 1)
+    weight = np.stack([np.zeros(count), chair.full(-gravity * (1 - 0.4 * curl)), np.zeros(count)], 1)
     return Comb(
         direction=chair.along_skin(direction + 0.08 * chair.random, lift),
         pull=weight,

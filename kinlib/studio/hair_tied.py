@@ -117,7 +117,9 @@ def _along(stops: np.ndarray, radii: np.ndarray, length: np.ndarray, count: int,
     middle, across, up = _curve(stops, t)
     far, angle = np.sqrt(rng.random(count)), rng.uniform(0, 2 * np.pi, count)
     wide = radii[None] * far[:, None]
-    return middle + across * (wide * np.cos(angle)[:, None])[..., None] + up * (wide * np.sin(angle)[:, None])[..., None]
+    return (
+        middle + across * (wide * np.cos(angle)[:, None])[..., None] + up * (wide * np.sin(angle)[:, None])[..., None]
+    )
 
 
 def _curve(stops: np.ndarray, t: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -149,7 +151,9 @@ def _bun(chair: Chair, knot: np.ndarray, count: int, num_points: int) -> np.ndar
     loose = 1 + 0.05 * rng.normal(size=count)[:, None]
     middle = knot + 0.75 * size * out
     flat = across * np.cos(angle)[..., None] + up * np.sin(angle)[..., None]
-    return middle + size * loose[..., None] * (flat * wide[:, None, None] + 0.8 * out * (height[:, None] + tilt)[..., None])
+    return middle + size * loose[..., None] * (
+        flat * wide[:, None, None] + 0.8 * out * (height[:, None] + tilt)[..., None]
+    )
 
 
 def _puff(chair: Chair, knot: np.ndarray, count: int, num_points: int) -> np.ndarray:

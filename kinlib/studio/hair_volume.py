@@ -95,7 +95,6 @@ def _shade(points, density, smooth, low, normals, openness):
             # the skull is hollow in the grid: its own outward direction keeps inner strands from facing inwards
             ux, uy, uz = px, 0.8 * (py - 4.0) if py > 4 else 0.15 * (py - 4.0), pz
             far = np.sqrt(ux * ux + uy * uy + uz * uz) + 1e-6
-            share = 0.75 * far
             nx, ny, nz = gx / size + 0.75 * ux / far, gy / size + 0.75 * uy / far, gz / size + 0.75 * uz / far
             size = np.sqrt(nx * nx + ny * ny + nz * nz) + 1e-6
             nx, ny, nz = nx / size, ny / size, nz / size

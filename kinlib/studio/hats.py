@@ -1,4 +1,4 @@
-"""Hats that fit the skull: a knitted beanie and a cap with a visor."""
+"""Hats that fit the skull: a knitted beanie and a cap with a visor. Hair is expected to lie flat below them."""
 
 from functools import lru_cache
 
@@ -9,9 +9,9 @@ from kinlib.studio.head import load_head
 from kinlib.studio.labels import class_id
 from kinlib.studio.person import Look
 from kinlib.studio.skin_grid import SkinGrid, normals, sample, skin_grid
-from kinlib.studio.wear import Material, Mesh, Solid, ball, joined, sheet, solid, unit
+from kinlib.studio.wear import EXPOSED, Material, Mesh, Solid, ball, joined, sheet, solid, unit
 
-__all__ = ["hat", "under_hat"]
+__all__ = ["hat"]
 
 COLUMNS = 120  # around the head, from the front over the person's left
 ROWS = 30  # from the crown down to 125 degrees
@@ -53,22 +53,11 @@ def hat(look: Look, vertices: np.ndarray) -> list[Solid]:
     rng = np.random.default_rng([look.seed, 19])
     skull = _skull().points(vertices)
     scale = head_width(vertices) / 14.7
-    meshes = {"beanie": _beanie, "cap": _cap}[look.hat](skull, 0.4 if look.hair_style in BARE else 0.8, scale, rng)
+    meshes = {"beanie": _beanie, "cap": _cap}[look.hat](skull, 0.3 if look.hair_style in BARE else 0.55, scale, rng)
     material = KNIT if look.hat == "beanie" else TWILL
     return [
-        solid(mesh, np.clip(np.array(look.hat_colour) * shade, 0, 1), material, class_id("hat"))
-        for mesh, shade in meshes
+        solid(mesh, np.array(look.hat_colour) * shade * EXPOSED, material, class_id("hat")) for mesh, shade in meshes
     ]
-
-
-def under_hat(points: np.ndarray, look: Look, vertices: np.ndarray) -> np.ndarray:
-    """Whether points [..., 3] lie above the lower edge of the hat, where only the hat can be; all false without one."""
-    if look.hat is None:
-        return np.zeros(points.shape[:-1], bool)
-    skull = _skull().points(vertices)
-    rim = sample(skull, _edge(look.hat), np.arange(COLUMNS) + 0.0)
-    azimuth = np.arctan2(points[..., 0] - MIDDLE[0], points[..., 2] - MIDDLE[2])
-    return points[..., 1] > np.interp(azimuth, AZIMUTHS, rim[:, 1], period=2 * np.pi) + 0.1
 
 
 def _shell(skull: np.ndarray, edge: np.ndarray, share: np.ndarray, off: np.ndarray) -> np.ndarray:

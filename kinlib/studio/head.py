@@ -12,6 +12,7 @@ left), y up, z towards the camera. `_l` and `_r` in names are the person's left 
 import hashlib
 import os
 import zipfile
+import zlib
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -173,7 +174,7 @@ def _read(path: Path) -> HeadModel:
     try:
         with np.load(path, allow_pickle=False) as file:
             data = {name: file[name] for name in head_convert.FIELDS}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zipfile.zlib.error) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise KinlibError(f"{path} is damaged or not a converted head model: get it again or delete it") from error
     part = data["tri_part"]
     drawn = np.isin(part, DRAWN) & (data["v"][data["tri"], 1].min(axis=1) > BUST)

@@ -91,20 +91,10 @@ def convert(
     missing = [name for name in (NEUTRAL, INDICES) if not (folder / name).is_file()]
     if missing:
         raise KinlibError(f"{folder} lacks {', '.join(missing)} of ICT-FaceKit's FaceXModel: get it again")
-    vertices, uv, polygons = read_mesh(folder / NEUTRAL)
-    if len(vertices) <= first_vertices[-1] or len(polygons) <= first_polygons[-1]:
-        raise KinlibError(f"{folder / NEUTRAL} is not ICT-FaceKit's head: get it again")
-    parts = np.searchsorted(first_polygons, np.arange(len(polygons)), side="right") - 1
-    corners, owner = _triangulate(polygons)
-    arrays = {
-        "v": vertices,
-        "uv": uv,
-        "tri": corners[..., 0],
-        "tri_uv": corners[..., 1],
-        "tri_part": parts[owner].astype(np.uint8),
-        "vert_part": (np.searchsorted(first_vertices, np.arange(len(vertices)), side="right") - 1).astype(np.uint8),
-        "id_delta": _differences(folder, identities, vertices, "identities"),
-        "ex_delta": _differences(folder, expressions, vertices, "expressions"),
+    arrays = _mesh_arrays(folder / NEUTRAL, first_vertices, first_polygons)
+    arrays |= {
+        "id_delta": _differences(folder, identities, arrays["v"], "identities"),
+        "ex_delta": _differences(folder, expressions, arrays["v"], "expressions"),
         "ex_names": np.array(expressions),
         "lmk68": _landmarks(folder / INDICES),
     }
@@ -115,6 +105,23 @@ def convert(
         os.replace(part, target)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _mesh_arrays(path: Path, first_vertices: Sequence[int], first_polygons: Sequence[int]) -> dict[str, np.ndarray]:
+    """The neutral mesh in triangles, and the part of each vertex and triangle."""
+    vertices, uv, polygons = read_mesh(path)
+    if len(vertices) <= first_vertices[-1] or len(polygons) <= first_polygons[-1]:
+        raise KinlibError(f"{path} is not ICT-FaceKit's head: get it again")
+    parts = np.searchsorted(first_polygons, np.arange(len(polygons)), side="right") - 1
+    corners, owner = _triangulate(polygons)
+    return {
+        "v": vertices,
+        "uv": uv,
+        "tri": corners[..., 0],
+        "tri_uv": corners[..., 1],
+        "tri_part": parts[owner].astype(np.uint8),
+        "vert_part": (np.searchsorted(first_vertices, np.arange(len(vertices)), side="right") - 1).astype(np.uint8),
+    }
 
 
 def _triangulate(polygons: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

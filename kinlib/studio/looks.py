@@ -64,7 +64,7 @@ def random_look(person: Person, age: float, rng: np.random.Generator) -> Look:
         earrings=bool(rng.random() < _by_sex(person, age, 0.45, 0.2, 0.03)),
         necklace=bool(bare_neck and rng.random() < _by_sex(person, age, 0.45, 0.12, 0.06)),
         lipstick=float(rng.uniform(0.25, 0.85)) if woman and rng.random() < 0.42 else 0.0,
-        lip_colour=LIP_COLOURS[rng.integers(len(LIP_COLOURS))],
+        lip_colour=_lip_colour(person, rng),
         clothes=worn,
         clothes_colour=_colour(rng, SHIRT_COLOURS if worn == "collar" else CLOTH_COLOURS, age),
         seed=int(rng.integers(2**31)),
@@ -204,10 +204,10 @@ def _glasses(age: float, rng: np.random.Generator) -> Glasses:
     return Glasses(
         width=float(rng.uniform(2.35, 2.7)),
         height=float(rng.uniform(1.6, 2.1)),
-        roundness=float(rng.choice([2.1, 2.7, 3.4, 4.5])),
-        rim=float(rng.uniform(0.05, 0.07) if thin else rng.uniform(0.09, 0.14)),
+        roundness=float(rng.choice([2.1, 2.6, 3.2, 3.9])),
+        rim=float(rng.uniform(0.06, 0.075) if thin else rng.uniform(0.09, 0.14)),
         colour=frames[rng.integers(len(frames))],
-        tint=float(rng.uniform(0.6, 0.9)) if rng.random() < 0.03 else 0.0,
+        tint=float(rng.uniform(0.6, 0.9)) if age > 14 and rng.random() < 0.03 else 0.0,
     )
 
 
@@ -215,6 +215,12 @@ def _hat(person: Person, age: float, rng: np.random.Generator) -> str | None:
     if rng.random() >= 0.05:
         return None
     return _pick(rng, {"beanie": 0.55 if age < 60 else 0.4, "cap": 0.5 if person.male or age < 14 else 0.25})
+
+
+def _lip_colour(person: Person, rng: np.random.Generator) -> tuple[float, float, float]:
+    """Deeper on darker skin, as make-up is chosen."""
+    colour = np.array(LIP_COLOURS[rng.integers(len(LIP_COLOURS))]) * (1 - 0.4 * person.traits.melanin)
+    return tuple(float(channel) for channel in colour)
 
 
 # ---------------------------------------------------------------------------------------------------------- clothes

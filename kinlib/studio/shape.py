@@ -10,19 +10,20 @@ from functools import lru_cache
 
 import numpy as np
 
-from kinlib.studio import shape_eyes
-from kinlib.studio.head import GUMS, TEETH, load_head
+from kinlib.studio import shape_eyes, shape_mouth
+from kinlib.studio.head import load_head
 from kinlib.studio.person import NUM_SHAPE, PROPORTIONS, Person
 from kinlib.studio.shape_ageing import ageing, ageing_field
-from kinlib.studio.shape_growth import GROWTH, childhood, growth_fields, softness
+from kinlib.studio.shape_growth import childhood, growth_fields, softness
+from kinlib.studio.shape_pose import pose
 from kinlib.studio.shape_proportions import detail_fields, proportion_fields
-from kinlib.studio.shape_sex import sex_contrast, sex_field, sex_modes
+from kinlib.studio.shape_sex import mean_field, sex_contrast, sex_field, sex_modes
 
 __all__ = ["build", "landmarks"]
 
 IDENTITY = 0.88  # of a standard deviation: at 1 an odd jaw turns up now and then
 BOUND = 2.6  # z-scores bend towards it
-SEX_MODES = 0.65  # of the difference between the sexes, to each side
+SEX_MODES = 0.55  # of the difference between the sexes, to each side
 WITHIN_SEX = 0.55  # how much of the chance along that difference is left, as sex explains the rest
 
 
@@ -44,7 +45,7 @@ def build(
         KinlibError: if there is no expression of a name.
     """
     neutral = _neutral(person, age)
-    return neutral, _posed(neutral, expression, gaze)
+    return neutral, pose(neutral, expression, gaze)
 
 
 def landmarks(vertices: np.ndarray) -> np.ndarray:
@@ -66,7 +67,7 @@ def _load_fields() -> _Fields:
     head = load_head()
     fields = dict(zip(PROPORTIONS, proportion_fields(head), strict=True))
     fields |= detail_fields(head) | growth_fields(head)
-    fields |= {"male": sex_field(head), "old": ageing_field(head)}
+    fields |= {"mean": mean_field(head), "male": sex_field(head), "old": ageing_field(head)}
     values = np.stack(list(fields.values())).reshape(len(fields), -1)
     return _Fields(tuple(fields), np.ascontiguousarray(values, np.float32), softness(head))
 
@@ -91,7 +92,7 @@ def _weights(person: Person, age: float, left: dict[str, float], contrast: float
     weights = dict(zip(PROPORTIONS, fading * _bend(traits.proportions), strict=True))
     weights["cleft_chin"] = traits.cleft_chin * (1 - 0.5 * min(left["jaw"], 1))
     weights["attached_lobes"] = 0.0 if traits.free_lobes else 1.0
-    return weights | left | {"male": contrast, "old": ageing(age)}
+    return weights | left | {"mean": 1.0, "male": contrast, "old": ageing(age)}
 
 
 def _neutral(person: Person, age: float) -> np.ndarray:
@@ -102,54 +103,9 @@ def _neutral(person: Person, age: float) -> np.ndarray:
     weights = _weights(person, age, left, contrast)
     chosen = np.array([weights[name] for name in fields.names], np.float32)
     vertices = head.vertices + own + (chosen @ fields.values).reshape(-1, 3)
-    _stiffen_teeth(vertices)
+    shape_mouth.rest(vertices)
+    shape_mouth.stiffen_teeth(vertices)
     for eye in shape_eyes.load_eyes():
         shape_eyes.attach_lashes(vertices, eye)
         shape_eyes.place(vertices, eye, shape_eyes.fit(vertices, eye), shape_eyes.rotation(eye, 0, 0))
     return vertices.astype(np.float32)
-
-
-@lru_cache(maxsize=1)
-def _teeth() -> tuple[np.ndarray, np.ndarray]:
-    """Vertices int [n] of teeth, gums and tongue, and where they are from their middle, float32 [n, 3]."""
-    head = load_head()
-    chosen = np.flatnonzero(np.isin(head.vertex_part, (GUMS, TEETH)))
-    return chosen, head.vertices[chosen] - head.vertices[chosen].mean(axis=0)
-
-
-def _stiffen_teeth(vertices: np.ndarray) -> None:
-    """Move and size teeth, gums and tongue as one, in place."""
-    chosen, offsets = _teeth()
-    middle = vertices[chosen].mean(axis=0)
-    scale = ((vertices[chosen] - middle) * offsets).sum() / (offsets**2).sum()
-    vertices[chosen] = middle + scale * offsets
-
-
-def _posed(neutral: np.ndarray, expression: dict[str, float], gaze: tuple[float, float]) -> np.ndarray:
-    head = load_head()
-    angles = {"L": np.degrees(np.arctan(gaze)), "R": np.degrees(np.arctan(gaze))}
-    scale = face_scale(neutral)
-    posed = neutral.copy()
-    strengths = dict(expression)
-    for eye in shape_eyes.load_eyes():
-        placed = shape_eyes.fit(neutral, eye)
-        for name, strength in shape_eyes.looking(eye, *angles[eye.side]).items():
-            strengths[name] = strengths.get(name, 0.0) + strength
-    for name, strength in strengths.items():
-        if strength:
-            posed += (strength * scale) * head.expression(name)
-    for eye in shape_eyes.load_eyes():
-        placed = shape_eyes.fit(neutral, eye)
-        shape_eyes.place(posed, eye, placed, shape_eyes.rotation(eye, *angles[eye.side]))
-    return posed.astype(np.float32)
-
-
-def face_scale(vertices: np.ndarray) -> np.float32:
-    """Distance from the eyes to the chin, as a share of the generic one."""
-    head = load_head()
-
-    def height(points: np.ndarray) -> float:
-        marks = points[head.landmarks]
-        return float(marks[36:48, 1].mean() - marks[8, 1])
-
-    return np.float32(np.clip(height(vertices) / height(head.vertices), 0.6, 1.3))

@@ -12,7 +12,7 @@ import numpy as np
 
 from kinlib.studio.head import EYE_SOCKETS, EYEBALLS, FACE, LASHES, TEARS, HeadModel, load_head
 
-__all__ = ["FULL_LOOK", "Eye", "Placed", "attach_lashes", "fit", "load_eyes", "looking", "openings", "place", "rotation", "settle"]
+__all__ = ["Eye", "Placed", "attach_lashes", "fit", "load_eyes", "openings", "place", "rotation", "settle"]
 
 LYING, FREE = 0.15, 0.45  # cm from the eyeball: up to here skin lies on it, from here it takes no notice
 MARGIN = 0.12  # cm above or below the eyeball's surface: the edge of a lid
@@ -20,7 +20,6 @@ LASH_SHEETS = 6  # of equally many vertices each
 REACH = 3.2  # cm from the eyeball's centre
 SLACK = 0.05  # cm, added to openings so that nearly closed eyes have no wild ratios
 PARALLEL = 2.0  # degrees that the modelled eyeballs turn inwards to look at a camera
-FULL_LOOK = 30.0  # degrees that the expressions eyeLook... mean at full strength
 KNOTS = np.linspace(-1, 1, 81)  # cosines from the eyeball's axis
 LIDS = (((43, 47), (44, 46)), ((38, 40), (37, 41)))  # landmarks of the lids, upper and lower, inner pair first
 CANTHI = ((42, 45), (39, 36))  # inner, outer
@@ -35,8 +34,8 @@ class Eye:
         centre: float32 [3], of the eyeball.
         axis: float32 [3], unit vector through the cornea.
         ball: int [n], its vertices; offsets: float32 [n, 3], from the centre.
-        lids: int [m], what may lie on the eyeball; clearance: float32 [m], cm above it; hold: float32 [m, 1], 1 for what
-            lies on it, 0 for what is free.
+        lids: int [m], what may lie on the eyeball; clearance: float32 [m], cm above it; hold: float32 [m, 1], 1 for
+            what lies on it, 0 for what is free.
         surface: float32 [81], radius of the eyeball at the cosines `KNOTS` from its axis.
         lashes: int [l]; roots: int [l], the places among `lids` where they stand.
         pairs: int [2, 2], vertices of the upper and lower lid, at the inner and at the outer third.
@@ -107,16 +106,8 @@ def attach_lashes(points: np.ndarray, eye: Eye) -> None:
     points[eye.lashes] = points[roots] + head.vertices[eye.lashes] - head.vertices[roots]
 
 
-def looking(eye: Eye, right: float, up: float) -> dict[str, float]:
-    """Strengths of the expressions that move the lids with a gaze, in degrees."""
-    outwards = right if eye.side == "L" else -right
-    across = ("Out", outwards) if outwards > 0 else ("In", -outwards)
-    along = ("Up", up) if up > 0 else ("Down", -up)
-    return {f"eyeLook{where}_{eye.side}": angle / FULL_LOOK for where, angle in (across, along)}
-
-
 def settle(lids: np.ndarray, eye: Eye, placed: Placed, axis: np.ndarray) -> np.ndarray:
-    """Displacements [m, 3] that bring lids [m, 3] to the clearance over the eyeball that they have on the generic head."""
+    """Displacements [m, 3] that bring lids [m, 3] to the clearance over the eyeball that they have by nature."""
     offset = lids - placed.centre
     radius = np.sqrt((offset**2).sum(axis=1))
     surface = np.interp(offset @ axis / radius, KNOTS, eye.surface).astype(np.float32)

@@ -4,6 +4,7 @@ A field is written as a few brush strokes on the person's left side of the gener
 others with everything between them following smoothly. Both are mirrored, so that a field is exactly symmetrical.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -78,7 +79,7 @@ def warp(points: np.ndarray, anchors: np.ndarray, moves: np.ndarray) -> np.ndarr
     return _mirrored(points, lambda half: _kernel(half, places) @ solution)
 
 
-def _mirrored(points: np.ndarray, field) -> np.ndarray:  # noqa: ANN001
+def _mirrored(points: np.ndarray, field: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
     """Evaluate a symmetrical field on the left side only; on the right its mirror image."""
     side = np.where(points[:, :1] < 0, MIRROR, 1.0)
     moves = field(points.astype(np.float64) * side)

@@ -1,9 +1,9 @@
 """From the child's head to the grown one.
 
 A child of four is described by where places of the generic head then are; between them everything follows smoothly. The
-numbers follow the growth of heights, widths and depths in Farkas, Anthropometry of the Head and Face (1994): at four the
-braincase is nearly grown, the face has three quarters of its height, the nose two thirds of its projection, the eyes
-nine tenths of their size. Growth ends first in the skull and the eyes, last in nose and jaw, and earlier in girls.
+numbers follow the growth of heights, widths and depths in Farkas, Anthropometry of the Head and Face (1994): at four
+the braincase is nearly grown, the face has three quarters of its height, the nose two thirds of its projection, the
+eyes nine tenths of their size. Growth ends first in the skull and the eyes, last in nose and jaw, and earlier in girls.
 """
 
 import numpy as np
@@ -37,22 +37,22 @@ EYES = {
     19: (3.3, 4.9, 8.95),
     20: (2.15, 4.85, 9.55),
     21: (1.05, 4.62, 9.75),
-    36: (3.88, 2.42, 7.72),
-    37: (3.38, 2.88, 8.47),
-    38: (2.38, 2.94, 8.63),
-    39: (1.58, 2.26, 8.33),
-    40: (2.35, 2.08, 8.52),
-    41: (3.36, 2.07, 8.35),
+    36: (3.95, 2.42, 7.68),
+    37: (3.42, 2.95, 8.52),
+    38: (2.36, 3.02, 8.68),
+    39: (1.53, 2.24, 8.33),
+    40: (2.33, 2.03, 8.54),
+    41: (3.40, 2.02, 8.37),
     (3.1, 3.6, 6.4): (2.70, 2.58, 5.7),
 }
 FACE = {
     0: (6.35, 2.7, 3.4),
     1: (6.25, 0.95, 3.55),
     2: (5.95, -0.65, 4.0),
-    3: (5.6, -2.1, 4.6),
+    3: (5.72, -2.15, 4.7),
     (6.9, 1.2, 5.6): (5.95, 0.7, 5.2),
-    (4.75, 1.0, 8.9): (4.15, 0.55, 8.2),
-    (4.9, -1.8, 8.2): (4.45, -1.55, 7.55),
+    (4.75, 1.0, 8.9): (4.2, 0.5, 8.3),
+    (4.9, -1.8, 8.2): (4.62, -1.6, 7.85),
     (7.9, 2.0, 0.3): (7.0, 1.5, 0.3),
     (9.1, 2.6, -1.3): (8.15, 2.0, -1.0),
     (7.9, 5.7, 0.3): (7.1, 4.5, 0.3),
@@ -69,8 +69,8 @@ NOSE = {
     (1.3, 1.6, 11.1): (1.15, 1.1, 9.45),
 }
 JAW = {
-    4: (4.9, -3.7, 5.3),
-    5: (3.75, -4.85, 6.4),
+    4: (5.0, -3.75, 5.35),
+    5: (3.8, -4.9, 6.45),
     6: (2.65, -5.45, 7.6),
     7: (1.3, -5.75, 8.75),
     8: (0, -5.9, 8.85),
@@ -130,9 +130,7 @@ def growth_fields(head: HeadModel) -> dict[str, np.ndarray]:
             goals.append(goal)
             owner.append(name)
     anchors, moves = np.array(anchors), np.array(goals) - np.array(anchors)
-    return {
-        name: warp(head.vertices, anchors, np.where(np.array(owner)[:, None] == name, moves, 0)) for name in GROWTH
-    }
+    return {name: warp(head.vertices, anchors, np.where(np.array(owner)[:, None] == name, moves, 0)) for name in GROWTH}
 
 
 def softness(head: HeadModel) -> np.ndarray:

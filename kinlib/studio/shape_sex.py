@@ -12,13 +12,14 @@ import numpy as np
 from kinlib.studio.head import HeadModel, load_head
 from kinlib.studio.shape_fields import Brush, paint
 
-__all__ = ["sex_contrast", "sex_field", "sex_modes"]
+__all__ = ["mean_field", "sex_contrast", "sex_field", "sex_modes"]
 
 # Men's minus women's mean, cm: landmarks (first minus second), axis, difference.
 DIFFERENCES = (
     *((16, 0, 0, 0.75), (12, 4, 0, 1.0), (11, 5, 0, 0.9), (10, 6, 0, 0.55)),  # widths of cheekbones, jaw and chin
     *((66, 8, 1, 0.6), (27, 33, 1, 0.42), (33, 51, 1, 0.2)),  # heights of chin, nose and philtrum
     *((51, 62, 1, -0.04), (66, 57, 1, -0.06)),  # lips
+    *((62, 66, 1, 0.0), (48, 62, 1, 0.0), (54, 62, 1, 0.0)),  # which neither part nor smile
     *((35, 31, 0, 0.28), (30, 33, 2, 0.12), (30, 27, 2, 0.15), (21, 27, 2, 0.12)),  # nose
     *((19, 37, 1, -0.3), (17, 36, 1, -0.2), (37, 41, 1, -0.04), (38, 40, 1, -0.04)),  # brows nearer, eyes narrower
     *((45, 42, 0, 0.05), (54, 48, 0, 0.35)),  # lengths of lids and mouth
@@ -29,17 +30,19 @@ SKULL = ((SIDE, OTHER_SIDE, 0, 0.6), (GLABELLA, FOREHEAD, 2, 0.35), (GLABELLA, B
 LOOSENESS = 0.02  # cm², how far the modes may miss the differences
 
 MALE = (
-    Brush((3.0, 5.5, 10.2), (2.2, 0.7, 1.6), shift=(0, -0.10, 0.22)),  # ridge
-    Brush((0, 5.3, 10.8), (1.0, 0.7, 1.2), shift=(0, 0, 0.10)),
-    Brush((3.5, 6.4, 9.8), (2.4, 0.8, 2.0), shift=(0, -0.16, 0)),  # lower, straighter brows
-    Brush((0, 9.5, 9.4), (4.0, 1.8, 3.0), shift=(0, 0, -0.20)),  # forehead slopes
-    Brush((5.6, -4.6, 4.5), (1.6, 1.4, 2.4), shift=(0.20, -0.12, 0)),  # corners of the jaw
-    Brush((1.7, -7.0, 10.2), (1.0, 0.9, 1.2), shift=(0.16, -0.06, 0.08)),  # square chin
-    Brush((4.7, 0.9, 8.9), (1.4, 1.3, 1.4), shift=(0, 0, -0.16)),  # flatter cheeks
-    Brush((0, -3.36, 11.4), (2.6, 0.75, 1.4), stretch=(0, -0.08, -0.06)),  # thinner lips
-    Brush((0, -11, -0.8), (9.0, 3.6, 9.0), stretch=(0.13, 0, 0.11)),  # neck
-    Brush((0, -10.4, 5.2), (0.85, 0.9, 1.2), shift=(0, 0, 0.30)),  # Adam's apple
+    Brush((3.0, 5.6, 10.2), (2.2, 0.8, 1.7), shift=(0, -0.05, 0.14)),  # ridge
+    Brush((0, 5.4, 10.8), (1.1, 0.8, 1.3), shift=(0, 0, 0.07)),
+    Brush((3.9, 6.4, 9.6), (1.9, 0.9, 2.0), shift=(0, -0.12, 0)),  # lower, straighter brows
+    Brush((0, 9.5, 9.4), (4.0, 1.8, 3.0), shift=(0, 0, -0.16)),  # forehead slopes
+    Brush((5.6, -4.6, 4.5), (1.6, 1.4, 2.4), shift=(0.16, -0.10, 0)),  # corners of the jaw
+    Brush((1.7, -7.0, 10.2), (1.0, 0.9, 1.2), shift=(0.13, -0.05, 0.06)),  # square chin
+    Brush((4.7, 0.9, 8.9), (1.4, 1.3, 1.4), shift=(0, 0, -0.12)),  # flatter cheeks
+    Brush((0, -3.36, 11.4), (2.6, 0.75, 1.4), stretch=(0, -0.09, -0.05)),  # thinner lips
+    Brush((0, -11, -0.8), (9.0, 3.6, 9.0), stretch=(0.12, 0, 0.10)),  # neck
+    Brush((0, -10.4, 5.2), (0.85, 0.9, 1.2), shift=(0, 0, 0.26)),  # Adam's apple
 )
+# Both sexes: the generic head is the mean of its scans but has a strong man's neck.
+MEAN = (Brush((0, -11, -0.8), (9.0, 3.6, 9.0), stretch=(-0.06, 0, -0.03)),)
 SHUTTER = 0.045  # of a blink: how much less open men's eyes are
 
 SHOWN_AT = (3.0, 10.0, 12.0, 14.0, 16.0, 18.0, 21.0)  # years
@@ -68,6 +71,11 @@ def sex_field(head: HeadModel) -> np.ndarray:
     """What a man's head has and the mean of the sexes has not, besides the modes: float32 [V, 3]."""
     lids = SHUTTER * (head.expression("eyeBlink_L") + head.expression("eyeBlink_R"))
     return paint(head.vertices, *MALE) + lids
+
+
+def mean_field(head: HeadModel) -> np.ndarray:
+    """What all people have and the generic head has not, float32 [V, 3]."""
+    return paint(head.vertices, *MEAN)
 
 
 def _nearest(head: HeadModel, place: tuple[float, float, float]) -> int:

@@ -43,8 +43,8 @@ def random_shot(rng: np.random.Generator, max_yaw: float = 25.0, age: float = 30
         gaze=_gaze(rng, yaw, pitch),
         light=random_light(rng, lights[rng.integers(len(lights))]),
         background=background,
-        width=float(rng.uniform(25.5, 31.0)),
-        shift=(float(rng.normal() * 0.5), float(rng.normal() * 0.5)),
+        width=float(rng.uniform(26.0, 32.0)),
+        shift=(float(rng.normal() * 0.6), float(0.8 + rng.normal() * 0.5)),
         seed=int(rng.integers(2**31)),
     )
 
@@ -65,7 +65,7 @@ def _gaze(rng: np.random.Generator, yaw: float, pitch: float) -> tuple[float, fl
     """Mostly into the camera, as far as the eyes comfortably turn; sometimes half way there, or anywhere near."""
     share = 1.0 if rng.random() < 0.75 else rng.uniform(0.2, 0.8)
     sideways = np.clip(-share * yaw / FULL_LOOK, -0.6, 0.6) + rng.normal() * 0.03
-    upright = np.clip(-share * pitch / FULL_LOOK, -0.3, 0.3) + rng.normal() * 0.02
+    upright = np.clip(-share * pitch / FULL_LOOK, -0.15, 0.25) + rng.normal() * 0.02
     return float(np.clip(sideways, -0.65, 0.65)), float(np.clip(upright, -0.35, 0.35))
 
 
@@ -76,7 +76,7 @@ def random_expression(rng: np.random.Generator, age: float = 30.0, kind: str | N
         shares = np.array([both[column] for both in EXPRESSIONS.values()])
         kind = str(rng.choice(list(EXPRESSIONS), p=shares / shares.sum()))
     strength = float(rng.uniform(0, 1))
-    resting = {"eyeBlink": rng.uniform(0, 0.12), "browInnerUp": max(0.0, rng.normal() * 0.06)}
+    resting = {"eyeBlink": rng.uniform(0, 0.08), "browInnerUp": max(0.0, rng.normal() * 0.06)}
     shape = _both(
         {**resting, **{name: low + strength * (high - low) for name, (low, high) in _PAIRED[kind].items()}}, rng
     )

@@ -39,10 +39,10 @@ class _Layers:
 
     def __init__(self, person: Person, shape: tuple[int, int]):
         self.melanin = np.full(shape, person.traits.melanin, np.float32)
-        self.haemoglobin = np.full(shape, 0.08 + 0.26 * person.traits.redness, np.float32)
+        self.haemoglobin = np.full(shape, 0.11 + 0.26 * person.traits.redness, np.float32)
         self.height = np.zeros(shape, np.float32)
-        self.highlight = np.full(shape, 0.8, np.float32)
-        self.roughness = np.full(shape, 0.5, np.float32)
+        self.highlight = np.full(shape, 0.6, np.float32)
+        self.roughness = np.full(shape, 0.52, np.float32)
 
 
 def paint_skin(person: Person, look: Look, atlas: Atlas) -> Skin:
@@ -73,8 +73,8 @@ def _paint_back(person: Person, look: Look, atlas: Atlas, noise: dict[str, np.nd
     size = atlas.back_positions.shape[0]
     noise = {name: cv2.resize(field, (size, size)) for name, field in noise.items()}
     layers = _Layers(person, (size, size))
-    layers.melanin *= 1.06 + 0.03 * noise["low"]
-    layers.haemoglobin += 0.02 * noise["low"] - 0.02
+    layers.melanin *= 1.06 + 0.012 * noise["low"]
+    layers.haemoglobin += 0.008 * noise["low"] - 0.02
     layers.height += 0.002 * noise["pore"]
     layers.highlight -= 0.2
     scalp = _scalp(atlas.back_positions, person, look, noise)
@@ -102,17 +102,17 @@ def _complexion(layers: _Layers, person: Person, look: Look, masks, noise) -> No
     redness, child = person.traits.redness, float(np.clip((14 - look.age) / 10, 0, 1))
     uneven = 1 - 0.5 * child
     low, middle, fine, pore = (noise[name] for name in ("low", "middle", "fine", "pore"))
-    layers.haemoglobin += uneven * (0.008 * middle + 0.016 * low + 0.006 * fine)
+    layers.haemoglobin += uneven * (0.006 * middle + 0.010 * low + 0.005 * fine)
     flush = 0.42 * masks["cheek"] + 0.40 * masks["nose_tip"] + 0.16 * masks["lids"] + 0.28 * masks["inner_eye"]
     flush = flush + 0.26 * masks["ears"] + 0.10 * masks["chin"]
     light = 1 - person.traits.melanin
     layers.haemoglobin += flush * (0.30 + 0.60 * redness + 0.25 * child) * (0.25 + 0.65 * light)
-    layers.melanin *= 1 + uneven * (0.022 * low + 0.006 * middle)
+    layers.melanin *= 1 + uneven * (0.012 * low + 0.004 * middle)
     layers.melanin += 0.0025 * uneven * (middle + fine + pore)
     layers.melanin += 0.03 * masks["lids"] + 0.025 * masks["neck"] + 0.015 * masks["forehead"]
     layers.melanin += 0.035 * masks["eye_bags"] * (1 - 0.6 * child)
     layers.height += 0.0022 * (1 - 0.6 * child) * pore + 0.0016 * fine
-    layers.highlight += 0.05 * fine + 0.30 * masks["t_zone"]
+    layers.highlight += 0.22 * masks["t_zone"]
     layers.roughness -= 0.08 * masks["t_zone"] + 0.01 * low
 
 
@@ -144,8 +144,8 @@ def _creases(layers: _Layers, look: Look, atlas: Atlas, noise) -> None:
         if name in atlas.wrinkles:
             lines = lines + float(np.clip((age - begins) / 40, 0, 1)) * atlas.wrinkles[name]
     lines = np.clip(lines, 0, 2)
-    layers.height += 0.003 * old * noise["middle"] - 0.05 * lines
-    layers.melanin += 0.045 * lines + 0.05 * old * atlas.masks["eye_bags"]
+    layers.height += 0.003 * old * noise["middle"] - 0.075 * lines
+    layers.melanin += 0.06 * lines + 0.07 * old * atlas.masks["eye_bags"]
     layers.haemoglobin += 0.08 * lines + 0.16 * (0.3 + old) * atlas.masks["eye_bags"]
     layers.roughness += 0.06 * old
 
@@ -154,8 +154,8 @@ def _lips(layers: _Layers, person: Person, look: Look, masks, noise) -> np.ndarr
     """Turn pigments into colour, with lips in their own and in lipstick."""
     lip, dark = masks["lip"], person.traits.melanin
     grown = float(np.clip((look.age - 8) / 10, 0, 1))
-    red = 0.62 + (0.25 + 0.3 * person.traits.redness) * (1.0 if person.male else 1.35) - 0.15 * grown * person.male
-    layers.melanin *= 1 - 0.12 * lip
+    red = 0.40 + (0.20 + 0.25 * person.traits.redness) * (1.0 if person.male else 1.3) - 0.12 * grown * person.male
+    layers.melanin += 0.05 * lip * (1 - dark)
     layers.haemoglobin += lip * red * (1 - 0.45 * dark)
     layers.highlight += lip * (0.35 + 0.6 * look.lipstick)
     layers.roughness -= 0.10 * lip

@@ -20,14 +20,11 @@ NOTHING, HARD, SKIN, EYE = 0, 1, 2, 3  # kinds of surface
 SOLID = 100  # parts from here on are clothes and accessories
 EYE_CENTRES = np.array([[3.2375, 3.6109], [-3.2375, 3.6109]], np.float32)  # x, y of the pupils, undeformed head
 IRIS_RADIUS = 0.585  # cm
-LIP_FRONT = 10.3  # cm; the mouth's lining before this plane is lip
 MOUTH_BACK, MOUTH_DEPTH = 6.0, 5.0  # cm; the mouth darkens towards the throat
 
-L_EYE, R_EYE, MOUTH, LOWER_LIP, UPPER_LIP, PLAIN = (
-    class_id(name) for name in ("l_eye", "r_eye", "mouth", "l_lip", "u_lip", "skin")
-)
-IRIS, PUPIL, SCLERA, TEAR_DUCT, TEETH_REGION, LOWER, UPPER = (
-    region_id(n) for n in ("iris", "pupil", "sclera", "tear duct", "teeth", "inferior lip", "superior lip")
+L_EYE, R_EYE, MOUTH, PLAIN = (class_id(name) for name in ("l_eye", "r_eye", "mouth", "skin"))
+IRIS, PUPIL, SCLERA, TEAR_DUCT, TEETH_REGION, LOWER = (
+    region_id(name) for name in ("iris", "pupil", "sclera", "tear duct", "teeth", "inferior lip")
 )
 
 
@@ -189,26 +186,20 @@ def _paint_inside(triangle, weights, triangles, parts, rest, flesh, albedo, glos
             if not (MOUTH_SOCKET <= part <= TEETH or part in TEARS):
                 continue
             corners = triangles[triangle[y, x]]
-            front = _blend(rest, corners, weights[y, x], 2)
-            level = _blend(rest, corners, weights[y, x], 1)
             kind[y, x] = HARD
             if part == TEETH:
-                lit = min(1.0, max(0.10, (front - MOUTH_BACK) / MOUTH_DEPTH))
-                _set(albedo, gloss, y, x, (0.70, 0.655, 0.58), 1.2, 0.22)
-                gloss[y, x, 3] = (0.3 + 0.7 * gloss[y, x, 3]) * lit
+                _set(albedo, gloss, y, x, (0.70, 0.655, 0.58), 1.0, 0.22)
                 labels[y, x], regions[y, x] = MOUTH, TEETH_REGION
             elif part in EYE_SOCKETS or part in TEARS:
                 _set(albedo, gloss, y, x, (flesh[0] * 1.05, flesh[1] * 0.78, flesh[2] * 0.74), 1.2, 0.25)
                 labels[y, x], regions[y, x] = PLAIN, TEAR_DUCT
                 kind[y, x] = SKIN
             else:
-                lit = min(1.0, max(0.05, (front - MOUTH_BACK) / MOUTH_DEPTH))
-                _set(albedo, gloss, y, x, (0.30, 0.075, 0.07), 0.9, 0.3)
-                gloss[y, x, 3] *= lit
-                upper = level > -3.4
-                lip = part == MOUTH_SOCKET and front > LIP_FRONT
-                labels[y, x] = MOUTH if not lip else UPPER_LIP if upper else LOWER_LIP
-                regions[y, x] = UPPER if upper else LOWER
+                _set(albedo, gloss, y, x, (0.30, 0.075, 0.07), 0.6, 0.35)
+                gloss[y, x, 3] *= min(
+                    1.0, max(0.05, (_blend(rest, corners, weights[y, x], 2) - MOUTH_BACK) / MOUTH_DEPTH)
+                )
+                labels[y, x], regions[y, x] = MOUTH, LOWER
 
 
 @njit(cache=True, fastmath=True)

@@ -7,7 +7,7 @@ import numpy as np
 from kinlib.studio.colour import to_linear
 from kinlib.studio.labels import NONE
 
-__all__ = ["Material", "Solid", "ball", "faces_out", "joined", "sheet", "solid", "tube", "unit"]
+__all__ = ["EXPOSED", "Material", "Solid", "ball", "faces_out", "joined", "sheet", "solid", "tube", "unit"]
 
 
 @dataclass
@@ -47,6 +47,8 @@ class Material:
     roughness: float
     bump: float = 0.0
 
+
+EXPOSED = 0.76  # of a cloth's colour; pictures are exposed for skin, in which cloth comes out lighter than it is
 
 Mesh = tuple[np.ndarray, np.ndarray]  # vertices [v, 3] and triangles [t, 3]
 
