@@ -103,7 +103,7 @@ def score(
         Its trait table holds what `kinlib.evaluation.traits` compares.
 
     Raises:
-        KinlibError: if a couple is unknown, parts are missing, or shapes do not fit.
+        KinlibError: if a couple is unknown or has fewer than two children, parts are missing, or shapes do not fit.
     """
     given = _given(children_by_couple, reference)
     settings = {"seed": seed, "num_bootstrap": num_bootstrap, "num_couples": len(given), "neighbours": neighbours}
@@ -185,6 +185,9 @@ def _given(children_by_couple: Mapping[str, Given], reference: Reference) -> dic
         if isinstance(children, pd.DataFrame):
             children = Children(traits=children)
         given[couple] = children if isinstance(children, Children) else Children(np.asarray(children))
+        for part in (given[couple].embeddings, given[couple].traits):
+            if part is not None and len(part) < 2:
+                raise KinlibError(f"the couple '{couple}' needs at least 2 children to be scored, not {len(part)}")
     if not given:
         raise KinlibError("there are no children to score")
     return given

@@ -23,6 +23,7 @@ import pandas as pd
 from kinlib import config, weights
 from kinlib.errors import KinlibError
 from kinlib.evaluation.truth import Provenance, Reference
+from kinlib.files import write_bytes
 
 __all__ = ["NUM_SIBLINGS", "Provenance", "Reference", "default_folder", "load_reference", "write_reference"]
 
@@ -57,11 +58,8 @@ def write_reference(folder: str | os.PathLike, reference: Reference) -> Referenc
     sums = {name: hashlib.sha256(part).hexdigest() for name, part in parts.items()}
     sums |= {name: hashlib.sha256((stored.folder / name).read_bytes()).hexdigest() for name in pictures}
     parts[FACTS] = (json.dumps(_facts(stored) | {"files": sums}, indent=1) + "\n").encode()
-    try:
-        for name, part in parts.items():
-            _write_whole(stored.folder / name, part)
-    except OSError as error:
-        raise KinlibError(f"'{stored.folder}' cannot be written to: {error.strerror or error}") from error
+    for name, part in parts.items():
+        write_bytes(stored.folder / name, part)
     return stored
 
 
@@ -165,13 +163,6 @@ def _embedding_bytes(reference: Reference) -> bytes:
 
 def _table_bytes(table: pd.DataFrame) -> bytes:
     return table.to_parquet(None, index=False)
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    """First under a temporary name, then renamed."""
-    temporary = path.with_name(f".{path.name}.part")
-    temporary.write_bytes(content)
-    os.replace(temporary, path)
 
 
 def _damaged(path: Path) -> KinlibError:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from kinlib.errors import KinlibError
 from kinlib.evaluation.bootstrap import Statistic, difference, draw_weights, estimate
+from kinlib.files import write_bytes
 
 __all__ = ["Comparison", "Report", "make_comparison", "make_report"]
 
@@ -123,13 +124,7 @@ def make_comparison(reports: dict[str, Report]) -> Comparison:
 def _write_json(content: dict, path: str | os.PathLike | None) -> str:
     text = json.dumps(_plain(content), indent=1, allow_nan=False) + "\n"
     if path is not None:
-        path = Path(path)
-        temporary = path.with_name(f".{path.name}.part")
-        try:
-            temporary.write_text(text)
-            os.replace(temporary, path)
-        except OSError as error:
-            raise KinlibError(f"'{path}' cannot be written: {error.strerror or error}") from error
+        write_bytes(Path(path), text.encode())
     return text
 
 

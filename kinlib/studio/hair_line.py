@@ -92,7 +92,7 @@ def _bare(x, y, z, place):
     distance = np.sqrt(
         ((x - place[0]) / place[3]) ** 2 + ((y - place[1]) / place[4]) ** 2 + ((z - place[2]) / place[5]) ** 2
     )
-    share = min(1.0, max(0.0, (1.12 - distance) / 0.24))
+    share = min(1.0, max(0.0, (1.18 - distance) / 0.38))
     return place[6] * share * share * (3 - 2 * share)
 
 

@@ -37,8 +37,8 @@ def grey_share(person: Person, age: float) -> float:
 
 def thinning(person: Person, age: float) -> float:
     """How far a man's hairline went back at an age, 0..2; very little in women."""
-    tendency = _life(person).random(4)[3] ** 1.5
-    return float(np.clip((age - 20) / 40, 0, 1.2) * (2.2 * tendency if person.male else 0.3 * tendency).clip(0, 2))
+    tendency = _life(person).random(4)[3] ** 1.5 * (2.2 if person.male else 0.3)
+    return float(np.clip((age - 20) / 40, 0, 1.2) * min(tendency, 1.65))
 
 
 def _life(person: Person) -> np.random.Generator:

@@ -21,7 +21,6 @@ from kinlib.studio.genetics import (
     children,
     concatenate,
     founders,
-    load_architecture,
     phenotypes,
 )
 from kinlib.studio.growth import MIN_SIZE, Family, grow
@@ -85,19 +84,16 @@ def simulate(
         KinlibError: if the numbers cannot be met.
     """
     _check(num_families, num_people, mixed, assortment, trait)
-    architecture = architecture or load_architecture()
     rng = np.random.default_rng(seed)
     sizes = MIN_SIZE + rng.multinomial(
         num_people - MIN_SIZE * num_families, rng.dirichlet(np.full(num_families, SPREAD))
     )
-    names = surnames(num_families, rng)
-    homes = rng.permutation(POPULATIONS)
+    names, homes = surnames(num_families, rng), rng.permutation(POPULATIONS)
     people, houses, genomes, reserved, taken = [], [], [], set(names), set()
     for index, (size, last, random) in enumerate(zip(sizes, names, rng.spawn(num_families), strict=True)):
-        family = grow(int(size), random)
+        family, first = grow(int(size), random), sum(map(len, people))
         mating = _Mating(str(homes[index % len(homes)]), mixed, assortment, trait)
         genomes.append(_genomes(family, mating, architecture, random))
-        first = sum(map(len, people))
         people.append(_people(family, last, reserved, taken, first, random))
         houses.append(_houses(family, last, first))
     everybody = concatenate(genomes)
@@ -150,7 +146,7 @@ def _check(num_families: int, num_people: int, mixed: float, assortment: float, 
         raise KinlibError(f"there is no polygenic trait '{trait}': see `kinlib.studio.genetics.TRAITS`")
 
 
-def _genomes(family: Family, mating: _Mating, architecture: Architecture, rng: np.random.Generator) -> Genomes:
+def _genomes(family: Family, mating: _Mating, architecture: Architecture | None, rng: np.random.Generator) -> Genomes:
     """Everybody's genome, in the order of the members."""
     genomes: list[Genomes] = []
     for member in family.members:

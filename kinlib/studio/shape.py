@@ -21,10 +21,10 @@ from kinlib.studio.shape_sex import mean_field, sex_contrast, sex_field, sex_mod
 
 __all__ = ["build", "landmarks"]
 
-IDENTITY = 0.88  # of a standard deviation: at 1 an odd jaw turns up now and then
+IDENTITY = 0.80  # of a standard deviation: at 1 an odd jaw turns up now and then
 BOUND = 2.6  # z-scores bend towards it
-SEX_MODES = 0.55  # of the difference between the sexes, to each side
-WITHIN_SEX = 0.55  # how much of the chance along that difference is left, as sex explains the rest
+SEX_MODES = 0.60  # of the difference between the sexes, to each side
+WITHIN_SEX = 0.45  # how much of the chance along that difference is left, as sex explains the rest
 
 
 def build(

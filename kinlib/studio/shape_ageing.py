@@ -32,12 +32,12 @@ OLD = (
 )
 DROOP = 0.09  # of a blink
 
-YEARS = (28.0, 38.0, 50.0, 60.0, 70.0, 80.0, 90.0)
-PROGRESS = (0.0, 0.10, 0.32, 0.54, 0.78, 1.0, 1.15)
+YEARS = (25.0, 40.0, 50.0, 60.0, 70.0, 80.0, 90.0)
+PROGRESS = (0.0, 0.22, 0.40, 0.60, 0.80, 1.0, 1.15)
 
 
 def ageing(age: float) -> float:
-    """How far a face has aged: 0 up to 28 years, 1 at eighty."""
+    """How far a face has aged: 0 up to 25 years, 1 at eighty."""
     return float(np.interp(age, YEARS, PROGRESS))
 
 

@@ -54,9 +54,9 @@ FACE = {
     (4.75, 1.0, 8.9): (4.2, 0.5, 8.3),
     (4.9, -1.8, 8.2): (4.62, -1.6, 7.85),
     (7.9, 2.0, 0.3): (7.0, 1.5, 0.3),
-    (9.1, 2.6, -1.3): (8.15, 2.0, -1.0),
-    (7.9, 5.7, 0.3): (7.1, 4.5, 0.3),
-    (7.5, -1.7, 0.9): (6.6, -1.4, 0.9),
+    (9.1, 2.6, -1.3): (7.95, 2.0, -1.0),
+    (7.9, 5.7, 0.3): (7.1, 4.4, 0.3),
+    (7.5, -1.7, 0.9): (6.6, -1.3, 0.9),
 }
 NOSE = {
     27: (0, 2.72, 9.55),
@@ -103,16 +103,16 @@ NECK = {
 GROWTH = {"skull": SKULL, "eyes": EYES, "face": FACE, "nose": NOSE, "jaw": JAW, "neck": NECK}
 
 # Share of the way from the child of four to the adult still to go, at these ages.
-YEARS = (3.0, 4.0, 6.0, 8.0, 10.0, 12.0, 14.0, 16.0, 18.0)
+YEARS = (3.0, 4.0, 6.0, 8.0, 10.0, 12.0, 14.0, 16.0, 18.0, 20.0)
 REMAINING = {
-    "skull": (1.12, 1.00, 0.77, 0.59, 0.45, 0.31, 0.16, 0.05, 0.0),
-    "eyes": (1.12, 1.00, 0.78, 0.60, 0.46, 0.32, 0.16, 0.05, 0.0),
-    "face": (1.12, 1.00, 0.80, 0.64, 0.50, 0.35, 0.19, 0.07, 0.0),
-    "nose": (1.12, 1.00, 0.82, 0.66, 0.52, 0.36, 0.19, 0.06, 0.0),
-    "jaw": (1.12, 1.00, 0.82, 0.67, 0.54, 0.39, 0.22, 0.08, 0.0),
-    "neck": (1.12, 1.00, 0.83, 0.69, 0.56, 0.41, 0.23, 0.08, 0.0),
+    "skull": (1.10, 1.00, 0.80, 0.66, 0.53, 0.40, 0.23, 0.09, 0.02, 0.0),
+    "eyes": (1.10, 1.00, 0.82, 0.68, 0.56, 0.44, 0.28, 0.12, 0.03, 0.0),
+    "face": (1.10, 1.00, 0.82, 0.68, 0.56, 0.44, 0.27, 0.11, 0.03, 0.0),
+    "nose": (1.10, 1.00, 0.84, 0.71, 0.59, 0.46, 0.28, 0.11, 0.03, 0.0),
+    "jaw": (1.10, 1.00, 0.84, 0.72, 0.61, 0.49, 0.32, 0.14, 0.04, 0.0),
+    "neck": (1.10, 1.00, 0.85, 0.73, 0.62, 0.50, 0.32, 0.13, 0.04, 0.0),
 }
-GIRLS_AHEAD = 1.5  # years, reached gradually between 8 and 12
+GIRLS_AHEAD = 1.2  # years, reached gradually between 8 and 12
 
 
 def childhood(age: float, male: bool) -> dict[str, float]:
@@ -135,10 +135,10 @@ def growth_fields(head: HeadModel) -> dict[str, np.ndarray]:
 
 def softness(head: HeadModel) -> np.ndarray:
     """How much less children's faces differ from each other than adults', float32 [V, 1]."""
-    nose = Brush((0, 1.2, 12), (1.6, 2.4, 2.5), shift=(0, 0, 0.25))
-    jaw = Brush((0, -6.5, 8), (5.5, 2.5, 5.0), shift=(0, 0, 0.15))
+    nose = Brush((0, 1.2, 12), (1.6, 2.4, 2.5), shift=(0, 0, 0.22))
+    jaw = Brush((0, -6.5, 8), (6.5, 3.0, 6.0), shift=(0, 0, 0.32))
     brow = Brush((0, 5.6, 10.5), (4.0, 1.0, 2.0), shift=(0, 0, 0.15))
-    return 0.22 + paint(head.vertices, nose, jaw, brow)[:, 2:]
+    return 0.26 + paint(head.vertices, nose, jaw, brow)[:, 2:]
 
 
 def _landmark(head: HeadModel, number: int) -> np.ndarray:

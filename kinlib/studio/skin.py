@@ -73,7 +73,7 @@ def _paint_back(person: Person, look: Look, atlas: Atlas, noise: dict[str, np.nd
     size = atlas.back_positions.shape[0]
     noise = {name: cv2.resize(field, (size, size)) for name, field in noise.items()}
     layers = _Layers(person, (size, size))
-    layers.melanin *= 1.06 + 0.012 * noise["low"]
+    layers.melanin *= 1.06 + 0.005 * noise["low"]
     layers.haemoglobin += 0.008 * noise["low"] - 0.02
     layers.height += 0.002 * noise["pore"]
     layers.highlight -= 0.2
@@ -102,13 +102,13 @@ def _complexion(layers: _Layers, person: Person, look: Look, masks, noise) -> No
     redness, child = person.traits.redness, float(np.clip((14 - look.age) / 10, 0, 1))
     uneven = 1 - 0.5 * child
     low, middle, fine, pore = (noise[name] for name in ("low", "middle", "fine", "pore"))
-    layers.haemoglobin += uneven * (0.006 * middle + 0.010 * low + 0.005 * fine)
+    layers.haemoglobin += uneven * (0.012 * middle + 0.018 * low + 0.012 * fine)
     flush = 0.42 * masks["cheek"] + 0.40 * masks["nose_tip"] + 0.16 * masks["lids"] + 0.28 * masks["inner_eye"]
     flush = flush + 0.26 * masks["ears"] + 0.10 * masks["chin"]
     light = 1 - person.traits.melanin
     layers.haemoglobin += flush * (0.30 + 0.60 * redness + 0.25 * child) * (0.25 + 0.65 * light)
-    layers.melanin *= 1 + uneven * (0.012 * low + 0.004 * middle)
-    layers.melanin += 0.0025 * uneven * (middle + fine + pore)
+    layers.melanin *= 1 + uneven * (0.022 * low + 0.008 * middle)
+    layers.melanin += 0.004 * uneven * (middle + fine + pore)
     layers.melanin += 0.03 * masks["lids"] + 0.025 * masks["neck"] + 0.015 * masks["forehead"]
     layers.melanin += 0.035 * masks["eye_bags"] * (1 - 0.6 * child)
     layers.height += 0.0022 * (1 - 0.6 * child) * pore + 0.0016 * fine
@@ -121,7 +121,7 @@ def _marks(layers: _Layers, person: Person, look: Look, masks, noise, rng) -> No
     spots = np.clip(noise["freckles"], 0, 1)
     if person.traits.freckles > 0 and look.age > 4:
         where = np.clip(1.3 * masks["cheek"] + masks["nose_tip"] + 0.25 * masks["forehead"] + 0.12, 0, 1.2)
-        layers.melanin += 0.18 * person.traits.freckles * spots * where
+        layers.melanin += 0.30 * person.traits.freckles * spots * where
     if look.age > 50:
         layers.melanin += 0.14 * min(1.0, (look.age - 50) / 30) * np.clip(spots * 1.2 - 0.3, 0, 1)
     size = layers.melanin.shape[0]
@@ -169,7 +169,8 @@ def _lips(layers: _Layers, person: Person, look: Look, masks, noise) -> np.ndarr
 
 def _scalp(positions: np.ndarray, person: Person, look: Look, noise) -> np.ndarray:
     """Share of hair roots [S, S], with an uneven border."""
-    return np.clip(hairline(positions, person, look) + 0.12 * noise["middle"] * 0.5, 0, 1).astype(np.float32)
+    share = hairline(positions, person, look)
+    return np.clip(share * (1 + 0.25 * noise["middle"] * (1 - share)), 0, 1).astype(np.float32)
 
 
 def _hair_roots(albedo, person: Person, look: Look, masks, noise, scalp) -> np.ndarray:

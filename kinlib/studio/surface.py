@@ -231,10 +231,10 @@ def _paint_eyes(triangle, weights, triangles, parts, rest, iris, pupil, albedo, 
             seen = _smooth(pupil - 0.02, pupil + 0.03, radius)
             for c in range(3):
                 ring = iris[c] * bright * (1 + warm * (1.0, 0.2, -0.4)[c]) * seen
-                ball = (0.52, 0.48, 0.46)[c] - (0.06, 0.15, 0.15)[c] * rim
+                ball = (0.58, 0.54, 0.52)[c] - (0.06, 0.15, 0.15)[c] * rim
                 albedo[y, x, c] = ring + (ball - ring) * white
             gloss[y, x, 0], gloss[y, x, 1], gloss[y, x, 2] = 1.0, 0.07, 0.0
-            shade = 1 - 0.42 * _smooth(0.05, 0.5, dy)
+            shade = 1 - 0.36 * _smooth(0.05, 0.5, dy)
             gloss[y, x, 3] = min(1.0, 0.10 + 0.90 * gloss[y, x, 3]) * shade
             kind[y, x] = EYE
             labels[y, x] = L_EYE if eye == 0 else R_EYE

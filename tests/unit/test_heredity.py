@@ -571,10 +571,12 @@ def test_json(comparison: heredity.Comparison, tmp_path: Path):
         (lambda given: given | {"couple_0": Children()}, "embeddings, or traits"),
         (lambda given: given | {"couple_0": given["couple_0"].embeddings}, "embeddings, or traits"),
         (lambda given: given | {"couple_0": replace(given["couple_0"], embeddings=np.ones((4, 3)))}, "dimensions"),
+        (lambda given: given | {"couple_0": replace(given["couple_0"], embeddings=np.ones((1, 32)))}, "at least 2"),
+        (lambda given: given | {"couple_0": replace(given["couple_0"], traits=pd.DataFrame())}, "at least 2"),
         (lambda given: {"couple_0": pd.DataFrame({"height": [1.0, 2.0]})}, "no column in common"),
         (lambda given: {"couple_0": pd.DataFrame({"trait_0": ["a", "b"]})}, "category"),
     ],
-    ids=["none", "unknown", "empty", "mixed", "other network", "other traits", "words for numbers"],
+    ids=["none", "unknown", "empty", "mixed", "other network", "one", "no rows", "other traits", "words for numbers"],
 )
 def test_unusable_input(reference: Reference, fresh: dict[str, Children], change, words: str):
     with pytest.raises(KinlibError, match=words):
