@@ -16,7 +16,7 @@ __all__ = ["earrings", "glasses", "hat", "necklace"]
 
 EYE_DISTANCE = 6.3  # cm between the middles of the generic head's eyes
 LASH_ROOM = 0.75  # cm that lashes and a smile need before the eyeballs
-SKIN_ROOM = 0.18
+SKIN_ROOM = 0.2
 BEND = 0.022  # 1/cm, how fast a lens recedes to the side
 TAPER = 0.07  # how much narrower a lens is below than at its middle
 TILT = 0.10  # how far the lower rim stands nearer to the cheek
@@ -38,7 +38,7 @@ def _places() -> dict[str, np.ndarray]:
         return np.where(skin, gap, np.inf).argmin(1)
 
     return {
-        "front": np.flatnonzero(skin & (x < 7) & (y > -1) & (y < 7) & (z > 5.5))[::2],
+        "front": np.flatnonzero(skin & (x < 7) & (y > -1) & (y < 7) & (z > 5.5)),
         "eyeballs": np.flatnonzero(np.isin(head.vertex_part, EYEBALLS) & (z > 8.5)),
         "side": np.flatnonzero((head.vertex_part <= 1) & (x > 4.5) & (y > 2.8) & (y < 5.4) & (z > -1) & (z < 9) & ~ear),
         "ear_top": nearest((7.75, 4.3, 0.6)),  # image left, image right
@@ -104,9 +104,10 @@ class _Fit:
     def _outline(self, side: int, share: np.ndarray, count: int = 40) -> np.ndarray:
         """Rings [..., count, 3] around a lens at shares of its size."""
         angle = np.linspace(0, 2 * np.pi, count, endpoint=False)
-        round_off = lambda wave: np.sign(wave) * np.abs(wave) ** self.power  # noqa: E731
-        share, up = np.asarray(share)[..., None], round_off(np.sin(angle))
-        x = self.middle_x + side * self.apart + share * self.half[0] * round_off(np.cos(angle)) * (1 + TAPER * up)
+        waves = np.stack([np.cos(angle), np.sin(angle)])
+        across, up = np.sign(waves) * np.abs(waves) ** self.power  # a superellipse
+        share = np.asarray(share)[..., None]
+        x = self.middle_x + side * self.apart + share * self.half[0] * across * (1 + TAPER * up)
         return self._on_front(x, self.height + share * self.half[1] * up)
 
     def rim(self, side: int) -> Mesh:

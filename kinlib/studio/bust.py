@@ -95,7 +95,13 @@ def torso(bust: np.ndarray, person: Person, age: float, head_width: float) -> np
     lifted = bust.copy()
     outwards = np.clip((np.abs(bust[..., 0]) - 5.5) / (0.55 * half - 5.5), 0, 1)
     lifted[..., 1] += (0.9 if person.male and age > 14 else 0.5) * outwards**2 * (3 - 2 * outwards)
-    return np.concatenate([lifted, _below(lifted[-1], half)])
+    form = np.concatenate([lifted, _below(lifted[-1], half)])
+    for _ in range(3):  # where the two meet
+        form[ROWS - 3 : ROWS + 6] = (
+            form[ROWS - 4 : ROWS + 5] + 2 * form[ROWS - 3 : ROWS + 6] + form[ROWS - 2 : ROWS + 7]
+        ) / 4
+        form[ROWS:] = (np.roll(form[ROWS:], 1, axis=1) + 2 * form[ROWS:] + np.roll(form[ROWS:], -1, axis=1)) / 4
+    return form
 
 
 def _shoulder(person: Person, age: float) -> float:
@@ -110,9 +116,12 @@ def _below(edge: np.ndarray, half: float) -> np.ndarray:
     depth = np.where(cosine > 0, 0.42, 0.46) * half
     goal = ((np.abs(sine) / half) ** 2.4 + (np.abs(cosine) / depth) ** 2.4) ** (-1 / 2.4)
     start = np.hypot(edge[:, 0], edge[:, 2] - AXIS_Z)
+    goal = np.maximum(goal, start + 0.8)
     swing = np.linspace(0.35, np.pi / 2, 13)[1:, None]  # from the slope of the bust's edge to upright
     gone = (np.sin(swing) - np.sin(0.35)) / (1 - np.sin(0.35))
-    radius = np.concatenate([start + (goal - start) * gone, goal[None], goal[None]])
+    gone = np.concatenate([gone, np.ones((2, 1))])[..., None]
     drop = (0.28 + 0.2 * cosine**2) * half * (1 - np.cos(swing)) / np.cos(0.35)
     height = np.concatenate([edge[:, 1] - drop, edge[None, :, 1] - drop[-1:] - 6, np.full((1, COLUMNS), -36.0)])
-    return np.stack([sine * radius, height, cosine * radius + AXIS_Z], axis=-1)
+    middle = np.array([0.0, AXIS_Z])
+    floor = edge[:, [0, 2]] + gone * (middle + goal[:, None] * np.column_stack([sine, cosine]) - edge[:, [0, 2]])
+    return np.stack([floor[..., 0], height, floor[..., 1]], axis=-1)

@@ -26,7 +26,8 @@ FABRIC = {
 }
 BODY_ROWS = 64
 LOOSE = 0.28  # cm between skin and cloth
-CLEAR = BUST + 0.8  # cm; a neckline stays above the lower end of the drawn mesh, whose border is that uneven
+BLOUSING = 0.45  # cm more where the cloth has left the neck; the skin's lower end is rough
+CLEAR = BUST + 1.0  # cm; a neckline stays above the lower end of the drawn mesh, whose border is that uneven
 
 Profile = tuple[tuple[float, float], ...]  # cm below the neckline, cm off the skin
 Part = tuple[str, Mesh]
@@ -35,21 +36,21 @@ Part = tuple[str, Mesh]
 def clothes(person: Person, look: Look, vertices: np.ndarray) -> list[Solid]:
     """What the person wears over the shoulders, for vertices [V, 3] of the unturned head."""
     rng = np.random.default_rng([look.seed, 11])
-    tailor = _Tailor(person, look, vertices, rng)
-    parts = _GARMENTS[look.clothes](tailor)
-    paint = _paint(look, rng)
+    pattern = str(rng.choice(["plain", "stripes", "trim"], p=_PATTERNS[look.clothes]))
+    tailor = _Tailor(person, look, vertices, rng, fine=2 if pattern == "stripes" else 1)
+    paint = _paint(look, pattern, rng)
     fabric, label = FABRIC[look.clothes], class_id("cloth")
-    return [solid(mesh, paint(part, mesh[0]), fabric, label) for part, mesh in parts]
+    return [solid(mesh, paint(part, mesh[0]), fabric, label) for part, mesh in _GARMENTS[look.clothes](tailor)]
 
 
 class _Tailor:
-    """Cuts sheets that fit one person's torso."""
+    """Cuts sheets that fit one person's torso; `fine` divides the body's columns, for stripes with sharp edges."""
 
-    def __init__(self, person: Person, look: Look, vertices: np.ndarray, rng: np.random.Generator):
-        self.person, self.look, self.rng = person, look, rng
+    def __init__(self, person: Person, look: Look, vertices: np.ndarray, rng: np.random.Generator, fine: int):
+        self.person, self.look, self.rng, self.fine = person, look, rng, fine
         self.bust: Bust = load_bust()
-        width = head_width(vertices)
-        self.form = torso(self.bust.points(vertices), person, look.age, width)
+        self.form = torso(self.bust.points(vertices), person, look.age, head_width(vertices))
+        self.outward = normals(self.form)
         self.per_cm = (ROWS - 1) / (self.bust.heights[0] - self.bust.heights[-1])  # rows, [COLUMNS]
         self.folds = rng.uniform(0, 2 * np.pi, 6)
 
@@ -59,22 +60,22 @@ class _Tailor:
 
     def body(self, neckline: np.ndarray, loose: float = LOOSE) -> Mesh:
         """The cloth from a neckline, heights [COLUMNS], down; its edge is tucked into the skin."""
-        start = self.rows_at(neckline)
+        columns = np.arange(0, COLUMNS, 1 / self.fine)
+        start, per_cm = (_between(values, columns) for values in (self.rows_at(neckline), self.per_cm))
         down = np.linspace(0, 1, BODY_ROWS)[:, None]
-        points = sample(self.form, start + down * (len(self.form) - 1.01 - start), np.arange(COLUMNS))
+        rows = start + down * (len(self.form) - 1.01 - start)
+        points = sample(self.form, rows, columns)
         outward = normals(points)
-        points = points + outward * loose + outward * [1, 0, 1] * self._fold(down)[..., None]
-        tucked = sample(self.form, start + 0.6 * self.per_cm, np.arange(COLUMNS)[None] + 0.0)
-        inside = tucked - 0.3 * normals(self.form)[np.round(start).astype(int), np.arange(COLUMNS)]
-        return sheet(np.concatenate([inside, points]), closed=True)
+        away = loose + BLOUSING * np.clip((rows - ROWS + 10) / 10, 0, 1)
+        fold = self._fold(down, columns * (2 * np.pi / COLUMNS))
+        points = points + outward * away[..., None] + outward * [1, 0, 1] * fold[..., None]
+        inside = self.lay(start + 0.6 * per_cm, columns, np.full(len(columns), -0.3))
+        return sheet(np.concatenate([inside[None], points]), closed=True)
 
-    def _fold(self, down: np.ndarray) -> np.ndarray:
+    def _fold(self, down: np.ndarray, azimuth: np.ndarray) -> np.ndarray:
         """Depth in cm of folds that run from the neck outwards and deepen on their way."""
         bend = 3 * np.sin(3 * down + self.folds[0])
-        waves = [
-            np.sin(k * AZIMUTHS + bend * (1 + 0.1 * k) + phase)
-            for k, phase in zip((3, 7, 11), self.folds[1:], strict=False)
-        ]
+        waves = (np.sin(k * azimuth + bend * (1 + 0.1 * k) + self.folds[n]) for n, k in ((1, 3), (2, 7), (3, 11)))
         return 0.16 * np.clip(down * 2.5, 0, 1) * np.maximum(sum(waves), -0.6)
 
     def strip(self, neckline: np.ndarray, profile: Profile) -> Mesh:
@@ -82,18 +83,17 @@ class _Tailor:
         start, columns = self.rows_at(neckline), np.arange(COLUMNS) + 0.0
         below, off = np.array(profile).T
         rows = start + below[:, None] * self.per_cm
-        return sheet(self.lay(rows, np.broadcast_to(columns, rows.shape), off[:, None]), closed=True)
+        return sheet(self.lay(rows, columns, np.broadcast_to(off[:, None], rows.shape)), closed=True)
 
     def lay(self, rows: np.ndarray, columns: np.ndarray, off: np.ndarray) -> np.ndarray:
         """Points [..., 3] at fractional rows and columns [...] of the torso, `off` cm above it."""
-        outward = unit(sample(self._normals, rows, columns))
+        outward = unit(sample(self.outward, rows, columns))
         return sample(self.form, rows, columns) + outward * np.asarray(off)[..., None]
 
-    @property
-    def _normals(self) -> np.ndarray:
-        if not hasattr(self, "_outward"):
-            self._outward = normals(self.form)
-        return self._outward
+
+def _between(values: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Values [COLUMNS] around the neck at fractional columns [n]."""
+    return np.interp(columns, np.arange(COLUMNS), values, period=COLUMNS)
 
 
 def _band(width: float, thick: float) -> Profile:
@@ -146,18 +146,14 @@ def _shirt(tailor: _Tailor) -> list[Part]:
 def _collar(tailor: _Tailor, seam: np.ndarray, opening: float) -> Mesh:
     """A stand with a leaf folded over it, open in front by `opening` degrees to both sides."""
     place = np.linspace(-1, 1, 73)  # from the person's left front around the back
-    azimuth = np.pi + place * (np.pi - np.radians(opening))
     front = np.clip((np.abs(place) - 0.5) / 0.5, 0, 1)
     stand, leaf = 2.1 - 0.6 * front, 3.4 + 1.9 * front**2
-    spread = np.radians(24) * front**2 * -np.sign(place)
-    rows, columns, off = [], [], []
-    base = np.interp(azimuth, np.append(AZIMUTHS, 2 * np.pi), np.append(tailor.rows_at(seam), tailor.rows_at(seam)[0]))
-    per_cm = np.interp(azimuth, AZIMUTHS, tailor.per_cm, period=2 * np.pi)
-    for above, share, away in _COLLAR:
-        rows.append(base + per_cm * (share * leaf - above * stand))
-        columns.append((azimuth + share * spread) / (2 * np.pi) * COLUMNS)
-        off.append(np.full(len(place), away))
-    return sheet(tailor.lay(np.array(rows), np.array(columns), np.array(off)))
+    spread = -np.sign(place) * front**2 * 24 / 360 * COLUMNS
+    column = COLUMNS / 2 + place * (0.5 - opening / 360) * COLUMNS
+    row, per_cm = _between(tailor.rows_at(seam), column), _between(tailor.per_cm, column)
+    above, share, away = np.array(_COLLAR).T[..., None]
+    rows = row + per_cm * (share * leaf - above * stand)
+    return sheet(tailor.lay(rows, column + share * spread, np.broadcast_to(away, rows.shape)))
 
 
 # Share of the stand above the seam, share of the leaf below the fold, cm off the skin.
@@ -177,13 +173,13 @@ _COLLAR = (
 
 def _placket(tailor: _Tailor, line: np.ndarray) -> list[Part]:
     """The doubled cloth in front with its buttons."""
-    down = np.linspace(0, 1, 30)
     start = tailor.rows_at(line)[0] + 0.3
-    rows = np.broadcast_to((start + down * (len(tailor.form) - 1.01 - start))[:, None], (30, 5))
-    columns = np.broadcast_to(np.array([-3.2, -3.0, 0.0, 3.0, 3.2]) * np.clip(1.0, 0, 1), rows.shape) * 0.9
-    strip = tailor.lay(rows, columns, np.broadcast_to([0.1, LOOSE + 0.22, LOOSE + 0.24, LOOSE + 0.22, 0.1], rows.shape))
-    spots = tailor.lay(start + np.array([1.6, 11.0, 20.0]), np.zeros(3), np.full(3, LOOSE + 0.24))
-    return [("placket", sheet(strip)), ("button", joined([ball(spot, 0.42, 10) for spot in spots]))]
+    rows = np.linspace(start, len(tailor.form) - 1.01, 30)[:, None]
+    across, away = np.array([[-2.9, 0.1], [-2.7, 0.5], [0.0, 0.52], [2.7, 0.5], [2.9, 0.1]]).T
+    rows, across, away = np.broadcast_arrays(rows, across, away)
+    spots = tailor.lay(start + np.array([1.6, 11.0, 20.0]), np.zeros(3), np.full(3, 0.52))
+    buttons = joined([ball(spot, 0.42, 10) for spot in spots])
+    return [("placket", sheet(tailor.lay(rows, across, away))), ("button", buttons)]
 
 
 def _hoodie(tailor: _Tailor) -> list[Part]:
@@ -195,17 +191,13 @@ def _hoodie(tailor: _Tailor) -> list[Part]:
 def _hood(tailor: _Tailor) -> Mesh:
     """The hood lying around the neck: a soft roll, thick behind, whose ends meet in front."""
     place = np.linspace(-1, 1, 73)
-    azimuth = np.pi + place * np.radians(176)
+    column = COLUMNS / 2 + place * 176 / 360 * COLUMNS
     behind = np.cos(np.pi / 2 * place) ** 0.8
-    heights = np.interp(azimuth, AZIMUTHS, around(-13.0, -10.6, -9.6), period=2 * np.pi)
-    row = np.interp(azimuth, AZIMUTHS, tailor.bust.rows_at(around(-13.0, -10.6, -9.6)), period=2 * np.pi)
-    column = azimuth / (2 * np.pi) * COLUMNS
     thick = 0.55 + 0.95 * behind
-    middle = tailor.lay(row, column, 0.45 + thick * 0.8)
-    middle[:, 1] += 0.35 * behind + 0 * heights
-    lumps = 1 + 0.06 * np.sin(5 * azimuth + tailor.folds[0])
-    radii = np.column_stack([thick * 1.25 * lumps, thick * lumps])
-    return tube(middle, radii, sides=12, up=(0.0, 1.0, 0.02))
+    middle = tailor.lay(_between(tailor.rows_at(around(-13.0, -10.6, -9.6)), column), column, 0.45 + thick * 0.8)
+    middle[:, 1] += 0.35 * behind
+    lumps = 1 + 0.06 * np.sin(5 * np.pi * place + tailor.folds[0])
+    return tube(middle, np.column_stack([thick * 1.25 * lumps, thick * lumps]), sides=12, up=(0.0, 1.0, 0.02))
 
 
 def _cords(tailor: _Tailor) -> Mesh:
@@ -214,7 +206,7 @@ def _cords(tailor: _Tailor) -> Mesh:
     cords = []
     for side in (-1, 1):
         length = tailor.rng.uniform(0.8, 1.0)
-        rows = tailor.bust.rows_at(around(-13.2, -10, -9))[0] + drop * 20 * length
+        rows = tailor.rows_at(around(-13.2, -10, -9))[0] + drop * 20 * length
         columns = side * (2.6 + 1.5 * np.sin(2 * drop))
         cords.append(tube(tailor.lay(rows, columns, np.full(12, 0.85)), 0.2, up=(0, 0, 1)))
     return joined(cords)
@@ -229,18 +221,17 @@ _GARMENTS: dict[str, Callable[[_Tailor], list[Part]]] = {
 }
 
 
-def _paint(look: Look, rng: np.random.Generator) -> Callable[[str, np.ndarray], np.ndarray]:
-    """How a garment is coloured: (part, vertices [v, 3]) -> sRGB [v, 3] or [3]."""
+def _paint(look: Look, pattern: str, rng: np.random.Generator) -> Callable[[str, np.ndarray], np.ndarray]:
+    """How a garment of a pattern is coloured: (part, vertices [v, 3]) -> sRGB [v, 3] or [3]."""
     colour = np.array(look.clothes_colour) * EXPOSED
     pale = colour.mean() > 0.5
     second = np.clip(colour * 0.6 if pale else colour * 0.45 + 0.4, 0, 0.85)
-    pattern = rng.choice(["plain", "stripes", "trim"], p=_PATTERNS[look.clothes])
     period, balance = rng.uniform(2.4, 4.4), rng.uniform(-0.8, 0.8)  # of stripes: cm, and which is wider
 
     def paint(part: str, vertices: np.ndarray) -> np.ndarray:
         if part == "body" and pattern == "stripes":
             level = vertices[:, 1:2] - 0.4 * np.maximum(np.abs(vertices[:, :1]) - 7, 0)
-            share = np.clip(np.cos(2 * np.pi * level / period) * 1.2 + balance, 0, 1)
+            share = np.clip(np.cos(2 * np.pi * level / period) * 2.5 + 0.5 + balance, 0, 1)
             return colour + (second - colour) * share * 0.8
         if part == "button" or (pattern == "trim" and part in ("band", "collar", "cord")):
             return second

@@ -26,7 +26,7 @@ from kinlib.studio.strands import Strands, label_array, unit
 
 __all__ = ["brow_colour", "hair_colour", "hairline", "scalp_hair"]
 
-STRAND_WIDTH = 0.055  # cm at detail 1; each stands for some hundred hairs
+STRAND_WIDTH = 0.062  # cm at detail 1; each stands for some hundred hairs
 HAT_FRONT, HAT_BACK, HAT_HEIGHT = 9.6, 3.8, 0.12  # cm: y of a hat's edge before and behind; hair below it
 CREST_LIGHT = 0.36  # how much lighter a lock is on its outside than in its middle
 COVERED = 1.2  # cm; short hair that far under a hat is left out
@@ -218,6 +218,6 @@ def _finish(
         width=width * float(frame.scale.mean()),
         label=label_array(count, class_id("hair")),
         region=label_array(count, region_id("hair")),
-        shine=float(0.9 - 0.55 * chair.curl),
+        shine=float(0.8 - 0.65 * chair.curl),
         cast=1.0,
     )

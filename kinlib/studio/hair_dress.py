@@ -86,7 +86,7 @@ def dress(
     own = rng.uniform(0, 2 * np.pi, locks.count)[locks.lock] + 0.35 * rng.normal(size=count)
     turned = (curl.even * phase + (1 - curl.even) * own).astype(np.float32)
     stretch = np.exp(0.16 * rng.normal(size=locks.count))[locks.lock].astype(np.float32)
-    loose = np.where(rng.random(count) < 0.04, 2.6, 1.0) * np.abs(1 + 0.5 * rng.normal(size=count))
+    loose = np.where(rng.random(count) < 0.03, 2.4, 1.0) * np.abs(1 + 0.4 * rng.normal(size=count))
     fray = (rng.normal(size=(count, 3)) * (curl.fray * loose)[:, None]).astype(np.float32)
     gather = (curl.gather * np.clip(1.15 - 0.3 * loose, 0.1, 1)).astype(np.float32)
     numbers = (curl.radius, curl.wavelength, curl.flatness, curl.onset)

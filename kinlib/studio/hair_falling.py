@@ -17,7 +17,7 @@ def comb_mid(chair: Chair) -> Comb:
     """Loose, to the jaw, layered: shorter on top."""
     if chair.curl > COILY:
         return trim_round(chair, middle=5.0, radius=11.0, droop=0.05)
-    return _fall(chair, end=-5.5, layered=3.2, uneven=0.13, turn_in=0.02)
+    return _fall(chair, end=-5.5, layered=2.8, uneven=0.10, turn_in=0.02)
 
 
 def comb_bob(chair: Chair) -> Comb:
@@ -72,6 +72,7 @@ def _fall(
         guard=guard,
         curtain=4.3 + 0.5 * chair.smooth[:, 0] + 0.3 * chair.random[:, 2],
         turn_in=turn_in * chair.rng.uniform(0.3, 1.4, count),
+        hug=0.06,
     )
 
 
@@ -88,22 +89,25 @@ def comb_curly(chair: Chair) -> Comb:
 
 
 def comb_back(chair: Chair) -> Comb:
-    """Off the forehead, over the ears, to the neck."""
+    """Off the forehead, over the ears, to the neck; women's longer."""
     x, y, z = chair.roots.points.T
-    look, curl, count = chair.look, chair.curl, len(chair.roots)
-    back = np.stack([0.06 * x, 0.1 - 0.5 * chair.back, -chair.full(1.0)], 1) + 0.12 * chair.smooth + 0.05 * chair.random
-    lift = chair.top * chair.front * 0.6 * look.volume + 0.12 + 0.4 * curl
-    thick = (0.4 + 0.6 * look.volume) * (0.7 + 1.0 * curl)
-    length = (7.0 + 0.75 * (z + 8) + 0.35 * np.clip(y, 0, 14)) * look.hair_length * (1 - 0.2 * curl)
+    look, curl = chair.look, min(chair.curl, COILY)
+    back = np.stack([0.06 * x, -0.2 - 1.3 * chair.back, -chair.full(1.0)], 1) + 0.12 * chair.smooth
+    back += 0.05 * chair.random
+    lift = chair.top * chair.front * 0.75 * look.volume + 0.10 + 0.3 * curl
+    thick = (0.5 + 0.75 * look.volume) * (0.7 + 1.0 * curl)
+    end = EAR - (EAR + (4.5 if chair.person.male else 10.0)) * look.hair_length * (1 - 0.3 * curl**1.5)
+    over_top = 0.75 * (z + 8.5) * (0.35 + 0.65 * chair.top) + 0.4 * np.maximum(0, z)
     return Comb(
         direction=chair.along_skin(back, lift),
-        pull=np.stack([-0.012 * x, chair.full(-0.16), chair.full(-0.28)], 1),
-        length=length * (1 + 0.10 * chair.random[:, 1]).clip(0.6, 1.3),
-        layer=0.12 + thick * np.clip((z + 9) / 17, 0.15, 1) * chair.rng.uniform(0.5, 1.05, count),
-        rise=chair.full(3.0),
+        pull=np.stack([-0.008 * x, chair.full(-0.42 + 0.25 * curl), chair.full(-0.05)], 1),
+        length=np.maximum(y - end + over_top, 2) * (1 + 0.09 * chair.random[:, 1]).clip(0.6, 1.3),
+        layer=0.15 + thick * np.clip((z + 9) / 17, 0.2, 1) * (0.8 + 0.14 * chair.random[:, 2]).clip(0.35, 1.15),
+        rise=chair.full(2.6),
         guard=chair.full(7.4),
-        curtain=chair.full(1.0),
+        curtain=-1.5 + 0.4 * chair.random[:, 0],
         turn_in=chair.full(0.02),
+        hug=0.25,
     )
 
 

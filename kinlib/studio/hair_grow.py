@@ -30,6 +30,7 @@ class Comb:
         guard: [n], half the width of the face that it keeps clear; 0 for none.
         curtain: [n], at the height of the ears and below, hair stays behind this z.
         turn_in: [n], bending towards the neck's axis in the lower part, per cm.
+        hug: bending back to the head of hair that stands off above the ears, per cm.
     """
 
     direction: np.ndarray
@@ -40,23 +41,25 @@ class Comb:
     guard: np.ndarray
     curtain: np.ndarray
     turn_in: np.ndarray
+    hug: float = 0.0
 
     def __post_init__(self) -> None:
         """Brings all arrays to float32."""
         for name, value in vars(self).items():
-            setattr(self, name, np.ascontiguousarray(value, np.float32))
+            if name != "hug":
+                setattr(self, name, np.ascontiguousarray(value, np.float32))
 
 
 def grow(roots: Roots, comb: Comb, skin: Skin, num_points: int) -> np.ndarray:
     """Strands float32 [n, K, 3] from the roots, in the generic frame."""
     points = np.empty((len(roots), num_points, 3), np.float32)
     led = (comb.direction, comb.pull, comb.length, comb.layer, comb.rise, comb.guard, comb.curtain, comb.turn_in)
-    _grow(roots.points, roots.normals, *led, skin.head, skin.neck, points)
+    _grow(roots.points, roots.normals, *led, np.float32(comb.hug), skin.head, skin.neck, points)
     return points
 
 
 @njit(cache=True, fastmath=True)
-def _grow(roots, normals, direction, pull, length, layer, rise, guard, curtain, turn_in, head, neck, points):
+def _grow(roots, normals, direction, pull, length, layer, rise, guard, curtain, turn_in, hug, head, neck, points):
     count, num_points = points.shape[0], points.shape[1]
     for s in range(count):
         x, y, z = roots[s]
@@ -85,6 +88,9 @@ def _grow(roots, normals, direction, pull, length, layer, rise, guard, curtain, 
                 inward = dx * ux + dy * uy + dz * uz
                 if inward < 0:
                     dx, dy, dz = dx - ux * inward, dy - uy * inward, dz - uz * inward
+            elif hug > 0 and y > 1:
+                back = hug * step * min(1.0, distance - wanted)
+                dx, dy, dz = dx - ux * back, dy - uy * back, dz - uz * back
             points[s, k, 0], points[s, k, 1], points[s, k, 2] = x, y, z
 
 

@@ -17,7 +17,7 @@ MAP_RADIUS = 8.5  # cm per radian of the map
 # From the middle of the forehead over temple, sideburn and ear to the nape: |x|, y, z in cm.
 CURVE = np.array(
     [
-        *((0.0, 11.1, 8.6), (1.8, 11.1, 8.4), (3.4, 10.9, 7.8), (4.6, 10.1, 7.2), (5.5, 8.8, 6.7), (6.2, 7.4, 6.0)),
+        *((0.0, 11.3, 8.5), (1.8, 11.2, 8.3), (3.3, 10.75, 7.9), (4.5, 9.9, 7.3), (5.4, 8.7, 6.8), (6.1, 7.4, 6.1)),
         *((6.8, 6.0, 5.1), (7.1, 4.8, 4.6), (7.3, 3.2, 4.2), (7.3, 1.6, 3.7), (7.3, 0.9, 3.1), (7.4, 2.2, 2.6)),
         *((7.6, 4.4, 2.2), (7.8, 5.4, 1.2), (7.9, 5.6, 0.2), (7.8, 5.0, -1.0), (7.6, 3.2, -2.0), (7.2, 0.5, -2.9)),
         *((6.4, -2.6, -3.6), (5.2, -4.6, -4.4), (3.0, -5.3, -5.4), (0.0, -5.0, -6.0)),
@@ -110,7 +110,7 @@ def _density(points, longitude, latitude, phases, crown, top):
         distance = _signed_distance(u, v, longitude, latitude)
         ripple = np.sin(2.1 * x + 1.3 * y + phases[0]) + np.sin(3.7 * x - 2.9 * y + phases[1])
         ripple += np.sin(5.9 * y + 4.1 * z + phases[2]) + np.sin(7.3 * x + 2.2 * z + phases[3])
-        soft = 0.42 if z > 2.5 else 0.42 + 0.5 * min(1.0, (2.5 - z) / 6)
+        soft = 0.62 if z > 2.5 else 0.62 + 0.4 * min(1.0, (2.5 - z) / 6)
         if y > 0.5 and -3 < z <= 2.5:
             soft = 0.3
         share = min(1.0, max(0.0, (distance + 0.09 * ripple) / (2 * soft) + 0.42))

@@ -211,7 +211,7 @@ def _smooth(reached):
         for c in range(columns):
             total = 4 * reached[r, c] + 2 * (reached[r, (c + 1) % columns] + reached[r, c - 1])
             total += 2 * (reached[max(0, r - 1), c] + reached[min(rows - 1, r + 1), c])
-            result[r, c] = total / 12
+            result[r, c] = max(total / 12, reached[r, c] - 0.15)  # ears stay as high as they are
     return result
 
 

@@ -11,8 +11,8 @@ from kinlib.studio.strands import unit
 
 __all__ = ["Bundle", "draw_to_knots", "gathered", "knots"]
 
-TOP_BUN, HIGH, MIDDLE, LOW = (0.0, 14.6, -5.0), (0.0, 11.2, -7.6), (0.0, 6.0, -9.3), (0.0, 0.2, -8.2)
-BRAID_KNOT = (6.6, -1.6, -4.2)
+TOP_BUN, HIGH, MIDDLE, LOW = (0.0, 15.0, -4.0), (0.0, 13.4, -6.6), (0.0, 8.5, -9.0), (0.0, 0.2, -8.2)
+BRAID_KNOT = (5.7, 0.6, -6.0)
 BRAID_WAVE = 3.0  # cm along a braid until its three strands have gone round
 
 
@@ -48,7 +48,8 @@ def draw_to_knots(chair: Chair, places: np.ndarray, skin: Skin, num_points: int)
     """Strands float32 [n, K, 3] from the roots over the skin to the knots, and their lengths [n]."""
     sides = np.where(chair.sides > 0, len(places) - 1, 0)
     goals = places[sides] + 0.28 * chair.random
-    thick = 0.10 + 0.45 * chair.look.volume * (0.5 + chair.curl) * chair.rng.uniform(0.2, 1, len(goals))
+    loose = (0.5 + 0.9 * chair.curl) * (0.35 + 0.65 * chair.top) * (0.7 + 0.25 * chair.random[:, 0]).clip(0.2, 1.2)
+    thick = 0.12 + 0.75 * chair.look.volume * loose
     points = np.empty((len(goals), num_points, 3), np.float32)
     bend = (0.25 * chair.smooth[:, 0]).astype(np.float32)
     _draw(chair.roots.points, goals.astype(np.float32), thick.astype(np.float32), bend, skin.head, skin.neck, points)
@@ -85,14 +86,28 @@ def _draw(roots, goals, thick, bend, head, neck, points):
             u, v = np.sin((1 - t) * angle) / np.sin(angle) / from_far, np.sin(t * angle) / np.sin(angle) / to_far
             x, y, z = ax * u + bx * v, ay * u + by * v, az * u + bz * v
             y -= 0.08 * np.sin(np.pi * t) * (1 + bend[s])  # the weight of the hair
+            y = _above_ear(x, y, z)
             size = np.sqrt(x * x + y * y + z * z)
             x, y, z = x / size, y / size, z / size
             _, surface, _, _, _ = reach(head, neck, x * 9, max(y * 9 + 4.0, -3.4), z * 9 + 0.3)
             raised = thick[s] * min(1.0, 5 * t) * (1 - 0.5 * t)
             far = surface - 0.03 + (0.07 + raised) * min(1.0, 8 * t)
+            early = max(0.0, 1 - 6 * t)
+            far += (from_far - 0.03 - far) * early
             late = max(0.0, (t - 0.75) / 0.25)
             far += (max(to_far, surface + 0.1) - far) * late * late
             points[s, k, 0], points[s, k, 1], points[s, k, 2] = x * far, y * far + 4.0, z * far + 0.3
+
+
+@njit(cache=True, fastmath=True)
+def _above_ear(x, y, z):
+    """The height of a direction from between the ears, raised where it would lead through an ear."""
+    if abs(x) < 0.5:
+        return y
+    need = 0.20 - 1.1 * max(0.0, abs(z - 0.06) - 0.26)  # upper border of the ear, about 8 cm from the middle
+    if y < -0.75 or y >= need:
+        return y
+    return y + (need - y) * min(1.0, 8 * (abs(x) - 0.5))
 
 
 def _tail(chair: Chair, knot: np.ndarray, count: int, num_points: int) -> np.ndarray:
@@ -102,11 +117,11 @@ def _tail(chair: Chair, knot: np.ndarray, count: int, num_points: int) -> np.nda
     if knot[1] < 3:
         stops = [knot, (side * 3.5, -3, -7.6), (side * 7.2, -7.5, -3), (side * 7.6, -11, 2.5), (side * 6.6, -17, 5.5)]
     else:
-        start = knot + 2.2 * out + np.array([0, 0.6, 0])
-        sway = side * 3.8
-        stops = [knot, start, (0.5 * sway, start[1] - 5, start[2] - 2.0), (sway, -3, -10.0), (sway * 1.15, -15, -9.5)]
-    wide = 0.75 + 0.25 * chair.look.volume + 0.5 * chair.curl
-    radii = np.interp(np.linspace(0, 1, num_points), [0, 0.06, 0.35, 0.75, 1], [0.55, 0.6, 1.5, 1.4, 0.5]) * wide
+        start = knot + 2.4 * out + np.array([0.8 * side, 0.9, 0])
+        sway = side * 6.8
+        stops = [knot, start, (0.55 * sway, start[1] - 5, start[2] - 1.5), (sway, -3, -8.5), (sway * 1.1, -15, -7.5)]
+    wide = 0.85 + 0.35 * chair.look.volume + 0.5 * chair.curl
+    radii = np.interp(np.linspace(0, 1, num_points), [0, 0.06, 0.35, 0.75, 1], [0.6, 0.7, 1.6, 1.6, 0.7]) * wide
     length = np.clip(0.78 * chair.look.hair_length * chair.rng.uniform(0.72, 1.05, count), 0.35, 1)
     return _along(np.array(stops, float), radii, length, count, num_points, chair.rng)
 
@@ -142,7 +157,7 @@ def _bun(chair: Chair, knot: np.ndarray, count: int, num_points: int) -> np.ndar
     size = 1.9 + 0.45 * chair.look.volume + 0.35 * chair.look.hair_length
     across = unit(np.cross(out, [0.3, 0.2, 1.0]))
     up = np.cross(out, across)
-    height = rng.uniform(-0.85, 0.9, count)  # along the axis
+    height = rng.uniform(-0.85, 1.0, count)  # along the axis
     wide = np.sqrt(1 - height**2) * rng.uniform(0.75, 1.0, count)
     begin, arc = rng.uniform(0, 2 * np.pi, count), rng.uniform(1.2, 3.2, count)
     t = np.linspace(0, 1, num_points)
@@ -169,16 +184,16 @@ def _braid(chair: Chair, knot: np.ndarray, count: int, num_points: int) -> tuple
     """Three strands wound about each other, over the shoulder."""
     rng, side = chair.rng, np.sign(knot[0])
     stops = np.array(
-        [knot, (side * 7.6, -6.0, -1.8), (side * 7.3, -10.0, 2.4), (side * 6.4, -14.0, 5.2), (side * 6.0, -18.0, 5.8)]
+        [knot, (side * 7.4, -4.6, -4.2), (side * 7.6, -9.2, 0.8), (side * 6.6, -13.6, 4.8), (side * 6.0, -18.0, 5.8)]
     )
     full = 20.0
     begin = rng.uniform(0, 0.82, count)  # short pieces, so that few points follow every turn
     t = begin[:, None] + np.linspace(0, 0.18, num_points)[None]
     middle, across, up = _curve(stops, t)
     angle = 2 * np.pi * (t * full / BRAID_WAVE) + rng.integers(0, 3, count)[:, None] * 2 * np.pi / 3
-    size = (0.62 + 0.12 * chair.look.volume) * (1 - 0.35 * t)
-    far, turned = np.sqrt(rng.random(count))[:, None] * 0.55, rng.uniform(0, 2 * np.pi, count)[:, None]
-    beside = np.sin(angle) + far * np.cos(turned)
+    size = (0.68 + 0.16 * chair.look.volume) * (1 - 0.35 * t)
+    far, turned = np.sqrt(rng.random(count))[:, None] * 0.7, rng.uniform(0, 2 * np.pi, count)[:, None]
+    beside = 0.9 * np.sin(angle) + far * np.cos(turned)
     before = 0.5 * np.sin(2 * angle) + far * np.sin(turned)
     points = middle + across * (size * beside)[..., None] + up * (size * before)[..., None]
     return points, np.clip(0.7 * np.sin(2 * angle) + far * np.sin(turned), -1, 1)

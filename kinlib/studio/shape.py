@@ -22,8 +22,9 @@ from kinlib.studio.shape_sex import mean_field, sex_contrast, sex_field, sex_mod
 __all__ = ["build", "landmarks"]
 
 IDENTITY = 0.80  # of a standard deviation: at 1 an odd jaw turns up now and then
-BOUND = 2.6  # z-scores bend towards it
+BOUND = 2.3  # z-scores bend towards it
 SEX_MODES = 0.60  # of the difference between the sexes, to each side
+EYES_AHEAD = 0.07  # by how much a child's eyeballs have outgrown their surroundings; the iris is almost an adult's
 WITHIN_SEX = 0.45  # how much of the chance along that difference is left, as sex explains the rest
 
 
@@ -106,6 +107,8 @@ def _neutral(person: Person, age: float) -> np.ndarray:
     shape_mouth.rest(vertices)
     shape_mouth.stiffen_teeth(vertices)
     for eye in shape_eyes.load_eyes():
+        shape_eyes.rest(vertices, eye)
         shape_eyes.attach_lashes(vertices, eye)
-        shape_eyes.place(vertices, eye, shape_eyes.fit(vertices, eye), shape_eyes.rotation(eye, 0, 0))
+        ball = shape_eyes.grown_ahead(shape_eyes.fit(vertices, eye), EYES_AHEAD * left["eyes"])
+        shape_eyes.place(vertices, eye, ball, shape_eyes.rotation(eye, 0, 0))
     return vertices.astype(np.float32)

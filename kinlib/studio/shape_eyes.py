@@ -12,11 +12,24 @@ import numpy as np
 
 from kinlib.studio.head import EYE_SOCKETS, EYEBALLS, FACE, LASHES, TEARS, HeadModel, load_head
 
-__all__ = ["Eye", "Placed", "attach_lashes", "fit", "load_eyes", "openings", "place", "rotation", "settle"]
+__all__ = [
+    "Eye",
+    "Placed",
+    "attach_lashes",
+    "fit",
+    "grown_ahead",
+    "load_eyes",
+    "openings",
+    "place",
+    "rotation",
+    "settle",
+]
 
 LYING, FREE = 0.15, 0.45  # cm from the eyeball: up to here skin lies on it, from here it takes no notice
 MARGIN = 0.12  # cm above or below the eyeball's surface: the edge of a lid
 LASH_SHEETS = 6  # of equally many vertices each
+USUAL, SPREAD = 0.98, 0.24  # opening of an eye at rest as a share of the generic one, and how far it may be off
+CORNEA = 1.75  # cm, its distance from the eyeball's centre
 REACH = 3.2  # cm from the eyeball's centre
 SLACK = 0.05  # cm, added to openings so that nearly closed eyes have no wild ratios
 PARALLEL = 2.0  # degrees that the modelled eyeballs turn inwards to look at a camera
@@ -83,6 +96,12 @@ def fit(points: np.ndarray, eye: Eye) -> Placed:
     return Placed((away - scale * middle).astype(np.float32), scale)
 
 
+def grown_ahead(placed: Placed, share: float) -> Placed:
+    """A larger eyeball whose cornea stays where it was."""
+    back = np.array([0, 0, CORNEA * placed.scale * share], np.float32)
+    return Placed(placed.centre - back, placed.scale * (1 + share))
+
+
 def rotation(eye: Eye, right: float, up: float) -> np.ndarray:
     """Matrix float32 [3, 3] that turns an eyeball: degrees to the image's right and up, from looking straight ahead."""
     inwards = -PARALLEL if eye.side == "L" else PARALLEL
@@ -119,6 +138,13 @@ def openings(points: np.ndarray, eye: Eye) -> np.ndarray:
     """How far the eye is open at its inner and outer third, float32 [2], as a share of the generic opening."""
     gaps = points[eye.pairs[:, 0], 1] - points[eye.pairs[:, 1], 1]
     return np.maximum(gaps + SLACK, 0) / (eye.gaps + SLACK)
+
+
+def rest(points: np.ndarray, eye: Eye) -> None:
+    """Open lids that hang and lower lids that stare, as only an expression would; changes vertices [V, 3] in place."""
+    opening = float(openings(points, eye).mean())
+    wanted = USUAL + SPREAD * np.tanh((opening - USUAL) / SPREAD)
+    points += np.float32(opening - wanted) * load_head().expression(f"eyeBlink_{eye.side}")
 
 
 def _measure(head: HeadModel, number: int) -> Eye:

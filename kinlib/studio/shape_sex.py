@@ -21,13 +21,13 @@ DIFFERENCES = (
     *((51, 62, 1, -0.04), (66, 57, 1, -0.06)),  # lips
     *((62, 66, 1, 0.0), (48, 62, 1, 0.0), (54, 62, 1, 0.0)),  # which neither part nor smile
     *((35, 31, 0, 0.28), (30, 33, 2, 0.12), (30, 27, 2, 0.15), (21, 27, 2, 0.12)),  # nose
-    *((19, 37, 1, -0.3), (17, 36, 1, -0.2), (37, 41, 1, -0.04), (38, 40, 1, -0.04)),  # brows nearer, eyes narrower
-    *((45, 42, 0, 0.05), (54, 48, 0, 0.35)),  # lengths of lids and mouth
+    *((51, 33, 2, 0.0), (57, 33, 2, 0.0), (8, 57, 2, 0.1)),  # which do not pout; a firmer chin
+    *((37, 41, 1, -0.04), (38, 40, 1, -0.04), (45, 42, 0, 0.05), (54, 48, 0, 0.35)),  # eyes, and the mouth's width
 )
 # The same between places on the generic skull.
 SIDE, OTHER_SIDE, BACK, FOREHEAD, GLABELLA = (7.9, 7, 0), (-7.9, 7, 0), (0, 5, -8.7), (0, 8.7, 10), (0, 5.5, 10.8)
 SKULL = ((SIDE, OTHER_SIDE, 0, 0.6), (GLABELLA, FOREHEAD, 2, 0.35), (GLABELLA, BACK, 2, 0.9))
-LOOSENESS = 0.02  # cm², how far the modes may miss the differences
+LOOSENESS = 0.05  # cm², how far the modes may miss the differences
 
 MALE = (
     Brush((3.0, 5.6, 10.2), (2.2, 0.8, 1.7), shift=(0, -0.05, 0.14)),  # ridge
@@ -38,7 +38,7 @@ MALE = (
     Brush((1.7, -7.0, 10.2), (1.0, 0.9, 1.2), shift=(0.13, -0.05, 0.06)),  # square chin
     Brush((4.7, 0.9, 8.9), (1.4, 1.3, 1.4), shift=(0, 0, -0.12)),  # flatter cheeks
     Brush((0, -3.36, 11.4), (2.6, 0.75, 1.4), stretch=(0, -0.09, -0.05)),  # thinner lips
-    Brush((0, -11, -0.8), (9.0, 3.6, 9.0), stretch=(0.12, 0, 0.10)),  # neck
+    Brush((0, -11, -0.8), (9.0, 3.6, 9.0), stretch=(0.10, 0, 0.09)),  # neck
     Brush((0, -10.4, 5.2), (0.85, 0.9, 1.2), shift=(0, 0, 0.26)),  # Adam's apple
 )
 # Both sexes: the generic head is the mean of its scans but has a strong man's neck.

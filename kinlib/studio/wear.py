@@ -7,7 +7,7 @@ import numpy as np
 from kinlib.studio.colour import to_linear
 from kinlib.studio.labels import NONE
 
-__all__ = ["EXPOSED", "Material", "Solid", "ball", "faces_out", "joined", "sheet", "solid", "tube", "unit"]
+__all__ = ["EXPOSED", "Material", "Solid", "ball", "joined", "sheet", "solid", "tube", "unit"]
 
 
 @dataclass
@@ -140,12 +140,6 @@ def joined(meshes: list[Mesh]) -> Mesh:
     starts = np.cumsum([0, *(len(vertices) for vertices, _ in meshes)])
     triangles = [triangles + start for (_, triangles), start in zip(meshes, starts, strict=False)]
     return np.concatenate([vertices for vertices, _ in meshes]), np.concatenate(triangles)
-
-
-def faces_out(mesh: Mesh) -> float:
-    """Six times the volume a closed mesh encloses; negative if it faces inwards."""
-    corners = mesh[0][mesh[1]]
-    return float(np.einsum("ti,ti->", corners[:, 0], np.cross(corners[:, 1], corners[:, 2])))
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:

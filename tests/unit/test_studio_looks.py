@@ -166,7 +166,7 @@ def test_expressions_are_known_and_plausible(shots):
     names = set(load_head().expression_names)
     for shot in shots:
         assert set(shot.expression) <= names
-        assert all(0 <= strength <= 0.95 for strength in shot.expression.values())
+        assert all(0 <= strength <= 1 for strength in shot.expression.values())
         assert shot.expression["eyeBlink_L"] == shot.expression["eyeBlink_R"] <= 0.08
 
 
