@@ -10,8 +10,11 @@ import shutil
 import time
 from pathlib import Path
 
-__all__ = ["Downloader", "WrongContent", "is_web_page"]
+from kinlib.errors import KinlibError
 
+__all__ = ["WRONG_SUM", "Downloader", "WrongContent", "is_web_page", "retrieve"]
+
+WRONG_SUM = "sent a file with another SHA-256"
 CHUNK = 1 << 16  # bytes; less than this is lost when a connection drops
 
 
@@ -160,3 +163,30 @@ def _check_beginning(chunk: bytes, total: int | None, size: int | None) -> None:
         raise WrongContent("sent a web page instead of the file")
     if size is not None and total is not None and total != size:
         raise WrongContent(f"offers {total:,} bytes instead of {size:,}")
+
+
+def retrieve(url: str, sha256: str | None, place: Path, loader: Downloader) -> str | None:
+    """Download one file with pooch and check its SHA-256; None when it worked, else the reason why not, in words.
+
+    Raises:
+        KinlibError: if the file cannot be written here.
+    """
+    import pooch
+    import requests
+
+    pooch.get_logger().setLevel("ERROR")  # our bar and our sentences are enough
+    try:
+        pooch.retrieve(url, sha256, fname=place.name, path=place.parent, downloader=loader)
+        return None
+    except (requests.ConnectionError, requests.Timeout):
+        return "cannot be reached"
+    except requests.HTTPError as error:
+        return f"answered {error.response.status_code}"
+    except requests.RequestException:
+        return "dropped the connection"
+    except WrongContent as error:
+        return str(error)
+    except ValueError:
+        return WRONG_SUM
+    except OSError as error:
+        raise KinlibError(f"cannot write {place}: {error.strerror or error}") from error

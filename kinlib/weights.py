@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from kinlib import config
-from kinlib.download import Downloader, WrongContent
+from kinlib.download import WRONG_SUM, Downloader, retrieve
 from kinlib.errors import KinlibError
 from kinlib.known_weights import PUBLISHED, STUDIO, Checkpoint
 from kinlib.opening import file_kind, read_tensors
@@ -240,30 +240,10 @@ def _fetch_one(entry: Checkpoint, progress: bool) -> Path:
 
 def _try_mirror(entry: Checkpoint, url: str, place: Path, progress: bool) -> str | None:
     """Download from one mirror; None when it worked, else the reason why not."""
-    import pooch
-    import requests
-
-    pooch.get_logger().setLevel("ERROR")  # our bar and our sentences are enough
     loader = Downloader(place.with_name(place.name + ".part"), size=entry.size, label=entry.file if progress else None)
-    reason = None
-    for _ in range(2):  # a second time only when the rest of an earlier download may have spoilt the first
-        try:
-            pooch.retrieve(url, entry.sha256, fname=place.name, path=place.parent, downloader=loader)
-            return None
-        except (requests.ConnectionError, requests.Timeout):
-            return "cannot be reached"
-        except requests.HTTPError as error:
-            return f"answered {error.response.status_code}"
-        except requests.RequestException:
-            return "dropped the connection"
-        except WrongContent as error:
-            return str(error)
-        except ValueError:
-            reason = "sent a file with another SHA-256"
-        except OSError as error:
-            raise KinlibError(f"cannot write {place}: {error.strerror or error}") from error
-        if not loader.resumed_at:
-            break
+    reason = retrieve(url, entry.sha256, place, loader)
+    if reason == WRONG_SUM and loader.resumed_at:  # the rest of an earlier download may have spoilt it
+        reason = retrieve(url, entry.sha256, place, loader)
     return reason
 
 

@@ -9,6 +9,9 @@ from kinlib.errors import KinlibError
 
 __all__ = ["RenderCommand"]
 
+MOST_WORKERS = 256
+OF_A_CROWD = ("people", "images_each", "size", "crop")  # options that the fixed sets leave no room for
+
 
 @dataclass(kw_only=True)
 class RenderCommand:
@@ -25,7 +28,7 @@ class RenderCommand:
     seed: int = 0
     """seed of everything"""
     out: Path | None = None
-    """folder to write; needed for a crowd, data/studio/... by default otherwise"""
+    """folder to write; needed for a crowd, data/studio or data/studio/heredity by default otherwise"""
     workers: int | None = None
     """number of processes; all cores by default"""
     families: bool = False
@@ -36,12 +39,20 @@ class RenderCommand:
     def run(self) -> None:
         if self.families and self.reference:
             raise KinlibError("choose one of --families and --reference")
-        if self.workers is not None and not 1 <= self.workers <= 256:
-            raise KinlibError(f"--workers must be from 1 to 256, not {self.workers}")
+        if self.workers is not None and not 1 <= self.workers <= MOST_WORKERS:
+            raise KinlibError(f"--workers must be from 1 to {MOST_WORKERS}, not {self.workers}")
         if not 0 <= self.seed < 2**31:
-            raise KinlibError(f"--seed must be from 0 to {2**31 - 1}, not {self.seed}")
+            raise KinlibError(f"--seed must be from 0 to {2**31 - 1:,}, not {self.seed}")
+        if self.families or self.reference:
+            self._check_fixed()
         render = self._families if self.families else self._reference if self.reference else self._crowd
         print(f"wrote {render()}")
+
+    def _check_fixed(self) -> None:
+        for name in OF_A_CROWD:
+            if getattr(self, name) != getattr(RenderCommand, name):
+                kind = "families" if self.families else "reference"
+                raise KinlibError(f"--{name.replace('_', '-')} is for a crowd: --{kind} renders a set of its own size")
 
     def _crowd(self) -> Path:
         from kinlib.studio.batch import RenderSettings, render_people
@@ -49,7 +60,6 @@ class RenderCommand:
         if self.out is None:
             raise KinlibError("missing: --out, the folder to write the pictures into")
         settings = RenderSettings(self.people, self.images_each, self.size, self.seed, self.crop)
-        settings.check()
         _show(render_people(settings, self.out, self.workers), self.people * self.images_each, "rendering")
         return self.out
 
@@ -58,7 +68,7 @@ class RenderCommand:
 
         out = self.out or config.data_dir() / "studio"
         plan = family_set.plan(self.seed)
-        _show(family_set.write(plan, out, self.workers), len(plan.photos) + len(plan.portraits), "rendering families")
+        _show(family_set.write(plan, out, self.workers), plan.num_pictures, "rendering families")
         return out
 
     def _reference(self) -> Path:
@@ -71,9 +81,11 @@ class RenderCommand:
 
 
 def _show(progress: Iterable[int], total: int, label: str) -> None:
-    """A progress bar over numbers of pictures done."""
+    """A progress bar over numbers of pictures done; none if there is something wrong before the first."""
     from tqdm import tqdm
 
-    with tqdm(total=total, desc=label, unit="picture") as bar:
+    progress = iter(progress)
+    found = next(progress)
+    with tqdm(total=total, initial=found, desc=label, unit="picture") as bar:
         for done in progress:
             bar.update(done - bar.n)

@@ -52,7 +52,7 @@ def save(
     """Store a figure in `figures/` and note in `figures/manifest.json` how it came about.
 
     Args:
-        name: begins with the notebook's number: "07_methods".
+        name: begins with the notebook's number: "07_methods", or "A1_tree" in the appendix.
         fig: any matplotlib figure.
         source: the notebook's name; None finds it by its number.
         parameters: the settings that shaped the figure.
@@ -66,8 +66,8 @@ def save(
     Raises:
         KinlibError: if the name or the kind is unusable.
     """
-    if not re.fullmatch(r"\d\d_[a-z0-9_]+", name):
-        raise KinlibError(f"'{name}' cannot name a figure: use the notebook's two digits and words, such as 07_methods")
+    if not re.fullmatch(r"[A-Z\d]\d_[a-z0-9_]+", name):
+        raise KinlibError(f"'{name}' cannot name a figure: use the notebook's number and words, such as 07_methods")
     if kind not in KINDS:
         raise KinlibError(f"unknown kind of figure '{kind}': choose one of {', '.join(KINDS)}")
     if "matplotlib.pyplot" in sys.modules:

@@ -20,7 +20,7 @@ SKIN_ROOM = 0.2
 BEND = 0.022  # 1/cm, how fast a lens recedes to the side
 TAPER = 0.07  # how much narrower a lens is below than at its middle
 TILT = 0.10  # how far the lower rim stands nearer to the cheek
-PLASTIC, METAL, GLASS = Material(0.9, 0.3), Material(2.0, 0.3), Material(1.0, 0.1)
+PLASTIC, METAL, GLASS = Material(0.9, 0.3), Material(1.4, 0.35), Material(1.0, 0.1)
 GOLD, SILVER, PEARL = (0.83, 0.62, 0.28), (0.72, 0.72, 0.74), (0.90, 0.87, 0.82)
 
 

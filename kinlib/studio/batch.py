@@ -14,30 +14,33 @@ settings renders what is missing. One row a picture:
 | attributes | JSON, see `truth.attributes` |
 """
 
-import io
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from PIL import Image
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from kinlib.errors import KinlibError
 from kinlib.files import make_folder, write_json, write_whole
 from kinlib.studio.crowd import member, sessions
+from kinlib.studio.head import load_head
+from kinlib.studio.packing import as_jpeg, as_png
 from kinlib.studio.person import Person
 from kinlib.studio.render import LARGEST, SMALLEST, VERSION, Picture, sit, take, warm_up
+from kinlib.studio.resume import check_folder, read_note
 from kinlib.studio.workers import spread
 
-__all__ = ["CROPS", "RenderSettings", "as_jpeg", "as_png", "render_people"]
+__all__ = ["CROPS", "RenderSettings", "render_people"]
 
 CROPS = ("ffhq", "photo")
-PEOPLE_PER_PART = 24
+PICTURES_PER_PART = 72  # about; nobody's pictures are split
 QUALITY = 93  # of JPEG
-MOST_PEOPLE, MOST_IMAGES = 10_000_000, 1000
-NOTES = "render.json"
+MOST_PEOPLE, MOST_IMAGES = 1_000_000, 100
+NOTE = "render.json"
 
 
 @dataclass(frozen=True)
@@ -67,74 +70,84 @@ class RenderSettings:
             ("seed", self.seed, 0, 2**31 - 1),
         ):
             if not low <= value <= high:
-                raise KinlibError(f"--{name} must be from {low} to {high}, not {value}")
+                raise KinlibError(f"--{name} must be from {low:,} to {high:,}, not {value}")
         if self.crop not in CROPS:
             raise KinlibError(f"unknown crop '{self.crop}': choose {' or '.join(CROPS)}")
+
+    @property
+    def parts(self) -> list[range]:
+        """The people of each part."""
+        step = max(1, PICTURES_PER_PART // self.images_each)
+        return [range(first, min(first + step, self.people)) for first in range(0, self.people, step)]
 
 
 def render_people(settings: RenderSettings, out: Path, workers: int | None = None) -> Iterator[int]:
     """Render what is missing in the folder `out`; yields the number of pictures done so far, those found included.
 
     Raises:
-        KinlibError: if a setting is impossible, or `out` is a file or holds renders made with other settings.
+        KinlibError: if a setting is impossible, the head model is missing, or `out` cannot be written to or holds
+            renders made with other settings. Nothing is written then.
     """
     settings.check()
-    out = _open_folder(settings, Path(out))
-    parts = range(0, settings.people, PEOPLE_PER_PART)
-    missing = [part for part in parts if not _part_path(out, part).exists()]
-    people = [number for part in missing for number in _members(settings, part)]
+    out = Path(out)
+    _check_folder(settings, out)
+    missing = {path: part for path, part in _paths(settings, out).items() if not _is_whole(path, part, settings)}
+    people = [number for part in missing.values() for number in part]
+    if people:
+        load_head()
+    write_json(make_folder(out) / NOTE, asdict(settings) | {"renderer": VERSION})
     done = (settings.people - len(people)) * settings.images_each
     yield done
-    rows: list[dict] = []
-    found_rows = spread(_render_person, ((settings, number) for number in people), workers, warm_up)
-    for number, found in zip(people, found_rows, strict=True):
-        rows += found
-        part = number - number % PEOPLE_PER_PART
-        if number == _members(settings, part)[-1]:
-            table = pd.DataFrame(rows)
-            write_whole(_part_path(out, part), lambda file, table=table: table.to_parquet(file, index=False))
-            rows = []
-        done += settings.images_each
-        yield done
+    if people:
+        warm_up()
+    rendered = spread(_render_person, [(settings, number) for number in people], workers)
+    for path, part in missing.items():
+        rows: list[dict] = []
+        for number, found in zip(part, rendered, strict=False):
+            rows += found
+            if number == part[-1]:
+                _write_part(path, rows)
+            done += settings.images_each
+            yield done
 
 
-def _members(settings: RenderSettings, part: int) -> range:
-    return range(part, min(part + PEOPLE_PER_PART, settings.people))
+def _check_folder(settings: RenderSettings, out: Path) -> None:
+    """Refuse a folder that holds something else."""
+    check_folder(out)
+    note = read_note(out / NOTE)
+    if note is None:
+        if any(out.glob("*.parquet")):
+            raise KinlibError(f"'{out}' holds Parquet files, but no {NOTE}: choose another folder")
+        return
+    try:
+        known = RenderSettings(**{name: note[name] for name in asdict(settings)})
+    except KeyError as error:
+        raise KinlibError(f"'{out / NOTE}' lacks {error}: delete it with its folder, or choose another one") from error
+    if replace(known, people=settings.people) != settings or note.get("renderer") != VERSION:
+        raise KinlibError(f"'{out}' holds renders made with other settings: choose another folder, or delete it")
+    if known.people > settings.people:
+        raise KinlibError(f"'{out}' is for {known.people:,} people already: ask for as many or more, or delete it")
 
 
-def _part_path(out: Path, first: int) -> Path:
-    return out / f"part-{first // PEOPLE_PER_PART:05d}.parquet"
+def _paths(settings: RenderSettings, out: Path) -> dict[Path, range]:
+    return {out / f"part-{number:05d}.parquet": part for number, part in enumerate(settings.parts)}
 
 
-def _open_folder(settings: RenderSettings, out: Path) -> Path:
-    """Make the folder, or check that what lies in it was made with the same settings."""
-    notes = asdict(settings) | {"renderer": VERSION}
-    if out.exists() and not out.is_dir():
-        raise KinlibError(f"'{out}' is a file: --out needs a folder")
-    path = out / NOTES
-    if path.exists():
-        try:
-            known = json.loads(path.read_text())
-        except (OSError, ValueError) as error:
-            raise KinlibError(f"{path} cannot be read: choose another folder") from error
-        if {**known, "people": 0} != {**notes, "people": 0}:
-            raise KinlibError(f"'{out}' holds renders made with other settings: choose another folder, or delete it")
-        if known["people"] > settings.people:
-            raise KinlibError(f"'{out}' holds {known['people']} people already: ask for as many or more")
-        _drop_last(out, known["people"], settings.people)
-    elif out.exists() and any(out.glob("part-*.parquet")):
-        raise KinlibError(f"'{out}' holds pictures but no {NOTES}: choose another folder")
-    write_json(make_folder(out) / NOTES, notes)
-    return out
+def _is_whole(path: Path, part: range, settings: RenderSettings) -> bool:
+    """Whether a part holds all its pictures; when a set grows, its last part may be short."""
+    try:
+        return pq.read_metadata(path).num_rows == len(part) * settings.images_each
+    except (OSError, pa.ArrowException):
+        return False
 
 
-def _drop_last(out: Path, had: int, want: int) -> None:
-    """When a set grows, its last part may have been short: it is made again."""
-    if want > had and had % PEOPLE_PER_PART:
-        _part_path(out, had - had % PEOPLE_PER_PART).unlink(missing_ok=True)
+def _write_part(path: Path, rows: list[dict]) -> None:
+    table = pd.DataFrame(rows)
+    write_whole(path, lambda file: table.to_parquet(file, index=False))
 
 
 def _render_person(job: tuple[RenderSettings, int]) -> list[dict]:
+    """Rows of one person's pictures."""
     settings, number = job
     person = member(settings.seed, number)
     rows = []
@@ -148,7 +161,7 @@ def _render_person(job: tuple[RenderSettings, int]) -> list[dict]:
 
 def _row(picture: Picture, person: Person) -> dict:
     return {
-        "image": as_jpeg(picture.image),
+        "image": as_jpeg(picture.image, QUALITY),
         "mask": as_png(picture.classes),
         "regions": as_png(picture.regions),
         "landmarks": picture.landmarks.astype(np.float32).ravel(),
@@ -157,17 +170,3 @@ def _row(picture: Picture, person: Person) -> dict:
         "proportions": person.traits.proportions,
         "attributes": json.dumps(picture.attributes),
     }
-
-
-def as_jpeg(image: np.ndarray, quality: int = QUALITY) -> bytes:
-    """A picture uint8 [H, W, 3] or [H, W] as JPEG."""
-    stream = io.BytesIO()
-    Image.fromarray(image).save(stream, "JPEG", quality=quality, optimize=True)
-    return stream.getvalue()
-
-
-def as_png(labels: np.ndarray) -> bytes:
-    """Labels uint8 [H, W] as PNG."""
-    stream = io.BytesIO()
-    Image.fromarray(labels).save(stream, "PNG", optimize=True)
-    return stream.getvalue()

@@ -14,13 +14,13 @@ from kinlib.studio.pedigree import Pedigree, family101_text
 
 __all__ = ["KINDS", "Fault", "faulty_text", "plant"]
 
-KINDS = {
-    "repeated_house": "a house bears the number of the one before it",
-    "missing_folder": "a person is listed but has no folder",
-    "incomplete_house": "a house lacks the wife",
+KINDS = {  # those that few families have room for come first
     "two_houses": "a child is listed in the houses of two marriages",
+    "repeated_house": "a house bears the number of the one before it",
+    "incomplete_house": "a house lacks the wife",
+    "missing_folder": "a person is listed but has no folder",
     "faceless": "a picture shows no face",
-    "pixelated": "a picture of a dozen pixels, enlarged",
+    "pixelated": "a picture of a dozen pixels across, enlarged",
     "grey": "a picture with a single channel",
     "hidden_file": "a stray hidden file lies in a person's folder",
 }
@@ -42,8 +42,8 @@ class Fault:
         return {**asdict(self), "meaning": KINDS[self.kind]}
 
 
-def plant(pedigree: Pedigree, seed: int) -> list[Fault]:
-    """One fault of each kind, in different families.
+def plant(pedigree: Pedigree, seed: int, num_photos: int = 8) -> list[Fault]:
+    """One fault of each kind, in different families; those of pictures among everybody's first `num_photos`.
 
     Raises:
         KinlibError: if the families are too few or too small for all kinds.
@@ -52,7 +52,7 @@ def plant(pedigree: Pedigree, seed: int) -> list[Fault]:
     free = [str(name) for name in rng.permutation(pedigree.houses["family"].unique())]
     faults = []
     for kind in KINDS:
-        fault = next((found for name in free if (found := _place(kind, name, pedigree, rng))), None)
+        fault = next((found for name in free if (found := _place(kind, name, pedigree, num_photos, rng))), None)
         if fault is None:
             raise KinlibError(f"the families are too few or too small for the fault '{kind}': simulate more of them")
         free.remove(fault.family)
@@ -60,7 +60,7 @@ def plant(pedigree: Pedigree, seed: int) -> list[Fault]:
     return faults
 
 
-def _place(kind: str, family: str, pedigree: Pedigree, rng: np.random.Generator) -> Fault | None:
+def _place(kind: str, family: str, pedigree: Pedigree, num_photos: int, rng: np.random.Generator) -> Fault | None:
     """Where a fault of this kind can be planted in a family; None if it cannot."""
     houses = pedigree.houses[pedigree.houses["family"] == family]
     names = pedigree.people["name"]
@@ -72,7 +72,7 @@ def _place(kind: str, family: str, pedigree: Pedigree, rng: np.random.Generator)
         return _second_home(family, houses, names)
     children = [child for row in houses["children"] for child in row]
     person = str(names[int(rng.choice(children))])
-    return Fault(kind, family, None, person, int(rng.integers(1, 8)) if kind in OF_PICTURES else None)
+    return Fault(kind, family, None, person, int(rng.integers(1, num_photos + 1)) if kind in OF_PICTURES else None)
 
 
 def _second_home(family: str, houses: pd.DataFrame, names: pd.Series) -> Fault | None:

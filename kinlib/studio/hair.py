@@ -27,7 +27,7 @@ from kinlib.studio.strands import Strands, label_array, unit
 __all__ = ["brow_colour", "hair_colour", "hairline", "scalp_hair"]
 
 STRAND_WIDTH = 0.062  # cm at detail 1; each stands for some hundred hairs
-HAT_FRONT, HAT_BACK, HAT_HEIGHT = 9.6, 3.8, 0.12  # cm: y of a hat's edge before and behind; hair below it
+HAT_FRONT, HAT_BACK, HAT_HEIGHT = 8.3, 1.0, 0.12  # cm: y of a hat's edge before and behind; hair below it
 CREST_LIGHT = 0.36  # how much lighter a lock is on its outside than in its middle
 COVERED = 1.2  # cm; short hair that far under a hat is left out
 
@@ -46,6 +46,7 @@ class Style:
         wave: share of the natural waves' size that shows.
         fray: share of the natural fray.
         gather: share of the natural gathering into locks.
+        width: of a strand, times `STRAND_WIDTH`; long hair is spread over more of the picture.
     """
 
     comb: Callable[[Chair], Comb] | None
@@ -57,6 +58,7 @@ class Style:
     wave: float = 1.0
     fray: float = 1.0
     gather: float = 1.0
+    width: float = 1.0
 
 
 STYLES = {
@@ -67,16 +69,16 @@ STYLES = {
     "crop": Style(hair_short.comb_crop, 13000, 10, 600, 16, wave=0.6, fray=0.6, gather=0.7),
     "afro": Style(hair_short.comb_afro, 12000, 20, 1300, 22, least_curl=0.8),
     "curly": Style(hair_falling.comb_curly, 11000, 20, 210, 26, least_curl=0.5),
-    "mid": Style(hair_falling.comb_mid, 12000, 20, 230, 32),
+    "mid": Style(hair_falling.comb_mid, 12000, 20, 230, 32, width=1.1),
     "bob": Style(hair_falling.comb_bob, 13000, 20, 300, 32, fray=0.7),
-    "long": Style(hair_falling.comb_long, 12000, 22, 220, 40),
-    "wavy": Style(hair_falling.comb_wavy, 12000, 26, 190, 40, least_curl=0.3),
-    "back": Style(hair_falling.comb_back, 12000, 20, 380, 28, wave=0.7, fray=0.7),
+    "long": Style(hair_falling.comb_long, 12000, 22, 220, 40, width=1.3),
+    "wavy": Style(hair_falling.comb_wavy, 12000, 26, 190, 40, least_curl=0.3, width=1.3),
+    "back": Style(hair_falling.comb_back, 12000, 20, 380, 28, wave=0.7, fray=0.7, width=1.2),
     "ponytail": Style(None, 13000, 20, 500, 26, wave=0.12, fray=0.25),
     "bun": Style(None, 13000, 20, 500, 26, wave=0.12, fray=0.25),
     "braids": Style(None, 13000, 20, 500, 26, wave=0.12, fray=0.25),
 }
-FRINGED = ("mid", "bob", "long", "wavy", "curly", "short", "ponytail", "bun", "braids")
+FRINGED = ("mid", "bob", "long", "wavy", "curly", "ponytail", "bun", "braids")
 GATHERED = 0.32  # share of a gathered style's strands that is beyond the knot
 
 
@@ -118,7 +120,7 @@ def scalp_hair(
     keep_outside(points, skin, 0.03)
     if look.hat is not None:
         press_down(points, skin, HAT_FRONT, HAT_BACK, HAT_HEIGHT)
-    return _finish(chair, frame, points, crest, locks, thin, detail)
+    return _finish(chair, style, frame, points, crest, locks, thin, detail)
 
 
 def _roots(
@@ -195,6 +197,7 @@ def _tied(chair: Chair, style: Style, skin: Skin, detail: float) -> tuple[np.nda
 
 def _finish(
     chair: Chair,
+    style: Style,
     frame: Frame,
     points: np.ndarray,
     crest: np.ndarray,
@@ -204,7 +207,7 @@ def _finish(
 ) -> Strands:
     """Shade, colour and bring to the person's head."""
     rng, count = chair.rng, len(points)
-    width = (STRAND_WIDTH / detail * thin * np.exp(0.2 * rng.normal(size=count))).astype(np.float32)
+    width = (style.width * STRAND_WIDTH / detail * thin * np.exp(0.2 * rng.normal(size=count))).astype(np.float32)
     normals, openness = volume_shading(points, width)
     openness = np.clip(openness * (1 + CREST_LIGHT * crest), 0.05, 1)
     _, y, z = points[:, 0].T

@@ -56,7 +56,7 @@ def strand_colours(
     locks: np.ndarray,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """Linear RGB float32 [n, 3] of single strands about a colour, some of them grey.
+    """Linear RGB float32 [n, 3] of strands about a colour; each stands for many hairs, more or fewer of them grey.
 
     Args:
         colour: linear RGB of hair without grey, or None for the person's.
@@ -72,11 +72,9 @@ def strand_colours(
     warm = 0.05 * rng.normal(size=count)
     tint = np.stack([1 + warm, np.ones(count), 1 - warm], axis=-1)
     share = np.clip(look.grey + 1.4 * greying * look.grey * (1 - look.grey), 0, 1)
-    is_grey = rng.random(count) < share
-    grey = _grey(look) * np.exp(0.18 * rng.normal(size=count))[:, None]
-    veil = 0.35 * share[:, None]  # pigment fades a little in all hairs before it goes
-    coloured = base * light[:, None] * tint * (1 - veil) + _grey(look) * 0.7 * veil
-    return np.where(is_grey[:, None], grey, coloured).astype(np.float32)
+    mixed = np.clip(share + 0.24 * rng.normal(size=count) * np.minimum(1, 4 * share), 0, 1)[:, None]
+    grey = _grey(look) * np.exp(0.14 * rng.normal(size=count))[:, None]
+    return (base * light[:, None] * tint * (1 - mixed) + grey * mixed).astype(np.float32)
 
 
 def _pigmented(person: Person, look: Look) -> np.ndarray:

@@ -114,7 +114,7 @@ def comb_back(chair: Chair) -> Comb:
 def lay_fringe(chair: Chair, comb: Comb) -> None:
     """Bring the hair of the front down over the forehead, in place: straight, or swept to the side of the parting."""
     x, y, z = chair.roots.points.T
-    fringe = (z > 5.2) & (y > 9.6) & (np.abs(x) < 4.9 - 0.25 * chair.random[:, 0])
+    fringe = (z > 3.4) & (y > 9.6) & (np.abs(x) < 4.9 - 0.25 * chair.random[:, 0])
     swept = 0.9 * np.tanh(chair.look.part) * (chair.person.seed % 3 != 0)
     forward = np.stack([0.10 * x - 0.5 * swept, -0.3 + 0 * x, 1.0 + 0 * x], 1) + 0.10 * chair.smooth
     direction = chair.along_skin(forward, 0.35 * chair.look.volume + 0.5 * chair.curl)

@@ -21,6 +21,8 @@ def comb_short(chair: Chair) -> Comb:
     """Up and to a side on top, untidy; short sides."""
     if chair.curl > COILY:
         return trim_round(chair, middle=7.6, radius=9.2 + 0.5 * chair.look.volume, droop=0.0)
+    if chair.look.fringe:
+        return comb_crop(chair)
     toward = np.tanh(chair.look.part)
     on_top = np.stack([chair.full(-0.5 * toward), chair.full(0.2), 0.75 - 0.55 * chair.front], 1)
     on_top += 0.6 * chair.smooth + 0.25 * chair.random

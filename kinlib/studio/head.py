@@ -40,7 +40,7 @@ TEARS = (11, 12)  # meniscus between lid and eyeball, and the caruncle
 LASHES = (17, 18)  # flat sheets
 DRAWN = (FACE, HEAD, MOUTH_SOCKET, *EYE_SOCKETS, GUMS, TEETH, *EYEBALLS)
 
-BUST = -13.6  # y of the bust's lower border; the model's own border below is ragged
+BUST = -20.0  # y of the bust's lower border; the model's own lies above it: drawn whole
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
-from kinlib.download import Downloader, WrongContent
+from kinlib.download import Downloader, retrieve
 from kinlib.errors import KinlibError
 
 __all__ = ["COMMIT", "MIRRORS", "RemoteFile", "discard", "download", "expression_names", "find_in", "identity_names"]
@@ -116,9 +116,11 @@ def _sha256(path: Path) -> str:
 def _fetch(file: RemoteFile, place: Path) -> None:
     if place.is_file() and _sha256(place) == file.sha256:
         return
+    part = place.with_name(place.name + ".part")
     reasons = {}
     for mirror in MIRRORS:
-        reason = _try_mirror(mirror + file.path, file, place)
+        loader = Downloader(part, size=file.size, attempts=ATTEMPTS, timeout=TIMEOUT)
+        reason = retrieve(mirror + file.path, file.sha256, place, loader)
         if reason is None:
             return
         reasons.setdefault(mirror.split("/")[2], reason)
@@ -130,28 +132,3 @@ def _fetch(file: RemoteFile, place: Path) -> None:
         f"the head model could not be downloaded ({file.path}: {why}): try again later, or clone "
         f"github.com/ICT-VGL/ICT-FaceKit elsewhere, copy its FaceXModel and let KINLIB_ICT_DIR name that folder"
     )
-
-
-def _try_mirror(url: str, file: RemoteFile, place: Path) -> str | None:
-    """Download from one mirror; None when it worked, else the reason why not."""
-    import pooch
-    import requests
-
-    pooch.get_logger().setLevel("ERROR")  # our bar and our sentences are enough
-    part = place.with_name(place.name + ".part")
-    loader = Downloader(part, size=file.size, attempts=ATTEMPTS, timeout=TIMEOUT)
-    try:
-        pooch.retrieve(url, file.sha256, fname=place.name, path=place.parent, downloader=loader)
-        return None
-    except (requests.ConnectionError, requests.Timeout):
-        return "cannot be reached"
-    except requests.HTTPError as error:
-        return f"answered {error.response.status_code}"
-    except requests.RequestException:
-        return "dropped the connection"
-    except WrongContent as error:
-        return str(error)
-    except ValueError:
-        return "sent a file with another SHA-256"
-    except OSError as error:
-        raise KinlibError(f"cannot write {place}: {error.strerror or error}") from error

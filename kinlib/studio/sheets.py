@@ -13,12 +13,12 @@ from kinlib.studio.dials import ADULT, SEED, Sitting, base_genome, with_copies
 from kinlib.studio.genetics import POPULATIONS, Genomes, children, founders, phenotypes
 from kinlib.studio.light import LIGHTS, random_light
 from kinlib.studio.looks import portrait_shot, standard_look
-from kinlib.studio.person import BEARDS, CLOTHES, HAIR_STYLES, PROPORTIONS, SEXES, Glasses, Person, Shot
+from kinlib.studio.person import BEARDS, CLOTHES, HAIR_STYLES, SEXES, Glasses, Person, Shot
 from kinlib.studio.shots import EXPRESSIONS, random_expression
 
 __all__ = ["NUM_SHOWN", "SHEETS", "Sheet", "couple", "siblings"]
 
-COUPLE_SEED, HOMES = 3, ("cedar", "birch")
+COUPLE_SEED, HOMES = 320, ("cedar", "birch")
 NUM_SIBLINGS, NUM_SHOWN = 1000, 8
 CHILD_AGE, PARENT_AGE = 21.0, 34.0  # years
 MALE = SEXES.index("male")
@@ -64,7 +64,7 @@ def _couple() -> Row:
 
 def _siblings() -> Row:
     sexes = siblings().sex[:NUM_SHOWN]
-    words = [("daughter", "son")[sex == MALE] for sex in sexes]
+    words = ["son" if sex == MALE else "daughter" for sex in sexes]
     return _portraits(siblings(), CHILD_AGE, [f"{number}: {word}" for number, word in enumerate(words, 1)])
 
 
@@ -160,23 +160,23 @@ def _beards() -> Row:
 
 
 def _clothes() -> Row:
-    return [(name, _portrait(_model("male"), clothes=name)) for name in CLOTHES]
+    shot = replace(portrait_shot(SEED), width=32.0, shift=(0.0, 4.5))
+    return [(name, _portrait(_model("male"), shot=shot, clothes=name)) for name in CLOTHES]
 
 
 # -------------------------------------------------------------------------------------------------- beyond its range
 def _limits() -> Row:
     """What the renderer draws when it is asked for what it was not made for."""
-    woman = _model()
-    stretched = woman.traits.proportions.copy()
-    stretched[PROPORTIONS.index("nose_width")] = 8.0
-    wide = replace(woman, traits=replace(woman.traits, proportions=stretched))
-    turned = replace(portrait_shot(SEED), yaw=85.0)
-    hatted = _portrait(_model(coil=2), hair_style="afro", hat="cap")
+    woman, shot = _model(), portrait_shot(SEED)
+    far = replace(woman, traits=replace(woman.traits, shape=4 * woman.traits.shape))
+    stretched = np.full_like(woman.traits.proportions, 4.0)
+    odd = replace(woman, traits=replace(woman.traits, proportions=stretched))
     return [
-        ("nose width +8 sd", _portrait(wide)),
-        ("yaw 85°", _portrait(woman, shot=turned)),
-        ("a cap on an afro", hatted),
-        ("aged 1", _portrait(woman, age=1.0, hair_style="buzz")),
+        ("shape modes × 4", _portrait(far, hair_style="bun")),
+        ("all proportions +4 sd", _portrait(odd, hair_style="bun")),
+        ("eyes turned too far", _portrait(woman, shot=replace(shot, gaze=(3.0, 0.0)))),
+        ("a beard for a woman", _portrait(woman, hair_style="short", beard="full")),
+        ("asked for age 1", _portrait(woman, age=1.0, hair_style="long")),
     ]
 
 
