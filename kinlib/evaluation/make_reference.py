@@ -8,33 +8,35 @@ that was stopped goes on with the next couple.
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from kinlib import weights
-from kinlib.errors import KinlibError
 from kinlib.evaluation.embedding import embed_pictures
 from kinlib.evaluation.measures import measure_all
-from kinlib.evaluation.reference import NUM_SIBLINGS, write_reference
+from kinlib.evaluation.reference import FACTS, NUM_SIBLINGS, write_reference
 from kinlib.evaluation.truth import Provenance, Reference
 from kinlib.files import make_folder, write_bytes, write_whole
-from kinlib.studio.batch import as_jpeg
 from kinlib.studio.genetics import POPULATIONS, Genomes, children, concatenate, founders, phenotypes
+from kinlib.studio.head import load_head
+from kinlib.studio.packing import as_jpeg
 from kinlib.studio.person import NUM_SHAPE, SEXES, Person
 from kinlib.studio.portraits import portrait
 from kinlib.studio.render import VERSION, warm_up
+from kinlib.studio.resume import is_complete, open_work
 from kinlib.studio.workers import spread
 
 __all__ = ["NUM_COUPLES", "ReferencePlan", "plan", "siblings", "write"]
 
 NUM_COUPLES = 32
-MIXED = 0.25  # share of couples from two populations
+MIXED = 0.25  # chance that the mother's population is drawn anew, so that it may be another than the father's
 CHILD_AGE = 21.0  # years
 PARENT_AGES = (27.0, 40.0)
 SIZE, PARENT_SIZE = 128, 192  # pixels; parents are kept as photographs, with room around the face
-WORK = ".work"
+PARENT_QUALITY = 88
 
 
 @dataclass(frozen=True)
@@ -46,19 +48,24 @@ class ReferencePlan:
     num_siblings: int = NUM_SIBLINGS
 
     @property
+    def num_people(self) -> int:
+        """People of one couple: father, mother, children."""
+        return self.num_siblings + 2
+
+    @property
     def num_pictures(self) -> int:
         """Pictures to render in all."""
-        return self.num_couples * (self.num_siblings + 2)
+        return self.num_couples * self.num_people
 
 
 @dataclass(frozen=True)
 class _Sitting:
-    """One portrait to make; `keep` names the file of a parent's picture."""
+    """One person to portray; of parents a photograph is wanted too."""
 
     person: Person
     seed: int
     age: float
-    keep: Path | None
+    is_parent: bool
 
 
 def plan(seed: int = 0) -> ReferencePlan:
@@ -80,32 +87,39 @@ def write(plan: ReferencePlan, out: Path, workers: int | None = None) -> Iterato
     """Make the set in the folder `out`; yields the number of pictures done so far.
 
     Raises:
-        KinlibError: if the folder cannot be written to or holds work on another set.
+        KinlibError: if the head model or the identity network is missing, or the folder cannot be written to or holds
+            another set.
     """
-    work = _work_folder(plan, make_folder(Path(out)))
+    out, provenance = Path(out), _provenance(plan)
+    settings = vars(provenance)
+    if is_complete(out, FACTS, settings):
+        yield plan.num_pictures
+        return
+    load_head()
+    work = open_work(out, settings)
     missing = [couple for couple in range(plan.num_couples) if not _part(work, couple).exists()]
-    done = plan.num_pictures - len(missing) * (plan.num_siblings + 2)
+    done = plan.num_pictures - len(missing) * plan.num_people
     yield done
-    sittings = (sitting for couple in missing for sitting in _sittings(plan, couple, Path(out)))
-    pictures = spread(_portray, sittings, workers, warm_up)
+    if missing:
+        warm_up()
+    portraits = spread(_portray, (sitting for couple in missing for sitting in _sittings(plan, couple)), workers)
     for couple in missing:
         found = []
-        for _ in range(plan.num_siblings + 2):
-            found.append(next(pictures))
+        for taken in islice(portraits, plan.num_people):
+            found.append(taken)
             done += 1
-            yield done
-        _keep(_part(work, couple), found)
-    write_reference(out, _collect(plan, work))
+            if len(found) < plan.num_people:
+                yield done
+        _keep(couple, found, out, work)
+        yield done
+    write_reference(out, _collect(plan, work, provenance))
     shutil.rmtree(work)
 
 
-def _work_folder(plan: ReferencePlan, out: Path) -> Path:
-    work = out / WORK
-    note = work / f"seed-{plan.seed}-{plan.num_couples}x{plan.num_siblings}-renderer-{VERSION}"
-    if work.exists() and not note.exists():
-        raise KinlibError(f"'{work}' holds work on another reference: delete it first")
-    write_bytes(make_folder(work) / note.name, b"")
-    return work
+def _provenance(plan: ReferencePlan) -> Provenance:
+    network = weights.sha256(weights.path("studio_identity"))
+    extra = {"num_couples": plan.num_couples, "num_siblings": plan.num_siblings, "child_age": CHILD_AGE}
+    return Provenance(plan.seed, network, str(VERSION), extra)
 
 
 def _part(work: Path, couple: int) -> Path:
@@ -116,34 +130,44 @@ def _name(couple: int) -> str:
     return f"couple_{couple + 1:02d}"
 
 
-def _sittings(plan: ReferencePlan, couple: int, out: Path) -> Iterator[_Sitting]:
+def _picture(couple: int, role: str) -> str:
+    """A parent's photograph, relative to the set's folder."""
+    return f"parents/{_name(couple)}_{role}.jpg"
+
+
+def _sittings(plan: ReferencePlan, couple: int) -> Iterator[_Sitting]:
     """Father, mother, children."""
     father, mother, young = siblings(plan, couple)
     ages = np.random.default_rng([plan.seed, 13, couple]).uniform(*PARENT_AGES, 2)
-    for role, parent, age in zip(("father", "mother"), (father, mother), ages, strict=True):
-        keep = make_folder(out / "parents") / f"{_name(couple)}_{role}.jpg"
-        yield _Sitting(phenotypes(parent).person(0), plan.seed, float(age), keep)
+    for parent, age in zip((father, mother), ages, strict=True):
+        yield _Sitting(phenotypes(parent).person(0), plan.seed, float(age), True)
     looks = phenotypes(young)
     for i in range(len(young)):
-        yield _Sitting(looks.person(i), plan.seed, CHILD_AGE, None)
+        yield _Sitting(looks.person(i), plan.seed, CHILD_AGE, False)
 
 
-def _portray(sitting: _Sitting) -> np.ndarray:
-    """The aligned portrait uint8 [S, S, 3]; a parent's photograph is written on the way."""
-    if sitting.keep:
-        photo = portrait(sitting.person, sitting.seed, PARENT_SIZE, sitting.age)
-        write_bytes(sitting.keep, as_jpeg(photo.image, 88))
-    return portrait(sitting.person, sitting.seed, SIZE, sitting.age, crop="ffhq").image
+def _portray(sitting: _Sitting) -> tuple[np.ndarray, bytes | None]:
+    """The aligned portrait uint8 [S, S, 3], and the photograph of a parent as JPEG."""
+    person, seed, age = sitting.person, sitting.seed, sitting.age
+    aligned = portrait(person, seed, SIZE, age, crop="ffhq").image
+    if not sitting.is_parent:
+        return aligned, None
+    return aligned, as_jpeg(portrait(person, seed, PARENT_SIZE, age).image, PARENT_QUALITY)
 
 
-def _keep(path: Path, pictures: list[np.ndarray]) -> None:
-    """Store what was measured from the pictures of a couple and its children."""
+def _keep(couple: int, taken: list[tuple[np.ndarray, bytes | None]], out: Path, work: Path) -> None:
+    """Write the parents' photographs, then what was measured from all portraits: the sign that the couple is done."""
+    make_folder(out / "parents")
+    for role, (_, photo) in zip(("father", "mother"), taken, strict=False):
+        write_bytes(out / _picture(couple, role), photo)
+    pictures = [picture for picture, _ in taken]
     measured = measure_all(pictures)
     arrays = {"embeddings": embed_pictures(pictures), "measured": measured.to_numpy(), "names": list(measured.columns)}
-    write_whole(path, lambda file: np.savez(file, **arrays))
+    write_whole(_part(work, couple), lambda file: np.savez(file, **arrays))
 
 
-def _collect(plan: ReferencePlan, work: Path) -> Reference:
+def _collect(plan: ReferencePlan, work: Path, provenance: Provenance) -> Reference:
+    """The whole set from the parts that were measured and the traits that follow from the seed."""
     embeddings, measured, true = [], [], []
     for couple in range(plan.num_couples):
         with np.load(_part(work, couple)) as part:
@@ -152,19 +176,17 @@ def _collect(plan: ReferencePlan, work: Path) -> Reference:
         keys = _keys(plan, couple)
         measured.append(pd.concat([keys, numbers.astype(np.float32)], axis=1))
         true.append(pd.concat([keys, _true_traits(plan, couple)], axis=1))
-    stacked = np.stack(embeddings)
-    names = [_name(couple) for couple in range(plan.num_couples)]
-    network = weights.path("studio_identity")
+    stacked, couples = np.stack(embeddings), range(plan.num_couples)
     return Reference(
-        couples=tuple(names),
+        couples=tuple(_name(couple) for couple in couples),
         children=stacked[:, 2:],
         fathers=stacked[:, 0],
         mothers=stacked[:, 1],
         true=pd.concat(true, ignore_index=True),
         measured=pd.concat(measured, ignore_index=True),
-        father_pictures=tuple(f"parents/{name}_father.jpg" for name in names),
-        mother_pictures=tuple(f"parents/{name}_mother.jpg" for name in names),
-        provenance=Provenance(plan.seed, weights.sha256(network), str(VERSION), {"child_age": CHILD_AGE}),
+        father_pictures=tuple(_picture(couple, "father") for couple in couples),
+        mother_pictures=tuple(_picture(couple, "mother") for couple in couples),
+        provenance=provenance,
     )
 
 

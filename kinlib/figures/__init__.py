@@ -9,17 +9,29 @@ same input gives the same bytes, so that a figure changes in the repository only
 """
 
 from kinlib.figures.family import family_picture, family_row, panels
+from kinlib.figures.genetics import Mark, chromosome_picture, gamete_picture, mid_parent_plot
+from kinlib.figures.sheets import contact_sheet, truth_picture
 from kinlib.figures.store import Saved, save, save_numbers
 from kinlib.figures.style import Plot, subplots, use_style
+from kinlib.figures.tree import Tile, arrange, family_tree
 
 __all__ = [
+    "Mark",
     "Plot",
     "Saved",
+    "Tile",
+    "arrange",
+    "chromosome_picture",
+    "contact_sheet",
     "family_picture",
     "family_row",
+    "family_tree",
+    "gamete_picture",
+    "mid_parent_plot",
     "panels",
     "save",
     "save_numbers",
     "subplots",
+    "truth_picture",
     "use_style",
 ]

@@ -17,7 +17,7 @@ from PIL import Image
 from kinlib.errors import KinlibError
 from kinlib.figures.style import STYLE, Plot, pixels
 
-__all__ = ["family_picture", "family_row", "panels"]
+__all__ = ["Fixed", "draw_picture", "family_picture", "family_row", "panels"]
 
 WIDTH = 7.2  # inches
 ONE_ROW = 6  # panels; more are laid out in several rows
@@ -27,6 +27,9 @@ POINTS = 8.5  # size of headings
 MARGIN, LABEL, TITLE = 0.08, 0.24, 0.34
 HEADING, HEADING_LINE = 0.18, 0.14  # around the words of a heading, and for each line of them
 GAP, BLOCK_GAP = 0.05, 0.22  # between panels and between blocks, in panels
+
+
+Place = tuple[float, float, float, float]
 
 
 class Fixed(LayoutEngine):
@@ -193,10 +196,15 @@ def _wrapped(heading: _Heading, side: float) -> str:
     return textwrap.fill(heading.text, letters)
 
 
-def _draw_panel(figure: Figure, panel: _Panel, place: tuple[float, float, float, float]) -> None:
+def _draw_panel(figure: Figure, panel: _Panel, place: Place) -> None:
+    draw_picture(figure, panel.picture, place, panel.label)
+
+
+def draw_picture(figure: Figure, picture: Image.Image, place: Place, label: str, points: float = 8.0) -> None:
+    """A picture with round corners at (left, bottom, width, height) of the figure, and words below it."""
     axes = figure.add_axes(place)
     axes.set_axis_off()
-    drawn = axes.imshow(np.asarray(panel.picture), interpolation="lanczos", aspect="equal")
+    drawn = axes.imshow(np.asarray(picture), interpolation="lanczos", aspect="equal")
     corners = FancyBboxPatch((0, 0), 1, 1, boxstyle="round,pad=0,rounding_size=0.035", transform=axes.transAxes)
     drawn.set_clip_path(corners)
-    axes.text(0.5, -0.03, panel.label, transform=axes.transAxes, ha="center", va="top", fontsize=8, color="#222222")
+    axes.text(0.5, -0.03, label, transform=axes.transAxes, ha="center", va="top", fontsize=points, color="#222222")

@@ -16,8 +16,9 @@ from kinlib.figures.style import STYLE, Plot
 __all__ = ["Tile", "arrange", "family_tree"]
 
 WIDTH, WIDEST = 7.2, 1.0  # inches, of the figure and of one place in a row
-MARGIN, ROMAN, TITLE = 0.08, 0.28, 0.34
-LABEL, FALL = 0.30, 0.26  # for two lines of words, and for the lines down to the next generation
+MARGIN, ROMAN, TITLE = 0.08, 0.20, 0.34
+LABEL, FALL = 0.28, 0.26  # for two lines of words, and for the lines down to the next generation
+LINE_HEIGHT = 0.105  # of words
 SHARE = 0.84  # of a place that its picture fills
 INK, LINE = "#222222", "#777777"
 NUMERALS = ("I", "II", "III", "IV", "V", "VI")
@@ -60,7 +61,7 @@ def family_tree(couples: Sequence[Couple], tiles: Mapping[str, Tile], title: str
         if title:
             canvas.words(canvas.left, MARGIN + TITLE / 3, title, fontsize=11, weight="bold", ha="left")
         for row in range(rows):
-            canvas.words(MARGIN, canvas.middle(row), NUMERALS[row % len(NUMERALS)], fontsize=9, color=LINE, ha="left")
+            canvas.words(canvas.left - ROMAN, canvas.middle(row), NUMERALS[row % len(NUMERALS)], fontsize=9, color=LINE)
         _draw_lines(canvas, couples, places)
         for who, place in places.items():
             canvas.tile(tiles[who], *place)
@@ -68,7 +69,7 @@ def family_tree(couples: Sequence[Couple], tiles: Mapping[str, Tile], title: str
 
 
 def arrange(couples: Sequence[Couple]) -> dict[str, tuple[float, int]]:
-    """Where everybody stands: the middle in places from the left, and the generation from 0. No two stand nearer than 1.
+    """Where everybody stands: (middle, in places from the left; generation from 0). No two stand nearer than one place.
 
     Raises:
         KinlibError: if there are no couples, somebody has more than two, two people who were born in the family have
@@ -80,7 +81,9 @@ def arrange(couples: Sequence[Couple]) -> dict[str, tuple[float, int]]:
     born = {child for _, _, children in couples for child in children}
     roots = [who for who in houses if who not in born]
     if len(roots) != 1:
-        raise KinlibError(f"a family tree begins with one person, but {', '.join(roots) or 'nobody'} have no parents here")
+        raise KinlibError(
+            f"a family tree begins with one person, but {', '.join(roots) or 'nobody'} have no parents here"
+        )
     places: dict[str, tuple[float, int]] = {}
     _place(roots[0], 0.0, 0, houses, places)
     return places
@@ -160,11 +163,13 @@ class _Canvas:
         return self.above(row) + SHARE * self.unit * self.tallest / 2
 
     def words(self, x: float, y: float, text: str, **style) -> None:
-        self.figure.text(x / WIDTH, 1 - y / self.height, text, **{"ha": "center", "va": "center", "color": INK, **style})
+        self.figure.text(
+            x / WIDTH, 1 - y / self.height, text, **{"ha": "center", "va": "center", "color": INK, **style}
+        )
 
     def line(self, xs: Sequence[float], ys: Sequence[float]) -> None:
         places = [x / WIDTH for x in xs], [1 - y / self.height for y in ys]
-        self.figure.add_artist(Line2D(*places, color=LINE, linewidth=0.9, solid_joinstyle="miter", zorder=0))
+        self.figure.add_artist(Line2D(*places, color=LINE, linewidth=0.9, solid_joinstyle="miter", zorder=-1))
 
     def tile(self, tile: Tile, x: float, row: int) -> None:
         side = SHARE * self.unit
@@ -180,7 +185,9 @@ class _Canvas:
         style = {"boxstyle": f"round,pad=0,rounding_size={radius}", "transform": axes.transAxes, "clip_on": False}
         drawn.set_clip_path(FancyBboxPatch((0, 0), 1, 1, **style))
         axes.add_patch(FancyBboxPatch((0, 0), 1, 1, facecolor="none", edgecolor=LINE, linewidth=0.9, **style))
-        self.words(self.across(x), top + tall + 0.03, tile.label, fontsize=6.5, va="top", linespacing=1.1)
+        for number, line in enumerate(tile.label.splitlines()):
+            below = top + tall + LINE_HEIGHT * (number + 1)
+            self.words(self.across(x), below, line, fontsize=6.5, va="baseline")
 
 
 def _height(tile: Tile) -> float:

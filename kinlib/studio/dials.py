@@ -88,6 +88,7 @@ def with_copies(genomes: Genomes, **copies: int) -> Genomes:
     return replace(genomes, alleles=alleles)
 
 
+@lru_cache
 def strongest_locus(trait: str) -> str:
     """Name of the locus with the largest effect on a polygenic trait, those with dominance left aside."""
     architecture = load_architecture()
@@ -107,7 +108,9 @@ EAR = {"width": 11.0, "shift": (3.0, 2.8), "yaw": 34.0, "expression": {}}
 
 def _sitting(person: Person, view: Mapping, words: str = "", **look) -> Sitting:
     """An adult in the studio's light, framed as the view says."""
-    return Sitting(person, replace(standard_look(person, ADULT, SEED), **look), replace(portrait_shot(SEED), **view), words)
+    return Sitting(
+        person, replace(standard_look(person, ADULT, SEED), **look), replace(portrait_shot(SEED), **view), words
+    )
 
 
 # --------------------------------------------------------------------------------------------------------------- loci
@@ -119,6 +122,16 @@ def _locus(locus: str, title: str, view: Mapping, says: Callable[[Person], str],
         genome = with_copies(base_genome(), **others, **{locus: int(value)})
         person = with_liability(genome, locus, STRONG) if locus in STRENGTHENED else phenotypes(genome).person(0)
         return _sitting(person, view, says(person), **look)
+
+    return Dial(title, "copies", (0.0, 1.0, 2.0), sit)
+
+
+def _strongest(trait: str, title: str) -> Dial:
+    """A dial for the locus with the largest effect on a polygenic trait."""
+
+    def sit(value: float) -> Sitting:
+        person = phenotypes(with_copies(base_genome(), **{strongest_locus(trait): int(value)})).person(0)
+        return _sitting(person, CLOSE, _number(trait)(person), hair_style="bun")
 
     return Dial(title, "copies", (0.0, 1.0, 2.0), sit)
 
@@ -181,10 +194,13 @@ DIALS: dict[str, Dial] = {
     "hair_deep": _locus("hair_deep", "hair: the deep allele (dominant)", FACE, _hair),
     "hair_fair": _locus("hair_fair", "hair: the fair allele (recessive)", FACE, _hair),
     "hair_red": _locus("hair_red", "hair: the red allele (recessive)", FACE, _hair),
-    "hair_coil": _locus("hair_coil", "hair: the coil allele (incompletely dominant)", FACE, _number("hair_curl"), hair_style="mid"),
+    "hair_coil": _locus(
+        "hair_coil", "hair: the coil allele (incompletely dominant)", FACE, _number("hair_curl"), hair_style="mid"
+    ),
     "freckles": _locus("freckles", "freckles (dominant)", CHEEKS, _number("freckles"), hair_style="bun"),
     "cleft_chin": _locus("cleft_chin", "cleft chin (dominant)", CHIN, _number("cleft_chin"), hair_style="bun"),
     "free_lobes": _locus("free_lobes", "free ear lobes (dominant)", EAR, _lobes, hair_style="buzz"),
+    "melanin_locus": _strongest("melanin", "skin: the strongest of melanin's many loci"),
     "nose_width": _polygenic("nose_width", "nose width"),
     "lip_fullness": _polygenic("lip_fullness", "fullness of the lips"),
     "jaw_width": _polygenic("jaw_width", "jaw width"),

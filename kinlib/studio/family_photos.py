@@ -17,7 +17,7 @@ from kinlib.studio.render import Picture, render
 __all__ = ["HEIGHT", "WIDTH", "Album", "albums", "photograph"]
 
 HEIGHT, WIDTH = 150, 120
-QUALITY = 82  # of JPEG
+QUALITY = 85  # of JPEG
 TURNED, FRONTAL_YAW, MAX_YAW = 0.15, 28.0, 50.0  # share of the pictures turned further; degrees
 COARSE = 10  # times fewer pixels across in the pixelated picture
 

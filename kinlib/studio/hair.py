@@ -15,7 +15,7 @@ from kinlib.errors import KinlibError
 from kinlib.studio import hair_falling, hair_short, hair_tied
 from kinlib.studio.hair_chair import Chair, seat, texture
 from kinlib.studio.hair_colour import brow_colour, hair_colour, strand_colours
-from kinlib.studio.hair_dress import Locks, dress, keep_outside, make_locks, press_down
+from kinlib.studio.hair_dress import Locks, crosses_face, dress, keep_outside, make_locks, press_down
 from kinlib.studio.hair_grow import Comb, grow
 from kinlib.studio.hair_line import hairline
 from kinlib.studio.hair_scalp import Frame, Roots, Skin, fit_frame, place_roots, root_pool, skin_map
@@ -28,7 +28,8 @@ __all__ = ["brow_colour", "hair_colour", "hairline", "scalp_hair"]
 
 STRAND_WIDTH = 0.062  # cm at detail 1; each stands for some hundred hairs
 HAT_FRONT, HAT_BACK, HAT_HEIGHT = 8.3, 1.0, 0.12  # cm: y of a hat's edge before and behind; hair below it
-CREST_LIGHT = 0.36  # how much lighter a lock is on its outside than in its middle
+CREST_LIGHT = 0.32  # how much lighter a lock is on its outside than in its middle
+FACE_LIMIT, FRINGE_LIMIT = 8.5, 4.5  # cm over the middle of the face that hair leaves free, without and with a fringe
 COVERED = 1.2  # cm; short hair that far under a hat is left out
 
 
@@ -118,6 +119,9 @@ def scalp_hair(
     chair = seat(roots, person, look, curl, int(style.locks * (1 + 1.5 * max(0, curl - 0.6))), rng)
     points, crest, locks, thin = _combed(chair, style, skin, detail)
     keep_outside(points, skin, 0.03)
+    hanging = look.fringe or look.hair_style == "curly"
+    seen = ~crosses_face(points, FRINGE_LIMIT if hanging else FACE_LIMIT)
+    points, crest, locks, thin = points[seen], crest[seen], locks[seen], thin[seen]
     if look.hat is not None:
         press_down(points, skin, HAT_FRONT, HAT_BACK, HAT_HEIGHT)
     return _finish(chair, style, frame, points, crest, locks, thin, detail)
@@ -140,7 +144,7 @@ def _combed(chair: Chair, style: Style, skin: Skin, detail: float) -> tuple[np.n
     if style.comb is None:
         return _tied(chair, style, skin, detail)
     comb = style.comb(chair)
-    if chair.look.fringe and chair.look.hair_style in FRINGED:
+    if chair.look.fringe and chair.look.hair_style in FRINGED and chair.curl <= hair_falling.COILY:
         hair_falling.lay_fringe(chair, comb)
     thin = _baby_hair(chair, comb)
     points = grow(chair.roots, comb, skin, style.points)

@@ -15,11 +15,11 @@ __all__ = ["Chair", "seat", "texture"]
 PART_BACK = -3.5  # cm, z where a parting ends in the whorl
 KINDS = (0.0, 0.3, 0.6, 1.0)  # straight, wavy, curly, coily
 TEXTURES = {  # of each kind, cm
-    "gather": (0.45, 0.78, 0.90, 0.72),
+    "gather": (0.45, 0.78, 0.84, 0.70),
     "radius": (0.08, 0.85, 0.72, 0.30),
     "wavelength": (13.0, 7.5, 4.2, 1.9),
     "flatness": (0.7, 0.55, 0.10, 0.0),
-    "fray": (0.11, 0.18, 0.18, 0.18),
+    "fray": (0.11, 0.19, 0.24, 0.20),
     "even": (0.85, 0.5, 0.05, 0.0),
     "onset": (2.5, 4.0, 2.4, 1.2),
 }

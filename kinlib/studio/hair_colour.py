@@ -32,8 +32,8 @@ def _brow_pigment(person: Person, look: Look) -> np.ndarray:
 def brow_strand_colours(person: Person, look: Look, count: int, rng: np.random.Generator) -> np.ndarray:
     """Linear RGB float32 [n, 3] of single hairs of the brows."""
     light = np.exp(STRAND_SPREAD * rng.normal(size=(count, 1)))
-    grey = rng.random(count) < 0.75 * _brow_grey(look)
-    warm_grey = 0.5 * _grey(look) * np.array([1.05, 1.0, 0.92], np.float32)
+    grey = rng.random(count) < 0.65 * _brow_grey(look)
+    warm_grey = 0.42 * _grey(look) * np.array([1.08, 1.0, 0.90], np.float32)
     return (np.where(grey[:, None], warm_grey, _brow_pigment(person, look)) * light).astype(np.float32)
 
 

@@ -8,7 +8,7 @@ from scipy.spatial import cKDTree
 
 from kinlib.studio.hair_scalp import Skin, reach
 
-__all__ = ["Curl", "Locks", "dress", "keep_outside", "make_locks", "press_down"]
+__all__ = ["Curl", "Locks", "crosses_face", "dress", "keep_outside", "make_locks", "press_down"]
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def dress(
     count = len(points)
     own = rng.uniform(0, 2 * np.pi, locks.count)[locks.lock] + 0.35 * rng.normal(size=count)
     turned = (curl.even * phase + (1 - curl.even) * own).astype(np.float32)
-    stretch = np.exp(0.16 * rng.normal(size=locks.count))[locks.lock].astype(np.float32)
+    stretch = np.exp(0.24 * rng.normal(size=locks.count))[locks.lock].astype(np.float32)
     loose = np.where(rng.random(count) < 0.03, 2.4, 1.0) * np.abs(1 + 0.4 * rng.normal(size=count))
     fray = (rng.normal(size=(count, 3)) * (curl.fray * loose)[:, None]).astype(np.float32)
     gather = (curl.gather * np.clip(1.15 - 0.3 * loose, 0.1, 1)).astype(np.float32)
@@ -100,6 +100,11 @@ def dress(
 def keep_outside(points: np.ndarray, skin: Skin, margin: float) -> None:
     """Move points [n, K, 3] but the roots out of head, neck and shoulders, in place; `margin` in cm."""
     _keep_outside(points, skin.head, skin.neck, np.float32(margin))
+
+
+def crosses_face(points: np.ndarray, height: float) -> np.ndarray:
+    """Which strands [n, K, 3] hang before the face: bool [n]. The face is an ellipse, `height` cm over its middle."""
+    return _crosses_face(points, np.float32(height))
 
 
 def press_down(points: np.ndarray, skin: Skin, front: float, back: float, height: float) -> None:
@@ -175,6 +180,19 @@ def _keep_outside(points, head, neck, margin):
                 points[s, k, 0] += ux * out
                 points[s, k, 1] += uy * out
                 points[s, k, 2] += uz * out
+
+
+@njit(cache=True, fastmath=True)
+def _crosses_face(points, height):
+    crossing = np.zeros(len(points), np.bool_)
+    for s in range(points.shape[0]):
+        for k in range(points.shape[1]):
+            x, y, z = points[s, k]
+            tall = height if y > 1.5 else 7.5
+            if z > 5 and (x / 5.8) ** 2 + ((y - 1.5) / tall) ** 2 < 1:
+                crossing[s] = True
+                break
+    return crossing
 
 
 @njit(cache=True, fastmath=True)

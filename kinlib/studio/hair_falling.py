@@ -62,7 +62,7 @@ def _fall(
     ends += nape * chair.back
     length = np.maximum((y - ends) + 0.45 * np.maximum(0, 8.5 - np.abs(x)) * chair.top, 2.5)
     thick = (0.55 + 0.55 * look.volume) * (0.55 + 1.5 * curl)
-    guard = 6.1 + 1.5 * (1 - chair.front) * chair.top + 0.4 * chair.smooth[:, 2] + 0.4 * chair.random[:, 0]
+    guard = 6.2 + 1.5 * (1 - chair.front) * chair.top + 0.4 * chair.smooth[:, 2] + 0.4 * chair.random[:, 0]
     return Comb(
         direction=chair.along_skin(aside, lift),
         pull=np.stack([np.zeros(count), chair.full(-0.55 + 0.42 * curl), chair.full(-0.03)], 1),
@@ -97,11 +97,12 @@ def comb_back(chair: Chair) -> Comb:
     lift = chair.top * chair.front * 0.75 * look.volume + 0.10 + 0.3 * curl
     thick = (0.5 + 0.75 * look.volume) * (0.7 + 1.0 * curl)
     end = EAR - (EAR + (4.5 if chair.person.male else 10.0)) * look.hair_length * (1 - 0.3 * curl**1.5)
+    before_ear = np.where(z > 1.5, np.clip((y - 2) / 4, 0.12, 1), 1)
     over_top = 0.75 * (z + 8.5) * (0.35 + 0.65 * chair.top) + 0.4 * np.maximum(0, z)
     return Comb(
         direction=chair.along_skin(back, lift),
         pull=np.stack([-0.008 * x, chair.full(-0.42 + 0.25 * curl), chair.full(-0.05)], 1),
-        length=np.maximum(y - end + over_top, 2) * (1 + 0.09 * chair.random[:, 1]).clip(0.6, 1.3),
+        length=np.maximum(y - end + over_top, 2) * before_ear * (1 + 0.09 * chair.random[:, 1]).clip(0.6, 1.3),
         layer=0.15 + thick * np.clip((z + 9) / 17, 0.2, 1) * (0.8 + 0.14 * chair.random[:, 2]).clip(0.35, 1.15),
         rise=chair.full(2.6),
         guard=chair.full(7.4),

@@ -3,7 +3,7 @@
 import numpy as np
 
 from kinlib.studio.head import HeadModel
-from kinlib.studio.shape_fields import Brush, paint
+from kinlib.studio.shape_fields import Brush, blink, paint
 
 __all__ = ["ageing", "ageing_field"]
 
@@ -16,7 +16,7 @@ OLD = (
     Brush((4.9, -2.1, 8.2), (1.2, 1.5, 1.6), shift=(-0.34, -0.10, -0.25)),  # and hollow
     Brush((3.0, -1.8, 10.4), (0.7, 1.0, 1.0), shift=(0.10, -0.18, 0.24)),  # fold beside the mouth
     Brush((6.4, 6.2, 6.2), (1.3, 1.9, 1.8), shift=(-0.34, 0, -0.12)),  # temples
-    Brush((3.4, 5.0, 9.8), (1.9, 0.6, 1.0), shift=(0.05, -0.30, 0.05)),  # upper lids sag
+    Brush((3.4, 5.0, 9.8), (1.9, 0.6, 1.0), shift=(0.05, -0.24, 0.05)),  # upper lids sag
     Brush((4.6, 4.5, 9.2), (0.8, 0.6, 0.9), shift=(0.05, -0.26, 0.10)),
     Brush((3.7, 6.2, 9.8), (2.2, 0.9, 1.6), shift=(0, -0.22, 0)),  # brows sink
     Brush((3.1, 2.25, 9.55), (1.0, 0.42, 0.8), shift=(0, -0.08, 0.17)),  # bags
@@ -30,7 +30,7 @@ OLD = (
     Brush((1.1, -11.0, 5.0), (0.55, 2.4, 1.0), shift=(0.05, -0.10, 0.26)),  # cords of the neck
     Brush((2.6, -10.5, 4.2), (0.7, 2.4, 1.2), shift=(0, 0, -0.22)),
 )
-DROOP = 0.09  # of a blink
+DROOP = 0.07  # of a blink
 
 YEARS = (25.0, 40.0, 50.0, 60.0, 70.0, 80.0, 90.0)
 PROGRESS = (0.0, 0.22, 0.40, 0.60, 0.80, 1.0, 1.15)
@@ -43,5 +43,5 @@ def ageing(age: float) -> float:
 
 def ageing_field(head: HeadModel) -> np.ndarray:
     """What a face of eighty differs in from its youth, float32 [V, 3]."""
-    lids = DROOP * (head.expression("eyeBlink_L") + head.expression("eyeBlink_R"))
+    lids = DROOP * blink(head)
     return paint(head.vertices, *OLD) + lids

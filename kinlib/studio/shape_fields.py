@@ -6,10 +6,14 @@ others with everything between them following smoothly. Both are mirrored, so th
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
+from scipy.spatial import cKDTree
 
-__all__ = ["Brush", "Point", "paint", "warp"]
+from kinlib.studio.head import HeadModel
+
+__all__ = ["Brush", "Point", "blink", "paint", "symmetric", "warp"]
 
 Point = tuple[float, float, float]
 
@@ -77,6 +81,18 @@ def warp(points: np.ndarray, anchors: np.ndarray, moves: np.ndarray) -> np.ndarr
     steps = np.concatenate([np.where(twin[:, None], moves, moves * [0, 1, 1]), moves[twin] * MIRROR])
     solution = _spline(places, steps)
     return _mirrored(points, lambda half: _kernel(half, places) @ solution)
+
+
+@lru_cache(maxsize=1)
+def blink(head: HeadModel) -> np.ndarray:
+    """The field that shuts both eyes, float32 [V, 3]: a little of it makes lids heavier or, taken away, opens them."""
+    return symmetric(head.vertices, head.expression("eyeBlink_L") + head.expression("eyeBlink_R"))
+
+
+def symmetric(points: np.ndarray, field: np.ndarray) -> np.ndarray:
+    """A field [N, 3] averaged with its mirror image, exactly symmetrical where points [N, 3] have a mirrored twin."""
+    twin = cKDTree(points).query(points * MIRROR)[1]
+    return ((field + field[twin] * MIRROR) / 2).astype(np.float32)
 
 
 def _mirrored(points: np.ndarray, field: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:

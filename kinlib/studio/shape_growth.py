@@ -1,7 +1,7 @@
 """From the child's head to the grown one.
 
 A child of four is described by where places of the generic head then are; between them everything follows smoothly. The
-numbers follow the growth of heights, widths and depths in Farkas, Anthropometry of the Head and Face (1994): at four
+places follow roughly how heights, widths and depths grow (Farkas, Anthropometry of the Head and Face, 1994): at four
 the braincase is nearly grown, the face has three quarters of its height, the nose two thirds of its projection, the
 eyes nine tenths of their size. Growth ends first in the skull and the eyes, last in nose and jaw, and earlier in girls.
 """
@@ -105,14 +105,14 @@ GROWTH = {"skull": SKULL, "eyes": EYES, "face": FACE, "nose": NOSE, "jaw": JAW, 
 # Share of the way from the child of four to the adult still to go, at these ages.
 YEARS = (3.0, 4.0, 6.0, 8.0, 10.0, 12.0, 14.0, 16.0, 18.0, 20.0)
 REMAINING = {
-    "skull": (1.10, 1.00, 0.80, 0.66, 0.53, 0.40, 0.23, 0.09, 0.02, 0.0),
-    "eyes": (1.10, 1.00, 0.82, 0.68, 0.56, 0.44, 0.28, 0.12, 0.03, 0.0),
-    "face": (1.10, 1.00, 0.82, 0.68, 0.56, 0.44, 0.27, 0.11, 0.03, 0.0),
-    "nose": (1.10, 1.00, 0.84, 0.71, 0.59, 0.46, 0.28, 0.11, 0.03, 0.0),
-    "jaw": (1.10, 1.00, 0.84, 0.72, 0.61, 0.49, 0.32, 0.14, 0.04, 0.0),
-    "neck": (1.10, 1.00, 0.85, 0.73, 0.62, 0.50, 0.32, 0.13, 0.04, 0.0),
+    "skull": (1.10, 1.00, 0.82, 0.69, 0.57, 0.44, 0.27, 0.11, 0.03, 0.0),
+    "eyes": (1.10, 1.00, 0.85, 0.73, 0.62, 0.50, 0.33, 0.15, 0.04, 0.0),
+    "face": (1.10, 1.00, 0.85, 0.73, 0.62, 0.50, 0.33, 0.15, 0.04, 0.0),
+    "nose": (1.10, 1.00, 0.86, 0.75, 0.65, 0.53, 0.35, 0.16, 0.04, 0.0),
+    "jaw": (1.10, 1.00, 0.86, 0.75, 0.65, 0.54, 0.37, 0.18, 0.05, 0.0),
+    "neck": (1.10, 1.00, 0.86, 0.75, 0.65, 0.54, 0.36, 0.17, 0.05, 0.0),
 }
-GIRLS_AHEAD = 1.2  # years, reached gradually between 8 and 12
+GIRLS_AHEAD = 0.9  # years, reached gradually between 8 and 12
 
 
 def childhood(age: float, male: bool) -> dict[str, float]:

@@ -15,9 +15,10 @@ __all__ = ["corner_height", "lip_gap", "rest", "stiffen_teeth"]
 
 UPPER, LOWER, CORNERS = [61, 62, 63], [67, 66, 65], [48, 54]  # landmarks
 LINE, NEAR_LINE, FRONT = -3.36, 0.4, 10.0  # cm: height of the generic lips' line, how near their edges are, the front
-STRIPS = (0.0, 0.5)  # cm beside the middle, where the lips must meet
-HALF_STRIP = 0.15  # cm
-GAP = -0.015  # cm between the edges of lips that meet: they press on each other
+STRIPS = (0.0, 0.35, 0.7, 1.05)  # cm beside the middle, where the lips must meet
+HALF_STRIP = 0.2  # cm
+ROOM = 0.12  # cm between teeth and lips, besides the generic head's
+GAP = -0.02  # cm between the edges of lips that meet: they press on each other
 CORNER = -0.11  # cm, height of the corners of a pleasant mouth over the middle of its lips
 KEPT = 0.35  # of how much the corners differ from that
 
@@ -25,8 +26,8 @@ CORNER_STROKE = Brush((2.5, -3.5, 10.3), (0.85, 0.6, 1.2), shift=(0.15, 1.0, -0.
 
 
 def lip_gap(vertices: np.ndarray) -> float:
-    """cm between the edges of upper and lower lip, negative where they press, of vertices [V, 3]."""
-    return float(np.mean([vertices[upper, 1].min() - vertices[lower, 1].max() for upper, lower in _edges()]))
+    """cm between the edges of upper and lower lip where it is widest, negative if they press, of vertices [V, 3]."""
+    return float(np.max([vertices[upper, 1].min() - vertices[lower, 1].max() for upper, lower in _edges()]))
 
 
 def corner_height(vertices: np.ndarray) -> float:
@@ -43,10 +44,11 @@ def rest(vertices: np.ndarray) -> None:
 
 
 def stiffen_teeth(vertices: np.ndarray) -> None:
-    """Move and size teeth, gums and tongue as one; changes vertices [V, 3] in place."""
-    chosen, offsets = _teeth()
+    """Move and size teeth, gums and tongue as one, behind the lips; changes vertices [V, 3] in place."""
+    chosen, offsets, behind = _teeth()
     middle = vertices[chosen].mean(axis=0)
     scale = ((vertices[chosen] - middle) * offsets).sum() / (offsets**2).sum()
+    middle[2] = min(middle[2], _lips_depth(vertices) - scale * behind)
     vertices[chosen] = middle + scale * offsets
 
 
@@ -76,8 +78,14 @@ def _strokes() -> tuple[np.ndarray, np.ndarray, float, float]:
 
 
 @lru_cache(maxsize=1)
-def _teeth() -> tuple[np.ndarray, np.ndarray]:
-    """Vertices int [n] of teeth, gums and tongue, and where they are from their middle, float32 [n, 3]."""
+def _teeth() -> tuple[np.ndarray, np.ndarray, float]:
+    """Vertices int [n] of teeth, gums and tongue, float32 [n, 3] from their middle, and cm from there to the lips."""
     head = load_head()
     chosen = np.flatnonzero(np.isin(head.vertex_part, (GUMS, TEETH)))
-    return chosen, head.vertices[chosen] - head.vertices[chosen].mean(axis=0)
+    middle = head.vertices[chosen].mean(axis=0)
+    return chosen, head.vertices[chosen] - middle, float(_lips_depth(head.vertices) - middle[2] + ROOM)
+
+
+def _lips_depth(vertices: np.ndarray) -> float:
+    """z in cm of the lips' line, of vertices [V, 3]."""
+    return float(vertices[load_head().landmarks][UPPER + LOWER, 2].mean())

@@ -1,7 +1,7 @@
 """How men's and women's heads differ, and how much of it shows at which age.
 
 Part comes from the scans behind the head model: the most ordinary change along its identity modes that makes the
-measured differences between the sexes (after Farkas, Anthropometry of the Head and Face, 1994, rounded). What modes of
+usual differences between the sexes (roughly as in Farkas, Anthropometry of the Head and Face, 1994). What modes of
 skin-deep scans cannot know, as necks and Adam's apples, is painted.
 """
 
@@ -10,7 +10,7 @@ from functools import lru_cache
 import numpy as np
 
 from kinlib.studio.head import HeadModel, load_head
-from kinlib.studio.shape_fields import Brush, paint
+from kinlib.studio.shape_fields import Brush, blink, paint
 
 __all__ = ["mean_field", "sex_contrast", "sex_field", "sex_modes"]
 
@@ -32,7 +32,7 @@ LOOSENESS = 0.05  # cm², how far the modes may miss the differences
 MALE = (
     Brush((3.0, 5.6, 10.2), (2.2, 0.8, 1.7), shift=(0, -0.05, 0.14)),  # ridge
     Brush((0, 5.4, 10.8), (1.1, 0.8, 1.3), shift=(0, 0, 0.07)),
-    Brush((3.9, 6.4, 9.6), (1.9, 0.9, 2.0), shift=(0, -0.08, 0)),  # lower, straighter brows
+    Brush((3.4, 6.3, 9.8), (2.7, 0.85, 2.2), shift=(0, -0.15, 0)),  # lower brows
     Brush((0, 9.5, 9.4), (4.0, 1.8, 3.0), shift=(0, 0, -0.16)),  # forehead slopes
     Brush((5.6, -4.6, 4.5), (1.6, 1.4, 2.4), shift=(0.16, -0.10, 0)),  # corners of the jaw
     Brush((1.7, -7.0, 10.2), (1.0, 0.9, 1.2), shift=(0.13, -0.05, 0.06)),  # square chin
@@ -69,7 +69,7 @@ def sex_modes() -> np.ndarray:
 
 def sex_field(head: HeadModel) -> np.ndarray:
     """What a man's head has and the mean of the sexes has not, besides the modes: float32 [V, 3]."""
-    lids = SHUTTER * (head.expression("eyeBlink_L") + head.expression("eyeBlink_R"))
+    lids = SHUTTER * blink(head)
     return paint(head.vertices, *MALE) + lids
 
 

@@ -83,7 +83,7 @@ def _populations() -> Row:
     row = []
     for number, home in enumerate(POPULATIONS):
         people = phenotypes(founders(home, 2, np.random.default_rng([COUPLE_SEED, 44, number])).with_sex([0, 1]))
-        row += [(f"{home}, {SEXES[i]}", _portrait(people.person(i))) for i in range(2)]
+        row += [(f"{home} {sign}", _portrait(people.person(i))) for i, sign in enumerate("♀♂")]
     return row
 
 

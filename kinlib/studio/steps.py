@@ -4,15 +4,14 @@
     row = render_series("hair_red")                 the same, drawn anew
     picture = render_step("nose_width", 0.7)        one position of a dial that the bundle may not have
 
-What a series shows is written in `dials` (one allele, one trait, age, sex) and `sheets` (everything else). The bundle is
-a folder:
+What a series shows is written in `dials` (one allele, one trait, age, sex) and `sheets` (everything else). The bundle
+is a folder:
 
     steps.parquet    one row a picture: series, label, value (of dials), image (JPEG)
     steps.json       how it was made: version of the renderer, size, quality, and each series' title, unit and count
 """
 
 import io
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -25,9 +24,9 @@ from PIL import Image
 from kinlib import config
 from kinlib.errors import KinlibError
 from kinlib.files import make_folder, write_json, write_whole
-from kinlib.studio.batch import as_jpeg
 from kinlib.studio.dials import DIALS, Dial, Sitting
 from kinlib.studio.head import have_head
+from kinlib.studio.packing import as_jpeg
 from kinlib.studio.render import VERSION, render, warm_up
 from kinlib.studio.sheets import SHEETS
 from kinlib.studio.workers import spread
@@ -35,8 +34,8 @@ from kinlib.studio.workers import spread
 __all__ = ["SIZE", "Series", "default_folder", "have_head", "names", "nearest", "num_pictures", "render_series"]
 __all__ += ["render_step", "series", "write_steps"]
 
-SIZE = 128  # pixels
-QUALITY = 86  # of JPEG
+SIZE = 160  # pixels
+QUALITY = 88  # of JPEG
 FORMAT = 1
 TABLE, NOTES = "steps.parquet", "steps.json"
 COLUMNS = ["series", "label", "value", "image"]
@@ -151,9 +150,10 @@ def write_steps(out: Path | None = None, workers: int | None = None) -> Iterator
         KinlibError: if the folder cannot be written to, or the head model cannot be had.
     """
     out = make_folder(Path(out or default_folder()))
+    warm_up()  # compiled once here, not in every process
     jobs = [(name, number) for name in names() for number in range(len(_steps(name)))]
     rows = []
-    for (name, number), image in zip(jobs, spread(_job, jobs, workers, warm_up), strict=True):
+    for (name, number), image in zip(jobs, spread(_job, jobs, workers), strict=True):
         step = _steps(name)[number]
         rows.append((name, step.label, step.value, image))
         yield len(rows)
@@ -165,7 +165,9 @@ def write_steps(out: Path | None = None, workers: int | None = None) -> Iterator
 
 def _notes() -> dict:
     """How the bundle was made."""
-    rows = {name: dict(zip(("title", "unit"), _title(name), strict=True), pictures=len(_steps(name))) for name in names()}
+    rows = {
+        name: dict(zip(("title", "unit"), _title(name), strict=True), pictures=len(_steps(name))) for name in names()
+    }
     return {"format": FORMAT, "renderer": VERSION, "size": SIZE, "quality": QUALITY, "series": rows}
 
 

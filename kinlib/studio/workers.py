@@ -93,7 +93,7 @@ def _hire(function: Callable, team: Team) -> Connection:
 
 @contextlib.contextmanager
 def _deaf_to_interrupts() -> Iterator[None]:
-    """What is started meanwhile never hears of Ctrl-C, which a terminal sends to all processes: the caller answers it."""
+    """What is started meanwhile never hears of Ctrl-C, which a terminal sends to all: the caller alone answers it."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -1,0 +1,147 @@
+"""Many small pictures in named rows, and a picture beside its truth."""
+
+import math
+import textwrap
+from collections.abc import Sequence
+
+import matplotlib.style
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
+from PIL import Image
+from scipy.ndimage import distance_transform_edt
+
+from kinlib.errors import KinlibError
+from kinlib.figures.family import Fixed, draw_picture
+from kinlib.figures.style import STYLE, Plot
+
+__all__ = ["contact_sheet", "truth_picture"]
+
+WIDTH, MARGIN = 7.2, 0.08  # inches
+HEADING, LABEL, ROW_GAP = 0.86, 0.17, 0.10  # width of a row's name, height of words below pictures, between rows
+COLUMNS = 10
+INK = "#222222"
+LEGEND_LINE, LEGEND_COLUMNS = 0.165, 5
+ROOM = 0.085  # inches around a number in a map
+SHADES = ("tab20", "tab20b")
+
+Row = tuple[str, Sequence[Image.Image], Sequence[str]]
+
+
+def contact_sheet(rows: Sequence[Row], columns: int = COLUMNS) -> Plot:
+    """Rows of pictures, each with its name on the left and words below every picture.
+
+    Args:
+        rows: (name, pictures, labels); what is longer than `columns` goes on in the next line.
+        columns: pictures in a line.
+
+    Raises:
+        KinlibError: if a row has no pictures, or not as many labels.
+    """
+    lines = [line for row in rows for line in _lines(row, columns)]
+    side = (WIDTH - 2 * MARGIN - HEADING) / columns
+    step = side * 0.95 + LABEL
+    gaps = [ROW_GAP if name and number else 0.0 for number, (name, _, _) in enumerate(lines)]
+    height = 2 * MARGIN + sum(gaps) + step * len(lines)
+    with matplotlib.style.context(STYLE):
+        figure = Plot(figsize=(WIDTH, height), layout=Fixed())
+        top = MARGIN
+        for (name, pictures, labels), gap in zip(lines, gaps, strict=True):
+            top += gap
+            words = textwrap.fill(name, 14)
+            place = MARGIN / WIDTH, 1 - (top + side / 2) / height
+            figure.text(*place, words, fontsize=8, weight="bold", va="center", color=INK)
+            for number, (picture, label) in enumerate(zip(pictures, labels, strict=True)):
+                left = MARGIN + HEADING + number * side
+                box = (left / WIDTH, 1 - (top + 0.95 * side) / height, 0.95 * side / WIDTH, 0.95 * side / height)
+                draw_picture(figure, picture, box, label, 6.2)
+            top += step
+    return figure
+
+
+def truth_picture(
+    image: Image.Image,
+    points: np.ndarray,
+    maps: Sequence[tuple[str, np.ndarray, Sequence[str]]],
+) -> Plot:
+    """A picture with its landmarks, and beside it maps of what each pixel belongs to, with legends.
+
+    Args:
+        image: the picture.
+        points: float [K, 2], x and y in its pixels.
+        maps: (title, uint8 [H, W] numbers, the names that they stand for).
+
+    Raises:
+        KinlibError: if a map has another size than the picture.
+    """
+    for title, numbers, _ in maps:
+        if numbers.shape != (image.height, image.width):
+            raise KinlibError(f"the map '{title}' has another size than its picture")
+    count = 1 + len(maps)
+    side = (WIDTH - 2 * MARGIN - 0.12 * (count - 1)) / count
+    tall = side * image.height / image.width
+    blocks = [_present(numbers, names) for _, numbers, names in maps]
+    legends = [0.26 + LEGEND_LINE * math.ceil(len(block) / LEGEND_COLUMNS) for block in blocks]
+    height = 0.3 + tall + sum(legends) + MARGIN
+    with matplotlib.style.context(STYLE):
+        figure = Plot(figsize=(WIDTH, height), layout=Fixed())
+        titles = [f"{len(points)} points", *(title for title, _, _ in maps)]
+        panels = []
+        for number, title in enumerate(titles):
+            left = MARGIN + number * (side + 0.12)
+            panels.append(figure.add_axes((left / WIDTH, 1 - (0.3 + tall) / height, side / WIDTH, tall / height)))
+            panels[-1].set_title(title, fontsize=9)
+            panels[-1].set_axis_off()
+        panels[0].imshow(np.asarray(image), interpolation="lanczos")
+        style = {"markersize": 2.6, "markeredgecolor": "black", "markeredgewidth": 0.4, "color": "#56B4E9"}
+        panels[0].plot(*points.T, marker="o", linestyle="none", **style)
+        top = 0.3 + tall
+        for axes, (title, numbers, names), legend in zip(panels[1:], maps, legends, strict=True):
+            _draw_map(axes, numbers, names, side / image.width)
+            _draw_legend(figure, title, _present(numbers, names), top, height)
+            top += legend
+    return figure
+
+
+def _lines(row: Row, columns: int) -> list[Row]:
+    """A row in lines of like length; the name stands before the first."""
+    name, pictures, labels = row
+    if not pictures or len(pictures) != len(labels):
+        raise KinlibError(f"the row '{name}' has {len(pictures)} pictures and {len(labels)} labels")
+    length = math.ceil(len(pictures) / math.ceil(len(pictures) / columns))
+    starts = range(0, len(pictures), length)
+    return [(name if not at else "", pictures[at : at + length], labels[at : at + length]) for at in starts]
+
+
+def _present(numbers: np.ndarray, names: Sequence[str]) -> list[tuple[int, str]]:
+    return [(int(number), names[number]) for number in np.unique(numbers)]
+
+
+def _colours(count: int) -> np.ndarray:
+    """Float [count, 3]: the first is nearly white, for the background."""
+    shades = np.concatenate([matplotlib.colormaps[name].colors for name in SHADES])
+    return np.concatenate([[(0.93, 0.93, 0.93)], shades])[np.arange(count) % (len(shades) + 1)]
+
+
+def _draw_map(axes: Axes, numbers: np.ndarray, names: Sequence[str], inches: float) -> None:
+    """Areas in colour, and in every area with room for it its number."""
+    axes.imshow(_colours(len(names))[numbers], interpolation="nearest")
+    for number, _ in _present(numbers, names):
+        depth = distance_transform_edt(np.pad(numbers == number, 1))[1:-1, 1:-1]
+        y, x = np.unravel_index(depth.argmax(), depth.shape)
+        if depth[y, x] * inches >= ROOM:
+            style = {"ha": "center", "va": "center", "fontsize": 5.5, "color": "black"}
+            axes.text(x, y, str(number), **style, bbox={"facecolor": "white", "alpha": 0.6, "pad": 0.6, "linewidth": 0})
+
+
+def _draw_legend(figure: Plot, title: str, present: list[tuple[int, str]], top: float, height: float) -> None:
+    """Number, colour and name of everything that is in a map, in columns."""
+    figure.text(MARGIN / WIDTH, 1 - (top + 0.15) / height, title, fontsize=7.5, weight="bold", color=INK, va="center")
+    colours, wide = _colours(max(number for number, _ in present) + 1), (WIDTH - 2 * MARGIN) / LEGEND_COLUMNS
+    rows = math.ceil(len(present) / LEGEND_COLUMNS)
+    for place, (number, name) in enumerate(present):
+        left, down = MARGIN + wide * (place // rows), top + 0.26 + LEGEND_LINE * (place % rows + 0.4)
+        corner = left / WIDTH, 1 - (down + 0.045) / height
+        patch = Rectangle(corner, 0.13 / WIDTH, 0.09 / height, facecolor=colours[number], edgecolor="none")
+        figure.add_artist(patch)
+        figure.text((left + 0.18) / WIDTH, 1 - down / height, f"{number} {name}", fontsize=6.8, va="center", color=INK)
