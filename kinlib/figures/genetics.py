@@ -112,14 +112,14 @@ def mid_parent_plot(
         trait: its name and unit, for the axes.
     """
     figure, axes = subplots(size=(4.6, 4.0))
-    axes.scatter(mid_parents, children, s=5, color="#0072B2", alpha=0.35)
+    axes.scatter(mid_parents, children, s=5, color="#0072B2", alpha=0.35, rasterized=True)  # thousands of dots
     ends = np.array([mid_parents.min(), mid_parents.max()])
     middle = mid_parents.mean(), children.mean()
     fitted = f"fitted: {slope:.2f} ± {half_width:.2f}"
     axes.plot(ends, middle[1] + slope * (ends - middle[0]), color="black", linestyle="-", label=fitted)
     promised = f"stated heritability: {stated:.2f}"
     axes.plot(ends, middle[1] + stated * (ends - middle[0]), color="#D55E00", linestyle="--", label=promised)
-    axes.legend(title="slope", loc="lower right", alignment="left")
+    axes.legend(title="slope", loc="lower right", alignment="left", frameon=False)
     axes.set(xlabel=f"mean of the parents, {trait}", ylabel=f"child, {trait}")
     axes.set_aspect("equal", adjustable="datalim")
     return figure

@@ -48,6 +48,7 @@ def save(
     seed: int | None = None,
     kind: str = "plot",
     private: bool = False,
+    preview_bytes: int = MAX_PREVIEW,
 ) -> Saved:
     """Store a figure in `figures/` and note in `figures/manifest.json` how it came about.
 
@@ -59,6 +60,7 @@ def save(
         seed: of its randomness.
         kind: "plot" (SVG) or "photos" (PNG of at most 300 KB).
         private: only show it; for pictures of people who did not agree to be published.
+        preview_bytes: how large the picture in the notebook may be; less where a notebook has many of them.
 
     Returns:
         What was stored; as a cell's last line it shows the figure.
@@ -72,7 +74,7 @@ def save(
         raise KinlibError(f"unknown kind of figure '{kind}': choose one of {', '.join(KINDS)}")
     if "matplotlib.pyplot" in sys.modules:
         sys.modules["matplotlib.pyplot"].close(fig)  # else the notebook would show it a second time
-    preview = as_png(fig, MAX_PREVIEW) if kind == "plot" else as_jpeg(fig, MAX_PREVIEW)
+    preview = as_png(fig, preview_bytes) if kind == "plot" else as_jpeg(fig, preview_bytes)
     if private:
         return Saved(None, preview, kind)
     content = as_svg(fig) if kind == "plot" else as_png(fig, MAX_PHOTOS, PRINT)

@@ -145,7 +145,7 @@ def _hair(person: Person) -> str:
 
 
 def _number(name: str) -> Callable[[Person], str]:
-    return lambda person: f"{name.replace('_', ' ')} {getattr(person.traits, name):.2f}"
+    return lambda person: f"{getattr(person.traits, name):.2f}"
 
 
 def _lobes(person: Person) -> str:

@@ -25,10 +25,10 @@ from kinlib.files import make_folder, write_bytes, write_json, write_whole
 from kinlib.studio.family_photos import Album, albums, photograph
 from kinlib.studio.family_plan import FamilyPlan, plan
 from kinlib.studio.faults import faulty_text
-from kinlib.studio.genetics import phenotypes
+from kinlib.studio.genetics import Phenotypes, phenotypes
 from kinlib.studio.head import load_head
 from kinlib.studio.packing import as_jpeg, pack_genomes
-from kinlib.studio.person import Person
+from kinlib.studio.person import NUM_SHAPE, Person
 from kinlib.studio.portraits import portrait
 from kinlib.studio.render import warm_up
 from kinlib.studio.resume import WORK, is_complete, open_work
@@ -118,11 +118,11 @@ def _finish(plan: FamilyPlan, out: Path) -> None:
     truth = pa.concat_tables([pq.read_table(_rows_path(out / WORK, album)) for album in albums(plan)])
     own = pa.array([genomes[name] for name in truth["name"].to_pylist()], pa.binary())
     _write_table(truth.append_column("genome", own), out / "truth.parquet")  # Parquet keeps each genome once
-    traits = plan.pedigree.phenotypes.to_frame().drop(columns="sex")
-    _write_table(_compact(pd.concat([people, traits], axis=1)), out / "people.parquet")
-    couples = phenotypes(plan.portraits).to_frame().assign(genome=pack_genomes(plan.portraits))
+    traits = _traits(plan.pedigree.phenotypes).drop(columns="sex")
+    _write_table(pa.Table.from_pandas(pd.concat([people, traits], axis=1)), out / "people.parquet")
+    couples = _traits(phenotypes(plan.portraits)).assign(genome=pack_genomes(plan.portraits))
     couples.insert(0, "picture", _portrait_names(plan))
-    _write_table(_compact(couples), out / "parents" / "couples.parquet")
+    _write_table(pa.Table.from_pandas(couples), out / "parents" / "couples.parquet")
     write_bytes(families / "FAMILY101.txt", faulty_text(plan.pedigree, plan.faults).encode())
     for fault in plan.faults:
         if fault.kind == "hidden_file":
@@ -136,8 +136,9 @@ def _write_table(table: pa.Table, path: Path) -> None:
     write_whole(path, lambda file: pq.write_table(table, file, compression="zstd"))
 
 
-def _compact(table: pd.DataFrame) -> pa.Table:
-    """Numbers with four decimals; nobody needs more of a trait."""
+def _traits(looks: Phenotypes) -> pd.DataFrame:
+    """Everybody's traits with four decimals, more than anybody needs; the head model's coefficients in one column."""
+    table = looks.to_frame().drop(columns=[f"shape_{number:02d}" for number in range(NUM_SHAPE)])
     numbers = table.select_dtypes("floating").columns
     table = table.astype(dict.fromkeys(numbers, np.float32)).round(dict.fromkeys(numbers, 4))
-    return pa.Table.from_pandas(table, preserve_index=False)
+    return table.assign(shape=list(looks.shape.round(4)))

@@ -26,11 +26,12 @@ from kinlib.studio.strands import Strands, label_array, unit
 
 __all__ = ["brow_colour", "hair_colour", "hairline", "scalp_hair"]
 
-STRAND_WIDTH = 0.062  # cm at detail 1; each stands for some hundred hairs
+STRAND_WIDTH = 0.062  # cm at detail 1; a strand stands for several hairs
 HAT_FRONT, HAT_BACK, HAT_HEIGHT = 8.3, 1.0, 0.12  # cm: y of a hat's edge before and behind; hair below it
+MARGIN = 0.03  # cm that hair keeps off the skin
 CREST_LIGHT = 0.32  # how much lighter a lock is on its outside than in its middle
 FACE_LIMIT, FRINGE_LIMIT = 8.5, 4.5  # cm over the middle of the face that hair leaves free, without and with a fringe
-COVERED = 1.2  # cm; short hair that far under a hat is left out
+COVERED = 1.2  # cm; shorter hair that far under a hat is left out
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,27 @@ class Style:
     width: float = 1.0
 
 
+@dataclass(frozen=True)
+class Hairs:
+    """Strands on their way, in the generic head's frame.
+
+    Attributes:
+        points: float32 [n, K, 3].
+        crest: float32 [n, K], 1 on the outer side of a lock, -1 inside.
+        locks: int [n], which strands go together.
+        thin: float [n], thickness as a share of the usual.
+    """
+
+    points: np.ndarray
+    crest: np.ndarray
+    locks: np.ndarray
+    thin: np.ndarray
+
+    def select(self, chosen: np.ndarray) -> "Hairs":
+        """The strands that a mask [n] chooses."""
+        return Hairs(self.points[chosen], self.crest[chosen], self.locks[chosen], self.thin[chosen])
+
+
 STYLES = {
     "receding": Style(hair_short.comb_receding, 7000, 7, 700, 9, wave=0.5, fray=0.5, gather=0.7),
     "buzz": Style(hair_short.comb_buzz, 15000, 4, 3000, 5, wave=0.0, fray=0.2, gather=0.3),
@@ -75,10 +97,11 @@ STYLES = {
     "long": Style(hair_falling.comb_long, 12000, 22, 220, 40, width=1.3),
     "wavy": Style(hair_falling.comb_wavy, 12000, 26, 190, 40, least_curl=0.3, width=1.3),
     "back": Style(hair_falling.comb_back, 12000, 20, 380, 28, wave=0.7, fray=0.7, width=1.2),
-    "ponytail": Style(None, 13000, 20, 500, 26, wave=0.12, fray=0.25),
-    "bun": Style(None, 13000, 20, 500, 26, wave=0.12, fray=0.25),
-    "braids": Style(None, 13000, 20, 500, 26, wave=0.12, fray=0.25),
+    "ponytail": Style(None, 11500, 20, 450, 26, wave=0.12, fray=0.25),
+    "bun": Style(None, 11500, 20, 450, 26, wave=0.12, fray=0.25),
+    "braids": Style(None, 11500, 20, 450, 26, wave=0.12, fray=0.25),
 }
+COVERED_STYLES = ("mid", "bob", "long", "wavy", "back")  # under a hat their hair comes out below
 FRINGED = ("mid", "bob", "long", "wavy", "curly", "ponytail", "bun", "braids")
 GATHERED = 0.32  # share of a gathered style's strands that is beyond the knot
 
@@ -117,14 +140,13 @@ def scalp_hair(
         return None
     curl = max(person.traits.hair_curl, style.least_curl)
     chair = seat(roots, person, look, curl, int(style.locks * (1 + 1.5 * max(0, curl - 0.6))), rng)
-    points, crest, locks, thin = _combed(chair, style, skin, detail)
-    keep_outside(points, skin, 0.03)
+    hairs = _tied(chair, style, skin, detail) if style.comb is None else _combed(chair, style, skin)
+    keep_outside(hairs.points, skin, MARGIN)
     hanging = look.fringe or look.hair_style == "curly"
-    seen = ~crosses_face(points, FRINGE_LIMIT if hanging else FACE_LIMIT)
-    points, crest, locks, thin = points[seen], crest[seen], locks[seen], thin[seen]
+    hairs = hairs.select(~crosses_face(hairs.points, FRINGE_LIMIT if hanging else FACE_LIMIT))
     if look.hat is not None:
-        press_down(points, skin, HAT_FRONT, HAT_BACK, HAT_HEIGHT)
-    return _finish(chair, style, frame, points, crest, locks, thin, detail)
+        press_down(hairs.points, skin, HAT_FRONT, HAT_BACK, HAT_HEIGHT)
+    return _finish(chair, style, frame, hairs, detail)
 
 
 def _roots(
@@ -133,26 +155,24 @@ def _roots(
     """Places of the strands; under a hat only where hair can come out below it."""
     positions = root_pool().positions
     density = hairline(positions, person, look)
-    if look.hat is not None and look.hair_style not in ("mid", "bob", "long", "wavy", "back"):
+    if look.hat is not None and look.hair_style not in COVERED_STYLES:
         edge = HAT_BACK + (HAT_FRONT - HAT_BACK) * np.clip((positions[:, 2] + 8) / 16, 0, 1)
         density = density * (positions[:, 1] < edge + COVERED)
     return place_roots(vertices, normals, frame, density, count, rng)
 
 
-def _combed(chair: Chair, style: Style, skin: Skin, detail: float) -> tuple[np.ndarray, ...]:
-    """Points [n, K, 3] of all strands and their crests [n, K], their locks [n], and how thin each is [n]."""
-    if style.comb is None:
-        return _tied(chair, style, skin, detail)
+def _combed(chair: Chair, style: Style, skin: Skin) -> Hairs:
+    """Hair that hangs or stands as it is combed."""
     comb = style.comb(chair)
     if chair.look.fringe and chair.look.hair_style in FRINGED and chair.curl <= hair_falling.COILY:
         hair_falling.lay_fringe(chair, comb)
     thin = _baby_hair(chair, comb)
     points = grow(chair.roots, comb, skin, style.points)
-    return *_dressed(chair, style, points, comb.length, chair.locks), chair.locks.lock, thin
+    return Hairs(*_dressed(chair, style, points, comb.length, chair.locks), chair.locks.lock, thin)
 
 
 def _baby_hair(chair: Chair, comb: Comb) -> np.ndarray:
-    """Shorten half of the hairs at the border of the hairline, in place; returns how thin hairs are there."""
+    """Shorten most hairs at the border of the hairline, in place; returns how thin hairs are there."""
     border = np.clip(1 - chair.roots.density, 0, 1)
     short = border * (chair.rng.random(len(border)) < 0.75)
     comb.length *= 1 - 0.8 * short
@@ -177,7 +197,7 @@ def _enough_points(style: Style, curl: float) -> int:
     return style.points + round(np.clip((curl - 0.25) / 0.4, 0, 1) * (style.curl_points - style.points))
 
 
-def _tied(chair: Chair, style: Style, skin: Skin, detail: float) -> tuple[np.ndarray, ...]:
+def _tied(chair: Chair, style: Style, skin: Skin, detail: float) -> Hairs:
     """Hair drawn to a knot, and what is beyond it."""
     places = hair_tied.knots(chair)
     drawn, lengths = hair_tied.draw_to_knots(chair, places, skin, style.points)
@@ -191,7 +211,7 @@ def _tied(chair: Chair, style: Style, skin: Skin, detail: float) -> tuple[np.nda
         together = make_locks(loose[:, num_points // 2], np.zeros(len(loose), np.float32), 90, chair.rng)
         loose, loose_crest = _dressed(chair, style, loose, bundle.lengths, together, free=True)
         locks = together.lock
-    return (
+    return Hairs(
         np.concatenate([points, loose]),
         np.concatenate([crest, loose_crest]),
         np.concatenate([chair.locks.lock, chair.locks.count + locks]),
@@ -199,24 +219,16 @@ def _tied(chair: Chair, style: Style, skin: Skin, detail: float) -> tuple[np.nda
     )
 
 
-def _finish(
-    chair: Chair,
-    style: Style,
-    frame: Frame,
-    points: np.ndarray,
-    crest: np.ndarray,
-    locks: np.ndarray,
-    thin: np.ndarray,
-    detail: float,
-) -> Strands:
+def _finish(chair: Chair, style: Style, frame: Frame, hairs: Hairs, detail: float) -> Strands:
     """Shade, colour and bring to the person's head."""
-    rng, count = chair.rng, len(points)
-    width = (style.width * STRAND_WIDTH / detail * thin * np.exp(0.2 * rng.normal(size=count))).astype(np.float32)
+    points, rng, count = hairs.points, chair.rng, len(hairs.points)
+    width = style.width * STRAND_WIDTH / detail * hairs.thin * np.exp(0.2 * rng.normal(size=count))
+    width = width.astype(np.float32)
     normals, openness = volume_shading(points, width)
-    openness = np.clip(openness * (1 + CREST_LIGHT * crest), 0.05, 1)
+    openness = np.clip(openness * (1 + CREST_LIGHT * hairs.crest), 0.05, 1)
     _, y, z = points[:, 0].T
     greying = np.exp(-(((y - 5) / 4) ** 2)) * (z > -2) - 0.3
-    colour = strand_colours(None, chair.person, chair.look, greying, locks, rng)
+    colour = strand_colours(None, chair.person, chair.look, greying, hairs.locks, rng)
     return Strands(
         points=frame.to_own(points),
         normals=unit(normals / frame.scale),

@@ -45,7 +45,7 @@ def beard_colour(person: Person, look: Look) -> np.ndarray:
     """Linear RGB float32 [3] of a beard before it greys: like the hair, redder in fair people."""
     base = _pigmented(person, look)
     fair = float(np.clip(base.mean() / 0.15, 0, 1)) * 0.5
-    return (base * (1 - fair) + base.mean() * np.array([1.25, 0.72, 0.42], np.float32) * fair * 1.1).astype(np.float32)
+    return (base * (1 - fair) + base.mean() * np.array([1.5, 0.72, 0.31], np.float32) * fair).astype(np.float32)
 
 
 def strand_colours(

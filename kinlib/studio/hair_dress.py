@@ -10,6 +10,9 @@ from kinlib.studio.hair_scalp import Skin, reach
 
 __all__ = ["Curl", "Locks", "crosses_face", "dress", "keep_outside", "make_locks", "press_down"]
 
+FACE_MIDDLE, FACE_WIDTH, FACE_BELOW = 1.5, 5.8, 7.5  # cm, ellipse of the face: y of its middle, half axes
+FACE_DEPTH = 5.0  # cm, z from which on hair lies before the face
+
 
 @dataclass(frozen=True)
 class Locks:
@@ -188,8 +191,8 @@ def _crosses_face(points, height):
     for s in range(points.shape[0]):
         for k in range(points.shape[1]):
             x, y, z = points[s, k]
-            tall = height if y > 1.5 else 7.5
-            if z > 5 and (x / 5.8) ** 2 + ((y - 1.5) / tall) ** 2 < 1:
+            tall = height if y > FACE_MIDDLE else FACE_BELOW
+            if z > FACE_DEPTH and (x / FACE_WIDTH) ** 2 + ((y - FACE_MIDDLE) / tall) ** 2 < 1:
                 crossing[s] = True
                 break
     return crossing

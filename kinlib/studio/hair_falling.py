@@ -52,7 +52,7 @@ def _fall(
     x, y, _ = chair.roots.points.T
     look, curl, count = chair.look, min(chair.curl, COILY), len(chair.roots)
     parted = (1 - 0.6 * curl**2) * (0.25 + chair.top)
-    aside = np.stack([chair.sides * parted, -0.25 - 1.0 * (1 - chair.top**3), -0.3 - 0.25 * chair.front], 1)
+    aside = np.stack([chair.sides * parted, -0.25 - 1.0 * (1 - chair.top**3), -0.3 - 0.6 * chair.front], 1)
     aside[:, 2] += forward * chair.front * chair.top
     aside += (0.10 + 0.2 * curl) * chair.smooth + (0.05 + 0.15 * curl) * chair.random
     lift = chair.top * chair.flat * (0.30 * look.volume + 0.3 * curl) + 0.25 * curl
@@ -97,7 +97,7 @@ def comb_back(chair: Chair) -> Comb:
     lift = chair.top * chair.front * 0.75 * look.volume + 0.10 + 0.3 * curl
     thick = (0.5 + 0.75 * look.volume) * (0.7 + 1.0 * curl)
     end = EAR - (EAR + (4.5 if chair.person.male else 10.0)) * look.hair_length * (1 - 0.3 * curl**1.5)
-    before_ear = np.where(z > 1.5, np.clip((y - 2) / 4, 0.12, 1), 1)
+    before_ear = np.where(z > 0.5, np.clip((y - 2.5) / 4, 0.06, 1), 1)
     over_top = 0.75 * (z + 8.5) * (0.35 + 0.65 * chair.top) + 0.4 * np.maximum(0, z)
     return Comb(
         direction=chair.along_skin(back, lift),

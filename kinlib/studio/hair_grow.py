@@ -79,7 +79,7 @@ def _grow(roots, normals, direction, pull, length, layer, rise, guard, curtain, 
             dx, dy, dz = dx / size, dy / size, dz / size
             x, y, z = x + dx * step, y + dy * step, z + dz * step
             if guard[s] > 0:
-                x, y, z, dx, dy = _keep_clear(x, y, z, dx, dy, guard[s], curtain[s], step)
+                x, y, z, dx, dy, dz = _keep_clear(x, y, z, dx, dy, dz, guard[s], curtain[s], step)
             distance, surface, ux, uy, uz = reach(head, neck, x, y, z)
             wanted = surface + 0.04 + layer[s] * min(1.0, way / rise[s])
             if distance < wanted:
@@ -95,7 +95,7 @@ def _grow(roots, normals, direction, pull, length, layer, rise, guard, curtain, 
 
 
 @njit(cache=True, fastmath=True)
-def _keep_clear(x, y, z, dx, dy, guard, curtain, step):
+def _keep_clear(x, y, z, dx, dy, dz, guard, curtain, step):
     """Slide a point out of the guard before the face, and back behind the curtain; also bends the direction."""
     if z > GUARD_BACK and y < 11.5:
         above = y - GUARD_MIDDLE
@@ -107,11 +107,12 @@ def _keep_clear(x, y, z, dx, dy, guard, curtain, step):
             size = np.sqrt(gx * gx + gy * gy) + 1e-6
             gx, gy = gx / size, gy / size
             out = min(0.9 * step, (1 - inside) * half)
-            x, y = x + gx * out, y + 0.6 * gy * out
+            x, y, z = x + gx * out, y + 0.6 * gy * out, z - 0.35 * out
+            dz = min(dz, 0.25)
             inward = dx * gx + dy * gy
             if inward < 0:
                 dx, dy = dx - 0.7 * gx * inward, dy - 0.7 * gy * inward
     limit = curtain + 1.1 * max(0.0, y - 4.5)
     if z > limit and y < 9:
         z -= min(0.8 * step, z - limit)
-    return x, y, z, dx, dy
+    return x, y, z, dx, dy, dz

@@ -11,7 +11,7 @@ from kinlib.studio.person import Look, Person
 
 __all__ = ["hairline", "head_noise"]
 
-CENTRE = np.array([0.0, 4.0, 0.0], np.float32)
+MIDDLE = 4.0  # cm, y of the point between the ears from which the map is seen
 MAP_RADIUS = 8.5  # cm per radian of the map
 
 # From the middle of the forehead over temple, sideburn and ear to the nape: |x|, y, z in cm.
@@ -24,6 +24,7 @@ CURVE = np.array(
     ],
     np.float32,
 )
+SOFT_FRONT, SOFT_EAR = 0.62, 0.3  # cm, half the width over which hair thins out; wider towards the nape
 CORNER = slice(2, 5)  # the points of the curve that recede first
 SIDEBURN = slice(8, 12)
 
@@ -38,7 +39,7 @@ def hairline(positions: np.ndarray, person: Person, look: Look) -> np.ndarray:
     """
     flat = np.ascontiguousarray(positions, np.float32).reshape(-1, 3)
     longitude, latitude = _on_map(_curve(person, look))
-    phases = np.random.default_rng(person.seed + 11).uniform(0, 2 * np.pi, 8).astype(np.float32)
+    phases = np.random.default_rng([person.seed, 22]).uniform(0, 2 * np.pi, 8).astype(np.float32)
     crown, top = _bald_places(look)
     return _density(flat, longitude, latitude, phases, crown, top).reshape(positions.shape[:-1])
 
@@ -54,7 +55,7 @@ def head_noise(positions: np.ndarray, seed: int, wavelength: float) -> np.ndarra
 
 def _curve(person: Person, look: Look) -> np.ndarray:
     """The curve of one person: high or low, square (men) or round (women), receded."""
-    rng = np.random.default_rng(person.seed + 12)
+    rng = np.random.default_rng([person.seed, 23])
     curve = CURVE.copy()
     height, peak, burn = rng.normal(size=3).clip(-2, 2)
     young = np.clip((16 - look.age) / 10, 0, 1)
@@ -80,8 +81,8 @@ def _bald_places(look: Look) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _on_map(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    x, y, z = (points - CENTRE).T
-    return MAP_RADIUS * np.arctan2(np.abs(x), z), MAP_RADIUS * np.arctan2(y, np.hypot(x, z))
+    x, y, z = points.T
+    return MAP_RADIUS * np.arctan2(np.abs(x), z), MAP_RADIUS * np.arctan2(y - MIDDLE, np.hypot(x, z))
 
 
 @njit(cache=True, fastmath=True)
@@ -106,13 +107,14 @@ def _density(points, longitude, latitude, phases, crown, top):
             continue
         if y < -7.0 or (y < 9.5 and z > 7.5):
             continue
-        u, v = 8.5 * np.arctan2(abs(x), z), 8.5 * np.arctan2(y - 4.0, np.sqrt(x * x + z * z))
+        u = MAP_RADIUS * np.arctan2(abs(x), z)
+        v = MAP_RADIUS * np.arctan2(y - MIDDLE, np.sqrt(x * x + z * z))
         distance = _signed_distance(u, v, longitude, latitude)
         ripple = np.sin(2.1 * x + 1.3 * y + phases[0]) + np.sin(3.7 * x - 2.9 * y + phases[1])
         ripple += np.sin(5.9 * y + 4.1 * z + phases[2]) + np.sin(7.3 * x + 2.2 * z + phases[3])
-        soft = 0.62 if z > 2.5 else 0.62 + 0.4 * min(1.0, (2.5 - z) / 6)
+        soft = SOFT_FRONT if z > 2.5 else SOFT_FRONT + 0.4 * min(1.0, (2.5 - z) / 6)
         if y > 0.5 and -3 < z <= 2.5:
-            soft = 0.3
+            soft = SOFT_EAR
         share = min(1.0, max(0.0, (distance + 0.09 * ripple) / (2 * soft) + 0.42))
         density = share * share * (3 - 2 * share)
         result[i] = density * (1 - _bare(x, y, z, crown)) * (1 - _bare(x, y, z, top))

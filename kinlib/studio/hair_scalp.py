@@ -15,12 +15,14 @@ from kinlib.studio.strands import unit
 
 __all__ = ["CENTRE", "Frame", "Pool", "Roots", "Skin", "fit_frame", "place_roots", "reach", "root_pool", "skin_map"]
 
-CENTRE = np.array([0.0, 4.0, 0.3], np.float32)  # the skull is seen from here
+CENTRE_Y, CENTRE_Z = 4.0, 0.3  # cm; the skull is seen from x = 0 there
+CENTRE = np.array([0.0, CENTRE_Y, CENTRE_Z], np.float32)
 AXIS_Z = -1.0  # the neck's axis is x = 0 at this z
 NECK_TOP = -3.5  # below, distances are measured from the neck's axis
-POOL = 60_000  # candidates for roots; more than any style wants
+LOWEST, HIGHEST = -19.5, 0.5  # y that the map of the neck covers
+SHOULDERS = -7.5  # below, nothing belongs to the map of the head
 ROWS, COLUMNS = 48, 96  # of both maps
-NECK_BOTTOM = -19.5
+POOL = 60_000  # candidates for roots; more than any style wants
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,12 @@ class Roots:
 
 @dataclass(frozen=True)
 class Skin:
-    """How far the body reaches, cm: from `CENTRE` by latitude and longitude, from the neck's axis by y and it."""
+    """How far the body reaches, cm.
+
+    Attributes:
+        head: float32 [ROWS, COLUMNS], from `CENTRE`, by latitude and longitude.
+        neck: float32 [ROWS, COLUMNS], from the neck's axis, by y and longitude.
+    """
 
     head: np.ndarray
     neck: np.ndarray
@@ -151,27 +158,33 @@ def _samples() -> tuple[np.ndarray, np.ndarray]:
 
 
 @njit(cache=True, fastmath=True)
+def _column(x, z):
+    """Fractional column of a direction about the vertical; column 0 lies behind."""
+    return (np.arctan2(x, z) / (2 * np.pi) + 0.5) * COLUMNS
+
+
+@njit(cache=True, fastmath=True)
 def _head_map(points):
-    reached = np.zeros((48, 96), np.float32)
+    reached = np.zeros((ROWS, COLUMNS), np.float32)
     for i in range(len(points)):
-        x, y, z = points[i, 0], points[i, 1] - 4.0, points[i, 2] - 0.3
-        if y < -11.5:
+        x, y, z = points[i, 0], points[i, 1] - CENTRE_Y, points[i, 2] - CENTRE_Z
+        if points[i, 1] < SHOULDERS:
             continue
         radius = np.sqrt(x * x + y * y + z * z)
-        row = min(47, max(0, int((np.arcsin(y / radius) / np.pi + 0.5) * 48)))
-        column = int((np.arctan2(x, z) / (2 * np.pi) + 0.5) * 96) % 96
+        row = min(ROWS - 1, max(0, int((np.arcsin(y / radius) / np.pi + 0.5) * ROWS)))
+        column = int(_column(x, z)) % COLUMNS
         reached[row, column] = max(reached[row, column], radius)
     return reached
 
 
 @njit(cache=True, fastmath=True)
 def _neck_map(points):
-    reached = np.zeros((48, 96), np.float32)
+    reached = np.zeros((ROWS, COLUMNS), np.float32)
     for i in range(len(points)):
-        x, y, z = points[i, 0], points[i, 1], points[i, 2] + 1.0
-        row = int((y + 19.5) / 20 * 48)
-        if 0 <= row < 48:
-            column = int((np.arctan2(x, z) / (2 * np.pi) + 0.5) * 96) % 96
+        x, y, z = points[i, 0], points[i, 1], points[i, 2] - AXIS_Z
+        row = int(np.floor((y - LOWEST) / (HIGHEST - LOWEST) * ROWS))
+        if 0 <= row < ROWS:
+            column = int(_column(x, z)) % COLUMNS
             reached[row, column] = max(reached[row, column], np.sqrt(x * x + z * z))
     return reached
 
@@ -218,20 +231,20 @@ def _smooth(reached):
 @njit(cache=True, fastmath=True)
 def reach(head, neck, x, y, z):
     """How far a point at x, y, z is from the centre, how far the skin in that direction, and the direction."""
-    below = y < -3.5
-    cx, cy, cz = x, (0.0 if below else y - 4.0), (z + 1.0 if below else z - 0.3)
+    below = y < NECK_TOP
+    cx, cy, cz = x, (0.0 if below else y - CENTRE_Y), (z - AXIS_Z if below else z - CENTRE_Z)
     distance = np.sqrt(cx * cx + cy * cy + cz * cz) + 1e-6
-    column = (np.arctan2(cx, cz) / (2 * np.pi) + 0.5) * 96 - 0.5
+    column = _column(cx, cz) - 0.5
     if below:
-        row = (y + 19.5) / 20 * 48 - 0.5
+        row = (y - LOWEST) / (HIGHEST - LOWEST) * ROWS - 0.5
         table = neck
     else:
-        row = (np.arcsin(min(1.0, max(-1.0, cy / distance))) / np.pi + 0.5) * 48 - 0.5
+        row = (np.arcsin(min(1.0, max(-1.0, cy / distance))) / np.pi + 0.5) * ROWS - 0.5
         table = head
-    row = min(46.999, max(0.0, row))
+    row = min(ROWS - 1.001, max(0.0, row))
     top, left = int(row), int(np.floor(column))
     a, b = row - top, column - left
-    left, right = left % 96, (left + 1) % 96
+    left, right = left % COLUMNS, (left + 1) % COLUMNS
     upper = table[top, left] * (1 - b) + table[top, right] * b
     lower = table[top + 1, left] * (1 - b) + table[top + 1, right] * b
     return distance, upper * (1 - a) + lower * a, cx / distance, cy / distance, cz / distance

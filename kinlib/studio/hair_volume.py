@@ -12,8 +12,10 @@ __all__ = ["volume_shading"]
 CELL = 0.6  # cm
 LOW = np.array([-17.0, -23.0, -16.0], np.float32)  # corner of the grid; cm, generic head
 CELLS = (57, 76, 57)
-SWALLOW = 0.075  # how much of the light each unit of density takes
-LIT_BURIED = 0.30  # what is left of light inside
+SWALLOW = 0.075  # share of the light that each unit of density takes per cm
+LOOKS, STRIDE = 4, 0.8  # looks on the way out, and cells from one to the next
+ROUND = 0.75  # share of the head's own roundness in the normals
+LIT_BURIED = 0.30  # what is left of the light inside
 
 
 def volume_shading(points: np.ndarray, width: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -39,11 +41,11 @@ def _pour(points, width, low, cells):
             ax, ay, az = points[s, k]
             bx, by, bz = points[s, k + 1]
             length = np.sqrt((bx - ax) ** 2 + (by - ay) ** 2 + (bz - az) ** 2)
-            i = int((0.5 * (ax + bx) - low[0]) / 0.6)
-            j = int((0.5 * (ay + by) - low[1]) / 0.6)
-            h = int((0.5 * (az + bz) - low[2]) / 0.6)
+            i = int((0.5 * (ax + bx) - low[0]) / CELL)
+            j = int((0.5 * (ay + by) - low[1]) / CELL)
+            h = int((0.5 * (az + bz) - low[2]) / CELL)
             if 0 <= i < cells[0] and 0 <= j < cells[1] and 0 <= h < cells[2]:
-                density[i, j, h] += length * width[s] / 0.216
+                density[i, j, h] += length * width[s] / CELL**3
     return density
 
 
@@ -87,7 +89,7 @@ def _shade(points, density, smooth, low, normals, openness):
     for s in range(points.shape[0]):
         for k in range(points.shape[1]):
             px, py, pz = points[s, k]
-            x, y, z = (px - low[0]) / 0.6 - 0.5, (py - low[1]) / 0.6 - 0.5, (pz - low[2]) / 0.6 - 0.5
+            x, y, z = (px - low[0]) / CELL - 0.5, (py - low[1]) / CELL - 0.5, (pz - low[2]) / CELL - 0.5
             gx = _at(smooth, x - 1, y, z) - _at(smooth, x + 1, y, z)
             gy = _at(smooth, x, y - 1, z) - _at(smooth, x, y + 1, z)
             gz = _at(smooth, x, y, z - 1) - _at(smooth, x, y, z + 1)
@@ -95,11 +97,11 @@ def _shade(points, density, smooth, low, normals, openness):
             # the skull is hollow in the grid: its own outward direction keeps inner strands from facing inwards
             ux, uy, uz = px, 0.8 * (py - 4.0) if py > 4 else 0.15 * (py - 4.0), pz
             far = np.sqrt(ux * ux + uy * uy + uz * uz) + 1e-6
-            nx, ny, nz = gx / size + 0.75 * ux / far, gy / size + 0.75 * uy / far, gz / size + 0.75 * uz / far
+            nx, ny, nz = gx / size + ROUND * ux / far, gy / size + ROUND * uy / far, gz / size + ROUND * uz / far
             size = np.sqrt(nx * nx + ny * ny + nz * nz) + 1e-6
             nx, ny, nz = nx / size, ny / size, nz / size
             normals[s, k, 0], normals[s, k, 1], normals[s, k, 2] = nx, ny, nz
             met = 0.0
-            for q in range(1, 5):
-                met += _at(density, x + nx * q * 0.8, y + ny * q * 0.8, z + nz * q * 0.8)
-            openness[s, k] = np.exp(-0.075 * 0.6 * 0.8 * met)
+            for q in range(1, LOOKS + 1):
+                met += _at(density, x + nx * q * STRIDE, y + ny * q * STRIDE, z + nz * q * STRIDE)
+            openness[s, k] = np.exp(-SWALLOW * CELL * STRIDE * met)

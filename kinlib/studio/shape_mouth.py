@@ -15,8 +15,8 @@ __all__ = ["corner_height", "lip_gap", "rest", "stiffen_teeth"]
 
 UPPER, LOWER, CORNERS = [61, 62, 63], [67, 66, 65], [48, 54]  # landmarks
 LINE, NEAR_LINE, FRONT = -3.36, 0.4, 10.0  # cm: height of the generic lips' line, how near their edges are, the front
-STRIPS = (0.0, 0.35, 0.7, 1.05)  # cm beside the middle, where the lips must meet
-HALF_STRIP = 0.2  # cm
+STRIPS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25)  # cm beside the middle, where the lips must meet
+HALF_STRIP = 0.11  # cm
 ROOM = 0.12  # cm between teeth and lips, besides the generic head's
 GAP = -0.02  # cm between the edges of lips that meet: they press on each other
 CORNER = -0.11  # cm, height of the corners of a pleasant mouth over the middle of its lips

@@ -74,7 +74,7 @@ def _epistasis() -> Row:
     for black in (0, 1):
         for red in (0, 1, 2):
             person = phenotypes(with_copies(base_genome(), hair_deep=1, hair_black=black, hair_red=red)).person(0)
-            row.append((f"black {black}, red {red}: {person.traits.hair_colour}", _portrait(person)))
+            row.append((f"{black} black, {red} red: {person.traits.hair_colour}", _portrait(person)))
     return row
 
 

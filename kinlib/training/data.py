@@ -1,8 +1,9 @@
 """Training pictures in memory: aligned renders with their masks, landmarks and attributes.
 
 The files are Parquet, one row a picture: `person`, `view`, `image` (JPEG bytes), `mask` (PNG bytes, 19 classes in the
-order of CelebAMask-HQ's g_mask.py), `landmarks` (136 floats, pixels), `attributes` (JSON). People are kept together
-when the set is split, so that nobody is seen in training and in testing.
+order of CelebAMask-HQ's g_mask.py), `landmarks` (136 floats, pixels), `attributes` (JSON, as `studio.truth` writes it).
+`kinlib render` makes them. People are kept together when the set is split, so that nobody is seen in training and in
+testing.
 """
 
 import io
@@ -18,10 +19,21 @@ from PIL import Image
 from torch import Tensor
 
 from kinlib.errors import KinlibError
+from kinlib.studio.person import GREY_HAIR, HAIR_COLOURS
 
-__all__ = ["HELD_OUT_EVERY", "FaceSet", "load_faces"]
+__all__ = ["HELD_OUT_EVERY", "FaceSet", "load_faces", "read_attributes"]
 
 HELD_OUT_EVERY = 18  # persons divisible by this are never trained on: 200 of the first 3,600
+
+# The set that the bundled networks were trained on has other names for some attributes, and the hair's colour as RGB.
+OLD_NAMES = {
+    "mel": "melanin",
+    "hem": "redness",
+    "style": "hair_style",
+    "bangs": "fringe",
+    "freckle": "freckles",
+    "expr": "expression",
+}
 
 
 @dataclass
@@ -31,7 +43,7 @@ class FaceSet:
     Attributes:
         images: uint8 [N, 3, S, S].
         face: uint8 [N, S, S], 255 where the picture is not background.
-        table: one row a picture with person, view, landmarks and attributes.
+        table: one row a picture with person, view, landmarks and attributes (see `read_attributes`).
     """
 
     images: Tensor
@@ -66,13 +78,34 @@ def load_faces(folder: Path, limit: int | None = None) -> FaceSet:
     with ThreadPoolExecutor() as pool:
         images = list(pool.map(_decode_image, table.image))
         masks = list(pool.map(_decode_mask, table["mask"]))
-    attributes = pd.json_normalize([json.loads(text) for text in table.attributes], max_level=0)
+    attributes = pd.DataFrame([read_attributes(text) for text in table.attributes])
     columns = table.drop(columns=["image", "mask", "attributes"]).reset_index(drop=True)
     return FaceSet(
         torch.from_numpy(np.stack(images)),
         torch.from_numpy(np.stack(masks)),
         pd.concat([columns, attributes], axis=1),
     )
+
+
+def read_attributes(text: str) -> dict:
+    """Attributes of one picture by the names of `studio.truth.attributes`, whichever set the JSON comes from.
+
+    Added is `hair_light`, 0 black to 1 white, of all hair together.
+    """
+    record = json.loads(text)
+    if "mel" in record:
+        return _from_old(record)
+    coloured, grey = np.mean(HAIR_COLOURS[record["hair_colour"]]), np.mean(GREY_HAIR)
+    return record | {"hair_light": float(coloured + (grey - coloured) * record["grey"])}
+
+
+def _from_old(record: dict) -> dict:
+    """The old set's record under today's names."""
+    record = {OLD_NAMES.get(name, name): value for name, value in record.items()}
+    strength = record["expression"]
+    smile = (strength.get("mouthSmile_L", 0.0) + strength.get("mouthSmile_R", 0.0)) / 2
+    hair_light = float(np.mean(record["haircol"]))
+    return record | {"smile": smile, "mouth_open": strength.get("jawOpen", 0.0), "hair_light": hair_light}
 
 
 def _decode_image(data: bytes) -> np.ndarray:

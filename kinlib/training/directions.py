@@ -21,6 +21,8 @@ from kinlib.training.data import FaceSet, load_faces
 
 __all__ = ["DirectionSettings", "attribute_table", "train"]
 
+LONG_HAIR = ("mid", "bob", "long", "wavy", "curly", "braids")  # hair that falls at least to the ears
+
 
 @dataclass
 class DirectionSettings:
@@ -45,25 +47,22 @@ def attribute_table(table: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         One column for each of age, sex (1 male), skin (1 dark), smile, yaw, pitch, glasses, beard, hair_length,
-        hair_light, mouth_open.
+        hair_light (1 white), mouth_open.
     """
-    expression = table["expr"]
-    hair = np.array(table["haircol"].tolist())
-    return pd.DataFrame(
-        {
-            "age": table["age"].astype(float),
-            "sex": table["male"].astype(float),
-            "skin": table["mel"].astype(float),
-            "smile": expression.map(lambda e: e.get("mouthSmile_L", 0.0)).astype(float),
-            "yaw": table["yaw"].astype(float),
-            "pitch": table["pitch"].astype(float),
-            "glasses": table["glasses"].astype(float),
-            "beard": (table["beard"] != "none").astype(float),
-            "hair_length": table["style"].isin(["long", "bob", "wavy", "curly"]).astype(float),
-            "hair_light": hair.mean(axis=1),
-            "mouth_open": expression.map(lambda e: e.get("jawOpen", 0.0)).astype(float),
-        }
-    )
+    numbers = {
+        "age": table["age"],
+        "sex": table["male"],
+        "skin": table["melanin"],
+        "smile": table["smile"],
+        "yaw": table["yaw"],
+        "pitch": table["pitch"],
+        "glasses": table["glasses"],
+        "beard": table["beard"] != "none",
+        "hair_length": table["hair_style"].isin(LONG_HAIR),
+        "hair_light": table["hair_light"],
+        "mouth_open": table["mouth_open"],
+    }
+    return pd.DataFrame(numbers).astype(float)
 
 
 @torch.no_grad()
