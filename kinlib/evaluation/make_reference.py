@@ -34,6 +34,7 @@ __all__ = ["NUM_COUPLES", "ReferencePlan", "plan", "siblings", "write"]
 NUM_COUPLES = 32
 MIXED = 0.25  # chance that the mother's population is drawn anew, so that it may be another than the father's
 CHILD_AGE = 21.0  # years
+STUDIO = 5  # seed of all portraits: one light, one paper, plain clothes
 PARENT_AGES = (27.0, 40.0)
 SIZE, PARENT_SIZE = 128, 192  # pixels; parents are kept as photographs, with room around the face
 PARENT_QUALITY = 88
@@ -140,10 +141,10 @@ def _sittings(plan: ReferencePlan, couple: int) -> Iterator[_Sitting]:
     father, mother, young = siblings(plan, couple)
     ages = np.random.default_rng([plan.seed, 13, couple]).uniform(*PARENT_AGES, 2)
     for parent, age in zip((father, mother), ages, strict=True):
-        yield _Sitting(phenotypes(parent).person(0), plan.seed, float(age), True)
+        yield _Sitting(phenotypes(parent).person(0), STUDIO, float(age), True)
     looks = phenotypes(young)
     for i in range(len(young)):
-        yield _Sitting(looks.person(i), plan.seed, CHILD_AGE, False)
+        yield _Sitting(looks.person(i), STUDIO, CHILD_AGE, False)
 
 
 def _portray(sitting: _Sitting) -> tuple[np.ndarray, bytes | None]:

@@ -48,7 +48,8 @@ def chromosome_picture(
         label: words below the face.
     """
     rows = -(-len(lengths) // 2)
-    height, aside = rows * PAIR + 0.62, 1.75 if face is not None else 0.0
+    aside = 1.75 if face is not None else 0.0
+    height = max(rows * PAIR + 0.62, aside + 0.3)
     longest = [max(lengths[:rows]), max(lengths[rows:], default=0.0)]
     scale = (WIDTH - aside - 2 * COLUMN_SPARE) / sum(longest)  # inches a Morgan
     with matplotlib.style.context(STYLE):
@@ -119,7 +120,7 @@ def mid_parent_plot(
     axes.plot(ends, middle[1] + slope * (ends - middle[0]), color="black", linestyle="-", label=fitted)
     promised = f"stated heritability: {stated:.2f}"
     axes.plot(ends, middle[1] + stated * (ends - middle[0]), color="#D55E00", linestyle="--", label=promised)
-    axes.legend(title="slope", loc="lower right", alignment="left", frameon=False)
+    axes.legend(title="slope", loc="lower right", alignment="left", frameon=True, edgecolor="none")
     axes.set(xlabel=f"mean of the parents, {trait}", ylabel=f"child, {trait}")
     axes.set_aspect("equal", adjustable="datalim")
     return figure

@@ -72,76 +72,101 @@ def arrange(couples: Sequence[Couple]) -> dict[str, tuple[float, int]]:
     """Where everybody stands: (middle, in places from the left; generation from 0). No two stand nearer than one place.
 
     Raises:
-        KinlibError: if there are no couples, somebody has more than two, two people who were born in the family have
-            married each other, or it is more than one family.
+        KinlibError: if there are no couples, somebody is married more than twice, two people who were born in the
+            family have married each other, or it is more than one family.
     """
-    if not couples:
-        raise KinlibError("a family tree needs at least one couple")
-    houses = _houses(couples)
+    households = _households(couples)
     born = {child for _, _, children in couples for child in children}
-    roots = [who for who in houses if who not in born]
+    roots, members = [], {}
+    for household in households:
+        own = [who for who in household.row if who in born]
+        if len(own) > 1:
+            raise KinlibError(f"'{own[0]}' and '{own[1]}' were both born in this family: such a tree cannot be drawn")
+        roots += [] if own else [household]
+        members |= dict.fromkeys(own, household)
     if len(roots) != 1:
-        raise KinlibError(
-            f"a family tree begins with one person, but {', '.join(roots) or 'nobody'} have no parents here"
-        )
+        raise KinlibError(f"a family tree begins with one couple, not with {len(roots)}")
     places: dict[str, tuple[float, int]] = {}
-    _place(roots[0], 0.0, 0, houses, places)
+    _place(roots[0], 0.0, 0, members, places)
     return places
 
 
-def _houses(couples: Sequence[Couple]) -> dict[str, list[Couple]]:
-    """Couples by the one through whom the family goes on: who was born into it, or whoever married more often."""
-    born = {child for _, _, children in couples for child in children}
-    times: dict[str, int] = {}
-    for couple in couples:
-        for parent in couple[:2]:
-            times[parent] = times.get(parent, 0) + 1
-    houses: dict[str, list[Couple]] = {}
-    for couple in couples:
-        own = [parent for parent in couple[:2] if parent in born]
-        if len(own) > 1:
-            raise KinlibError(f"'{own[0]}' and '{own[1]}' were both born in this family: such a tree cannot be drawn")
-        houses.setdefault(own[0] if own else max(couple[:2], key=times.__getitem__), []).append(couple)
-    if (most := max(houses, key=lambda who: len(houses[who]))) and len(houses[most]) > 2:
-        raise KinlibError(f"'{most}' has more than two marriages: such a tree cannot be drawn")
-    return houses
+@dataclass
+class _Household:
+    """People side by side, each married to the next; and their couples, from left to right."""
+
+    row: list[str]
+    couples: list[Couple]
 
 
-def _width(who: str, houses: dict[str, list[Couple]]) -> float:
+def _households(couples: Sequence[Couple]) -> list[_Household]:
+    """Couples joined where somebody married twice: such a person stands between the spouses."""
+    if not couples:
+        raise KinlibError("a family tree needs at least one couple")
+    waiting, households = list(couples), []
+    while waiting:
+        couple = waiting.pop(0)
+        household = _Household(list(couple[:2]), [couple])
+        while (found := _joining(household, waiting)) is not None:
+            _join(household, found)
+            waiting.remove(found)
+        households.append(household)
+    return households
+
+
+def _joining(household: _Household, waiting: list[Couple]) -> Couple | None:
+    """A couple of which one is in the household already."""
+    return next((couple for couple in waiting if set(couple[:2]) & set(household.row)), None)
+
+
+def _join(household: _Household, couple: Couple) -> None:
+    """The new spouse stands outside, to the right of a first marriage."""
+    known, new = couple[:2] if couple[0] in household.row else couple[1::-1]
+    if len(household.row) == 2 and known == household.row[0]:
+        household.row.reverse()
+    if known == household.row[-1]:
+        household.row.append(new)
+        household.couples.append(couple)
+    elif known == household.row[0]:
+        household.row.insert(0, new)
+        household.couples.insert(0, couple)
+    else:
+        raise KinlibError(f"'{known}' has more than two marriages: such a tree cannot be drawn")
+
+
+def _width(who: str, members: dict[str, _Household]) -> float:
     """Places that somebody, spouses and all descendants need."""
-    own = houses.get(who, [])
-    return max(1.0 + len(own), sum(_breadth(couple, houses) for couple in own))
+    return _span(members[who], members) if who in members else 1.0
 
 
-def _breadth(couple: Couple, houses: dict[str, list[Couple]]) -> float:
+def _span(household: _Household, members: dict[str, _Household]) -> float:
+    return max(float(len(household.row)), sum(_breadth(couple, members) for couple in household.couples))
+
+
+def _breadth(couple: Couple, members: dict[str, _Household]) -> float:
     """Places that a couple's children need."""
-    return sum(_width(child, houses) for child in couple[2])
+    return sum(_width(child, members) for child in couple[2])
 
 
-def _place(who: str, left: float, row: int, houses: dict[str, list[Couple]], places: dict) -> None:
-    """Children first, then the couple above their middle."""
-    own, width = houses.get(who, []), _width(who, houses)
-    start = left + (width - sum(_breadth(couple, houses) for couple in own)) / 2
-    middles = []
-    for couple in own:
+def _place(household: _Household, left: float, row: int, members: dict[str, _Household], places: dict) -> None:
+    """Children first, then each couple as near as can be above the middle of its own."""
+    width = _span(household, members)
+    start = left + (width - sum(_breadth(couple, members) for couple in household.couples)) / 2
+    wanted = []
+    for number, couple in enumerate(household.couples):
         for child in couple[2]:
-            _place(child, start, row + 1, houses, places)
-            start += _width(child, houses)
+            if child in members:
+                _place(members[child], start, row + 1, members, places)
+            else:
+                places[child] = (start + 0.5, row + 1)
+            start += _width(child, members)
         spread = [places[child][0] for child in couple[2]]
-        middles.append((min(spread) + max(spread)) / 2 if spread else left + width / 2)
-    in_row = _row_of(who, own)
-    half = len(in_row) / 2
-    middle = float(np.clip(np.mean(middles) if middles else left + width / 2, left + half, left + width - half))
-    for number, member in enumerate(in_row):
-        places[member] = (middle - half + 0.5 + number, row)
-
-
-def _row_of(who: str, own: list[Couple]) -> list[str]:
-    """Somebody and the spouses, from left to right: husband and wife, or one spouse on each side."""
-    if len(own) < 2:
-        return list(own[0][:2]) if own else [who]
-    first, second = (couple[1] if couple[0] == who else couple[0] for couple in own)
-    return [first, who, second]
+        if spread:
+            wanted.append((min(spread) + max(spread)) / 2 - number - 1)
+    middle = left + (width - len(household.row)) / 2
+    begin = float(np.clip(np.mean(wanted) if wanted else middle, left, left + width - len(household.row)))
+    for number, member in enumerate(household.row):
+        places[member] = (begin + number + 0.5, row)
 
 
 class _Canvas:

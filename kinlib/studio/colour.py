@@ -7,7 +7,7 @@ __all__ = ["skin_colour", "to_linear", "to_srgb"]
 # Linear RGB of skin without pigments, and how fast each pigment takes light away (Beer-Lambert). Chosen by hand so that
 # melanin 0 to 1 runs through the range of human skin in daylight photographs.
 BARE = np.array([0.80, 0.58, 0.41], np.float32)
-MELANIN = np.array([2.2, 2.65, 2.75], np.float32)
+MELANIN = np.array([2.15, 2.58, 2.65], np.float32)
 HAEMOGLOBIN = np.array([0.05, 0.56, 0.47], np.float32)
 
 

@@ -131,7 +131,7 @@ def _strongest(trait: str, title: str) -> Dial:
 
     def sit(value: float) -> Sitting:
         person = phenotypes(with_copies(base_genome(), **{strongest_locus(trait): int(value)})).person(0)
-        return _sitting(person, CLOSE, _number(trait)(person), hair_style="bun")
+        return _sitting(person, CLOSE, _number(trait, trait)(person), hair_style="bun")
 
     return Dial(title, "copies", (0.0, 1.0, 2.0), sit)
 
@@ -144,8 +144,8 @@ def _hair(person: Person) -> str:
     return person.traits.hair_colour
 
 
-def _number(name: str) -> Callable[[Person], str]:
-    return lambda person: f"{getattr(person.traits, name):.2f}"
+def _number(name: str, word: str) -> Callable[[Person], str]:
+    return lambda person: f"{word} {getattr(person.traits, name):.2f}"
 
 
 def _lobes(person: Person) -> str:
@@ -195,10 +195,14 @@ DIALS: dict[str, Dial] = {
     "hair_fair": _locus("hair_fair", "hair: the fair allele (recessive)", FACE, _hair),
     "hair_red": _locus("hair_red", "hair: the red allele (recessive)", FACE, _hair),
     "hair_coil": _locus(
-        "hair_coil", "hair: the coil allele (incompletely dominant)", FACE, _number("hair_curl"), hair_style="mid"
+        "hair_coil",
+        "hair: the coil allele (incompletely dominant)",
+        FACE,
+        _number("hair_curl", "curl"),
+        hair_style="mid",
     ),
-    "freckles": _locus("freckles", "freckles (dominant)", CHEEKS, _number("freckles"), hair_style="bun"),
-    "cleft_chin": _locus("cleft_chin", "cleft chin (dominant)", CHIN, _number("cleft_chin"), hair_style="bun"),
+    "freckles": _locus("freckles", "freckles (dominant)", CHEEKS, _number("freckles", "density"), hair_style="bun"),
+    "cleft_chin": _locus("cleft_chin", "cleft chin (dominant)", CHIN, _number("cleft_chin", "depth"), hair_style="bun"),
     "free_lobes": _locus("free_lobes", "free ear lobes (dominant)", EAR, _lobes, hair_style="buzz"),
     "melanin_locus": _strongest("melanin", "skin: the strongest of melanin's many loci"),
     "nose_width": _polygenic("nose_width", "nose width"),

@@ -107,7 +107,7 @@ GATHERED = 0.32  # share of a gathered style's strands that is beyond the knot
 
 
 def scalp_hair(
-    person: Person, look: Look, vertices: np.ndarray, normals: np.ndarray, atlas: object, detail: float = 1.0
+    person: Person, look: Look, vertices: np.ndarray, normals: np.ndarray, detail: float = 1.0
 ) -> Strands | None:
     """The hair of a head.
 
@@ -116,7 +116,6 @@ def scalp_hair(
         look: style and its wishes, age, grey, hat.
         vertices: float32 [V, 3], the neutral head, cm.
         normals: float32 [V, 3].
-        atlas: not used; hair grows on the head model itself.
         detail: scales the number of strands; they get wider in turn.
 
     Returns:
@@ -133,8 +132,7 @@ def scalp_hair(
         return None
     rng = np.random.default_rng([person.seed, look.seed, 21])
     style = STYLES[look.hair_style]
-    frame = fit_frame(vertices)
-    skin = skin_map(vertices, frame)
+    skin = skin_map(vertices, frame := fit_frame(vertices))
     roots = _roots(person, look, vertices, normals, frame, round(style.strands * detail), rng)
     if len(roots) < 3:
         return None
@@ -142,8 +140,8 @@ def scalp_hair(
     chair = seat(roots, person, look, curl, int(style.locks * (1 + 1.5 * max(0, curl - 0.6))), rng)
     hairs = _tied(chair, style, skin, detail) if style.comb is None else _combed(chair, style, skin)
     keep_outside(hairs.points, skin, MARGIN)
-    hanging = look.fringe or look.hair_style == "curly"
-    hairs = hairs.select(~crosses_face(hairs.points, FRINGE_LIMIT if hanging else FACE_LIMIT))
+    free = FRINGE_LIMIT if look.fringe or look.hair_style == "curly" else FACE_LIMIT
+    hairs = hairs.select(~crosses_face(hairs.points, free))
     if look.hat is not None:
         press_down(hairs.points, skin, HAT_FRONT, HAT_BACK, HAT_HEIGHT)
     return _finish(chair, style, frame, hairs, detail)

@@ -86,7 +86,7 @@ def sit(person: Person, look: Look, size: int = 256) -> Sitter:
     head, atlas = load_head(), load_atlas()
     neutral, _ = build(person, look.age, {})
     normals = vertex_normals(neutral, head.triangles)
-    hair = scalp_hair(person, look, neutral, normals, atlas, detail)
+    hair = scalp_hair(person, look, neutral, normals, detail)
     solids = [*clothes(person, look, neutral), *hat(look, neutral), *earrings(look, neutral), *necklace(look, neutral)]
     solids += glasses(look, neutral, head.landmarks)
     return Sitter(person, look, paint_skin(person, look, atlas), hair, solids, detail, head, atlas)

@@ -34,7 +34,7 @@ def read_note(path: Path) -> dict | None:
     """
     try:
         note = json.loads(path.read_bytes())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError) as error:
         raise _damaged(path) from error

@@ -243,7 +243,7 @@ def _light_strands(
                 hx, hy, hz = dx, dy, dz + 1.0
                 half = (tx * hx + ty * hy + tz * hz) / (np.sqrt(hx * hx + hy * hy + hz * hz) + 1e-9)
                 front = reach * max(0.0, min(1.0, facing * 1.5 + 0.5)) * shine
-                white = max(0.0, 1 - (half + 0.07) ** 2) ** 60 * front * 0.04  # off the strand's surface
+                white = max(0.0, 1 - (half + 0.07) ** 2) ** 60 * front * 0.022  # off the strand's surface
                 tinted = max(0.0, 1 - (half - 0.10) ** 2) ** 14 * front * 0.5  # through the strand and back
                 for c in range(3):
                     result[s, k, c] += colours[lamp, c] * (colour[s, c] * (soft + tinted) + white)

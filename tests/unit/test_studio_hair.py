@@ -30,7 +30,7 @@ def comb(person: Person, look: Look, detail: float = DETAIL) -> Strands | None:
 
     head = load_head()
     normals = vertex_normals(np.array(head.vertices), head.triangles)
-    return scalp_hair(person, look, np.array(head.vertices), normals, None, detail)
+    return scalp_hair(person, look, np.array(head.vertices), normals, detail)
 
 
 def face_hair(kind: str, person: Person, look: Look, detail: float = 1.0) -> Strands | None:
@@ -230,7 +230,7 @@ def test_hair_fits_a_smaller_head():
     head, size = load_head(), np.array([0.8, 0.75, 0.85], np.float32)
     small = np.ascontiguousarray(head.vertices * size)
     look = Look(hair_style="crop", age=6)
-    own = scalp_hair(someone(), look, small, vertex_normals(small, head.triangles), None, DETAIL)
+    own = scalp_hair(someone(), look, small, vertex_normals(small, head.triangles), DETAIL)
     generic = comb(someone(), look)
     np.testing.assert_allclose(own.points.mean(axis=(0, 1)) / size, generic.points.mean(axis=(0, 1)), atol=0.15)
 
