@@ -32,7 +32,7 @@ class RenderCommand:
     workers: int | None = None
     """number of processes; all cores by default"""
     families: bool = False
-    """render the family data set in Family101's format instead, and the portraits of six couples"""
+    """render the family data set in Family101's format instead, six couples' portraits, the notebook's steps"""
     reference: bool = False
     """render the couples and siblings of the heredity reference instead"""
 
@@ -64,11 +64,12 @@ class RenderCommand:
         return self.out
 
     def _families(self) -> Path:
-        from kinlib.studio import family_set
+        from kinlib.studio import family_set, steps
 
         out = self.out or config.data_dir() / "studio"
         plan = family_set.plan(self.seed)
         _show(family_set.write(plan, out, self.workers), plan.num_pictures, "rendering families")
+        _show(steps.write_steps(out / "steps", self.workers), steps.num_pictures(), "rendering steps")
         return out
 
     def _reference(self) -> Path:

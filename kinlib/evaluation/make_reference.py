@@ -64,9 +64,17 @@ class _Sitting:
     """One person to portray; of parents a photograph is wanted too."""
 
     person: Person
-    seed: int
     age: float
     is_parent: bool
+
+
+@dataclass(frozen=True)
+class _Taken:
+    """What is kept of a portrait: its embedding [D], what was measured, and of a parent the photograph as JPEG."""
+
+    embedding: np.ndarray
+    measured: pd.Series
+    photo: bytes | None
 
 
 def plan(seed: int = 0) -> ReferencePlan:
@@ -108,11 +116,10 @@ def write(plan: ReferencePlan, out: Path, workers: int | None = None) -> Iterato
         found = []
         for taken in islice(portraits, plan.num_people):
             found.append(taken)
+            if len(found) == plan.num_people:
+                _keep(couple, found, out, work)
             done += 1
-            if len(found) < plan.num_people:
-                yield done
-        _keep(couple, found, out, work)
-        yield done
+            yield done
     write_reference(out, _collect(plan, work, provenance))
     shutil.rmtree(work)
 
@@ -141,29 +148,28 @@ def _sittings(plan: ReferencePlan, couple: int) -> Iterator[_Sitting]:
     father, mother, young = siblings(plan, couple)
     ages = np.random.default_rng([plan.seed, 13, couple]).uniform(*PARENT_AGES, 2)
     for parent, age in zip((father, mother), ages, strict=True):
-        yield _Sitting(phenotypes(parent).person(0), STUDIO, float(age), True)
+        yield _Sitting(phenotypes(parent).person(0), float(age), True)
     looks = phenotypes(young)
     for i in range(len(young)):
-        yield _Sitting(looks.person(i), STUDIO, CHILD_AGE, False)
+        yield _Sitting(looks.person(i), CHILD_AGE, False)
 
 
-def _portray(sitting: _Sitting) -> tuple[np.ndarray, bytes | None]:
-    """The aligned portrait uint8 [S, S, 3], and the photograph of a parent as JPEG."""
-    person, seed, age = sitting.person, sitting.seed, sitting.age
-    aligned = portrait(person, seed, SIZE, age, crop="ffhq").image
-    if not sitting.is_parent:
-        return aligned, None
-    return aligned, as_jpeg(portrait(person, seed, PARENT_SIZE, age).image, PARENT_QUALITY)
+def _portray(sitting: _Sitting) -> _Taken:
+    """Draw and measure one person."""
+    aligned = portrait(sitting.person, STUDIO, sitting.age, SIZE, crop="ffhq").image
+    photo = portrait(sitting.person, STUDIO, sitting.age, PARENT_SIZE).image if sitting.is_parent else None
+    jpeg = None if photo is None else as_jpeg(photo, PARENT_QUALITY)
+    return _Taken(embed_pictures([aligned])[0], measure_all([aligned]).iloc[0], jpeg)
 
 
-def _keep(couple: int, taken: list[tuple[np.ndarray, bytes | None]], out: Path, work: Path) -> None:
+def _keep(couple: int, taken: list[_Taken], out: Path, work: Path) -> None:
     """Write the parents' photographs, then what was measured from all portraits: the sign that the couple is done."""
     make_folder(out / "parents")
-    for role, (_, photo) in zip(("father", "mother"), taken, strict=False):
-        write_bytes(out / _picture(couple, role), photo)
-    pictures = [picture for picture, _ in taken]
-    measured = measure_all(pictures)
-    arrays = {"embeddings": embed_pictures(pictures), "measured": measured.to_numpy(), "names": list(measured.columns)}
+    for role, parent in zip(("father", "mother"), taken, strict=False):
+        write_bytes(out / _picture(couple, role), parent.photo)
+    measured = pd.DataFrame([one.measured for one in taken])
+    embeddings = np.stack([one.embedding for one in taken])
+    arrays = {"embeddings": embeddings, "measured": measured.to_numpy(), "names": list(measured.columns)}
     write_whole(_part(work, couple), lambda file: np.savez(file, **arrays))
 
 

@@ -22,6 +22,7 @@ HEADING, LABEL, ROW_GAP = 0.86, 0.17, 0.10  # width of a row's name, height of w
 COLUMNS = 10
 INK = "#222222"
 LEGEND_LINE, LEGEND_COLUMNS = 0.165, 5
+TITLE, APART = 0.3, 0.12  # inches: above the panels of a truth, and between them
 ROOM = 0.085  # inches around a number in a map
 SHADES = ("tab20", "tab20b")
 
@@ -77,28 +78,24 @@ def truth_picture(
     for title, numbers, _ in maps:
         if numbers.shape != (image.height, image.width):
             raise KinlibError(f"the map '{title}' has another size than its picture")
-    count = 1 + len(maps)
-    side = (WIDTH - 2 * MARGIN - 0.12 * (count - 1)) / count
-    tall = side * image.height / image.width
-    blocks = [_present(numbers, names) for _, numbers, names in maps]
-    legends = [0.26 + LEGEND_LINE * math.ceil(len(block) / LEGEND_COLUMNS) for block in blocks]
-    height = 0.3 + tall + sum(legends) + MARGIN
+    side = (WIDTH - 2 * MARGIN - APART * len(maps)) / (1 + len(maps))
+    top = TITLE + side * image.height / image.width
+    present = [_present(numbers, names) for _, numbers, names in maps]
+    legends = [0.26 + LEGEND_LINE * math.ceil(len(block) / LEGEND_COLUMNS) for block in present]
+    height = top + sum(legends) + MARGIN
     with matplotlib.style.context(STYLE):
         figure = Plot(figsize=(WIDTH, height), layout=Fixed())
-        titles = [f"{len(points)} points", *(title for title, _, _ in maps)]
-        panels = []
-        for number, title in enumerate(titles):
-            left = MARGIN + number * (side + 0.12)
-            panels.append(figure.add_axes((left / WIDTH, 1 - (0.3 + tall) / height, side / WIDTH, tall / height)))
-            panels[-1].set_title(title, fontsize=9)
-            panels[-1].set_axis_off()
-        panels[0].imshow(np.asarray(image), interpolation="lanczos")
+        for number, title in enumerate([f"{len(points)} points", *(title for title, _, _ in maps)]):
+            left = MARGIN + number * (side + APART)
+            axes = figure.add_axes((left / WIDTH, 1 - top / height, side / WIDTH, (top - TITLE) / height))
+            axes.set_title(title, fontsize=9)
+            axes.set_axis_off()
+        figure.axes[0].imshow(np.asarray(image), interpolation="lanczos")
         style = {"markersize": 2.6, "markeredgecolor": "black", "markeredgewidth": 0.4, "color": "#56B4E9"}
-        panels[0].plot(*points.T, marker="o", linestyle="none", **style)
-        top = 0.3 + tall
-        for axes, (title, numbers, names), legend in zip(panels[1:], maps, legends, strict=True):
+        figure.axes[0].plot(*points.T, marker="o", linestyle="none", **style)
+        for axes, (title, numbers, names), block, legend in zip(figure.axes[1:], maps, present, legends, strict=True):
             _draw_map(axes, numbers, names, side / image.width)
-            _draw_legend(figure, title, _present(numbers, names), top, height)
+            _draw_legend(figure, title, block, top, height)
             top += legend
     return figure
 

@@ -145,7 +145,7 @@ def _hair(person: Person) -> str:
 
 
 def _number(name: str, word: str) -> Callable[[Person], str]:
-    return lambda person: f"{word} {getattr(person.traits, name):.2f}"
+    return lambda person: f"{word} {getattr(person.traits, name):.2f}".strip()
 
 
 def _lobes(person: Person) -> str:
@@ -201,7 +201,7 @@ DIALS: dict[str, Dial] = {
         _number("hair_curl", "curl"),
         hair_style="mid",
     ),
-    "freckles": _locus("freckles", "freckles (dominant)", CHEEKS, _number("freckles", "density"), hair_style="bun"),
+    "freckles": _locus("freckles", "freckles (dominant)", CHEEKS, _number("freckles", ""), hair_style="bun"),
     "cleft_chin": _locus("cleft_chin", "cleft chin (dominant)", CHIN, _number("cleft_chin", "depth"), hair_style="bun"),
     "free_lobes": _locus("free_lobes", "free ear lobes (dominant)", EAR, _lobes, hair_style="buzz"),
     "melanin_locus": _strongest("melanin", "skin: the strongest of melanin's many loci"),

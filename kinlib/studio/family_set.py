@@ -29,7 +29,7 @@ from kinlib.studio.genetics import Phenotypes, phenotypes
 from kinlib.studio.head import load_head
 from kinlib.studio.packing import as_jpeg, pack_genomes
 from kinlib.studio.person import NUM_SHAPE, Person
-from kinlib.studio.portraits import portrait
+from kinlib.studio.portraits import sample_portrait
 from kinlib.studio.render import warm_up
 from kinlib.studio.resume import WORK, is_complete, open_work
 from kinlib.studio.workers import spread
@@ -108,7 +108,7 @@ def _sitters(plan: FamilyPlan) -> list[tuple[Person, int]]:
 
 
 def _portray(sitter: tuple[Person, int]) -> bytes:
-    return as_jpeg(portrait(*sitter, size=PORTRAIT_SIZE).image, PORTRAIT_QUALITY)
+    return as_jpeg(sample_portrait(*sitter, PORTRAIT_SIZE).image, PORTRAIT_QUALITY)
 
 
 def _finish(plan: FamilyPlan, out: Path) -> None:

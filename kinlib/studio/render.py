@@ -39,6 +39,7 @@ VERSION = 1  # counts up when the same arguments give another picture
 
 SMALLEST, LARGEST = 32, 2048  # pixels
 FEW_HAIRS = 160  # pixels, up to which half the hairs do
+CLOSED, PARTED = 0.10, 0.22  # cm between the lips
 SHARP = 0.45  # pixels, softness of the lens
 HAIR_CAST = 0.9  # 1/cm
 
@@ -156,7 +157,7 @@ def _draw(
     """Linear picture [h, w, 3], classes and regions [h, w] at the camera's full resolution."""
     normals = vertex_normals(posed, sitter.head.triangles)
     opaque = [solid for solid in sitter.solids if solid.opacity >= 1]
-    scene = _assemble(sitter, posed, normals, opaque, shot)
+    scene = _assemble(sitter, posed, normals, opaque, shot, _mouth_light(vertices[sitter.head.landmarks]))
     coverage = cover(camera.project(scene.points), scene.triangles, camera.height, camera.width)
     surface = look_up(coverage, scene)
     hair = _posed(sitter.hair, shot) if sitter.hair is not None else None
@@ -175,7 +176,9 @@ def _draw(
     return picture, surface.labels, surface.regions
 
 
-def _assemble(sitter: Sitter, posed: np.ndarray, normals: np.ndarray, solids: list[Solid], shot: Shot) -> Scene:
+def _assemble(
+    sitter: Sitter, posed: np.ndarray, normals: np.ndarray, solids: list[Solid], shot: Shot, mouth_light: float
+) -> Scene:
     """The head and everything worn, as one list of triangles."""
     head = sitter.head
     points, all_normals, rest = [posed], [normals], [head.vertices]
@@ -207,7 +210,14 @@ def _assemble(sitter: Sitter, posed: np.ndarray, normals: np.ndarray, solids: li
         sitter.skin.back,
         to_linear(IRIS_COLOURS[sitter.person.traits.iris]),
         0.17 + 0.07 * ((sitter.person.seed % 7) / 7) + 0.02 * (sitter.look.age < 14),
+        mouth_light,
     )
+
+
+def _mouth_light(landmarks: np.ndarray) -> float:
+    """How much light falls between lips that far apart; landmarks [68, 3] before turning."""
+    gap = float(np.linalg.norm(landmarks[61:64] - landmarks[[67, 66, 65]], axis=1).mean())
+    return float(np.clip((gap - CLOSED) / (PARTED - CLOSED), 0.06, 1.0))
 
 
 def _posed(strands: Strands, shot: Shot) -> Strands:

@@ -59,6 +59,7 @@ def _paint_face(person: Person, look: Look, atlas: Atlas, noise: dict[str, np.nd
     _complexion(layers, person, look, masks, noise)
     _marks(layers, person, look, masks, noise, rng)
     _creases(layers, look, atlas, noise)
+    _cleft(layers, person, atlas)
     albedo = _lips(layers, person, look, masks, noise)
     scalp = _scalp(atlas.face_positions, person, look, noise)
     shaded = _hair_roots(albedo, person, look, masks, noise, scalp)
@@ -121,7 +122,7 @@ def _marks(layers: _Layers, person: Person, look: Look, masks, noise, rng) -> No
     spots = np.clip(noise["freckles"], 0, 1)
     if person.traits.freckles > 0 and look.age > 4:
         where = np.clip(1.3 * masks["cheek"] + masks["nose_tip"] + 0.25 * masks["forehead"] + 0.12, 0, 1.2)
-        layers.melanin += 0.30 * person.traits.freckles * spots * where
+        layers.melanin += 0.50 * person.traits.freckles * spots * where
     if look.age > 50:
         layers.melanin += 0.14 * min(1.0, (look.age - 50) / 30) * np.clip(spots * 1.2 - 0.3, 0, 1)
     size = layers.melanin.shape[0]
@@ -148,6 +149,15 @@ def _creases(layers: _Layers, look: Look, atlas: Atlas, noise) -> None:
     layers.melanin += 0.06 * lines + 0.07 * old * atlas.masks["eye_bags"]
     layers.haemoglobin += 0.08 * lines + 0.16 * (0.3 + old) * atlas.masks["eye_bags"]
     layers.roughness += 0.06 * old
+
+
+def _cleft(layers: _Layers, person: Person, atlas: Atlas) -> None:
+    """The dimple of a cleft chin, where geometry alone would be too fine to see."""
+    x, y, z = np.moveaxis(atlas.face_positions, -1, 0)
+    dimple = np.exp(-((x / 0.16) ** 2) - ((y + 6.6) / 0.65) ** 2) * (z > 6) * person.traits.cleft_chin
+    layers.height -= 0.12 * dimple
+    layers.melanin += 0.10 * dimple
+    layers.haemoglobin += 0.12 * dimple
 
 
 def _lips(layers: _Layers, person: Person, look: Look, masks, noise) -> np.ndarray:

@@ -60,6 +60,7 @@ class Scene:
         materials: float32 [solids, 3], highlight, roughness, bump; solid_labels: uint8 [solids, 2], class and region.
         face, back: textures.
         iris: float32 [3], linear RGB; pupil: radius in cm.
+        mouth_light: share of light that an open mouth lets in, 0 between closed lips.
     """
 
     points: np.ndarray
@@ -77,6 +78,7 @@ class Scene:
     back: Texture
     iris: np.ndarray
     pupil: float
+    mouth_light: float
 
 
 class Surface:
@@ -104,7 +106,7 @@ def look_up(coverage: Coverage, scene: Scene) -> Surface:
         maps = (texture.albedo, texture.gloss, texture.labels, texture.regions, texture.left)
         _paint_skin(*seen, scene.uv_corners, scene.parts, scene.uv, part, *maps, *painted)
     flesh = scene.face.albedo[scene.face.albedo.shape[0] // 2, scene.face.albedo.shape[1] // 3]
-    _paint_inside(*seen, scene.triangles, scene.parts, scene.rest, flesh, *painted)
+    _paint_inside(*seen, scene.triangles, scene.parts, scene.rest, flesh, np.float32(scene.mouth_light), *painted)
     _paint_eyes(*seen, scene.triangles, scene.parts, scene.rest, scene.iris, np.float32(scene.pupil), *painted)
     solids = (scene.colours, scene.materials, scene.solid_labels)
     _paint_solids(*seen, scene.triangles, scene.parts, scene.rest, *solids, *painted)
@@ -175,7 +177,7 @@ def _paint_skin(triangle, weights, uv_corners, parts, uv, part, t_albedo, t_glos
 
 
 @njit(cache=True, fastmath=True)
-def _paint_inside(triangle, weights, triangles, parts, rest, flesh, albedo, gloss, kind, labels, regions):
+def _paint_inside(triangle, weights, triangles, parts, rest, flesh, light, albedo, gloss, kind, labels, regions):
     """Mouth, gums, teeth, eye sockets and tear glands."""
     height, width = triangle.shape
     for y in range(height):
@@ -187,8 +189,10 @@ def _paint_inside(triangle, weights, triangles, parts, rest, flesh, albedo, glos
                 continue
             corners = triangles[triangle[y, x]]
             kind[y, x] = HARD
+            if part not in EYE_SOCKETS and part not in TEARS:
+                gloss[y, x, 3] *= light
             if part == TEETH:
-                _set(albedo, gloss, y, x, (0.70, 0.655, 0.58), 1.0, 0.22)
+                _set(albedo, gloss, y, x, (0.70, 0.655, 0.58), light, 0.22)
                 labels[y, x], regions[y, x] = MOUTH, TEETH_REGION
             elif part in EYE_SOCKETS or part in TEARS:
                 _set(albedo, gloss, y, x, (flesh[0] * 1.05, flesh[1] * 0.78, flesh[2] * 0.74), 1.2, 0.25)

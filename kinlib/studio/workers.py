@@ -142,6 +142,7 @@ def _work(function: Callable, connection: Connection) -> None:
     from threadpoolctl import threadpool_limits
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # not inherited everywhere
+    os.environ["OMP_NUM_THREADS"] = "1"  # for libraries that are loaded later
     cv2.setNumThreads(1)
     threadpool_limits(1)
     with contextlib.suppress(EOFError, ConnectionError):

@@ -1,7 +1,7 @@
-"""The tables of measured quality in README.md and data/README.md, made from the JSON that training wrote.
+"""The tables in README.md and data/README.md, made from what training and rendering wrote.
 
-`python -m kinlib.training.card` fills every part of a page that stands between `<!-- weights:begin -->` and
-`<!-- weights:end -->`, so that no figure is ever typed by hand.
+`python -m kinlib.training.card` fills every part of a page that stands between `<!-- NAME:begin -->` and
+`<!-- NAME:end -->`, where NAME is one of `TABLES`, so that no figure is ever typed by hand.
 """
 
 import json
@@ -9,11 +9,12 @@ import re
 from pathlib import Path
 
 from kinlib import config
+from kinlib.studio.card import studio_table
 
-__all__ = ["fill", "fill_all", "weights_table"]
+__all__ = ["TABLES", "fill", "fill_all", "weights_table"]
 
 PAGES = ("README.md", "data/README.md")
-MARKED = re.compile(r"(<!-- weights:begin -->\n).*?(<!-- weights:end -->)", re.DOTALL)
+MARKED = re.compile(r"(<!-- (\w+):begin -->\n).*?(<!-- \2:end -->)", re.DOTALL)
 
 PAIR_ROWS = {
     "psnr_db": ("PSNR of the reconstruction", "{:.1f} dB"),
@@ -49,9 +50,12 @@ def weights_table() -> str:
     return "\n".join(lines) + "\n"
 
 
+TABLES = {"weights": weights_table, "studio": lambda: studio_table(config.data_dir() / "studio")}
+
+
 def fill(page: str) -> str:
     """A page's text with its marked parts made anew."""
-    return MARKED.sub(lambda found: found.group(1) + weights_table() + found.group(2), page)
+    return MARKED.sub(lambda found: found[1] + TABLES[found[2]]() + found[3], page)
 
 
 def fill_all() -> None:

@@ -1,8 +1,8 @@
 """One thing to turn, and the face that follows: the panel of the notebook on the studio.
 
-    panel = dial_studio()                    drawn anew where the head model is, from the bundled steps elsewhere
-    panel.controls["dial"].value = "hair_red"
-    panel.controls["position"].value = 2.0
+panel = dial_studio()                    drawn anew where the head model is, from the bundled steps elsewhere
+panel.controls["dial"].value = "hair_red"
+panel.controls["position"].value = 2.0
 """
 
 import base64

@@ -25,7 +25,7 @@ def drawn(monkeypatch) -> Counter:
     """A renderer that makes noise of each person's own, measured by what is quick; counts what is asked of it."""
     asked: Counter = Counter()
 
-    def portrait(person, seed, size, age, crop="photo") -> Picture:
+    def portrait(person, seed, age, size, crop="photo") -> Picture:
         asked[crop] += 1
         image = np.random.default_rng([person.seed, size]).integers(0, 256, (size, size, 3), np.uint8)
         return Picture(image, np.zeros((68, 2)), 0.0, 0.0, 0.0, image[..., 0], image[..., 0], {})
@@ -94,7 +94,7 @@ def test_rows_belong_to_their_people(drawn, tmp_path):
     assert mine.loc["child", "melanin"].tolist() == pytest.approx(looks.melanin.tolist(), abs=1e-5)
     assert mine.loc["child", "iris"].tolist() == looks.iris.tolist()
     assert not [name for name in reference.true if name.startswith("shape_")]
-    portrait = make_reference.portrait(looks.person(2), SMALL.seed, make_reference.SIZE, CHILD_AGE).image
+    portrait = make_reference.portrait(looks.person(2), make_reference.STUDIO, CHILD_AGE, make_reference.SIZE).image
     expected = make_reference.embed_pictures([portrait])[0]
     assert reference.children[1, 2] @ expected == pytest.approx(1, abs=1e-3)
     seen = reference.measured[reference.measured["couple"] == "couple_02"].set_index(["role", "number"])
@@ -139,7 +139,7 @@ def test_other_sets_are_refused(drawn, tmp_path):
 
 @needs_head
 def test_the_real_thing(tmp_path):
-    """Portraits by the renderer, measured by the networks; siblings differ, and two processes make the same."""
+    """Portraits by the renderer, measured by the networks: every face is found, and no two people are the same."""
     tiny = ReferencePlan(seed=4, num_couples=1, num_siblings=2)
     list(write(tiny, tmp_path / "one", workers=1))
     reference = load_reference(tmp_path / "one")

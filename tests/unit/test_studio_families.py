@@ -16,14 +16,18 @@ import pytest
 from PIL import Image
 from studio_head import needs_head
 
+from kinlib import config
 from kinlib.errors import KinlibError
 from kinlib.studio import family_photos, family_set, portraits
+from kinlib.studio.card import MISSING, studio_table
 from kinlib.studio.family_photos import HEIGHT, WIDTH
 from kinlib.studio.family_set import FamilyPlan, plan, write
 from kinlib.studio.faults import KINDS, OF_PICTURES, plant
 from kinlib.studio.packing import as_jpeg, as_png, pack_genomes, unpack_genome
 from kinlib.studio.pedigree import simulate
 from kinlib.studio.render import Picture
+from kinlib.studio.truth import attributes
+from kinlib.training import card
 
 SEED = 3
 
@@ -45,7 +49,8 @@ def drawn(monkeypatch) -> Counter:
         image = rng.integers(0, 256, (*size, 3), np.uint8)
         labels = np.full(size, 1, np.uint8)
         points = rng.uniform(0, 100, (68, 2)).astype(np.float32)
-        return Picture(image, points, shot.yaw, shot.pitch, shot.roll, labels, labels, {"age": look.age})
+        words = attributes(person, look, shot)
+        return Picture(image, points, shot.yaw, shot.pitch, shot.roll, labels, labels, words)
 
     def portrait(person, seed, size) -> Picture:
         asked["portraits"] += 1
@@ -271,10 +276,10 @@ def test_truth_fits_the_pictures(spoilt):
         x, y = row["landmarks"].reshape(68, 2)[33].round().astype(int)
         assert classes.shape == (HEIGHT, WIDTH) and (classes[y - 3 : y + 1, x - 2 : x + 3] == 2).any()  # the nose
         assert np.asarray(Image.open(io.BytesIO(row["regions"]))).shape == (HEIGHT, WIDTH)
-    attributes = [json.loads(text) for text in shown["attributes"]]
-    assert np.allclose([record["age"] for record in attributes], shown["age"], atol=0.01)
+    words = [json.loads(text) for text in shown["attributes"]]
+    assert np.allclose([record["age"] for record in words], shown["age"], atol=0.01)
     sexes = pd.read_parquet(spoilt / "people.parquet").set_index("name")["sex"]
-    assert [record["male"] for record in attributes] == (sexes[shown["name"]] == "male").tolist()
+    assert [record["male"] for record in words] == (sexes[shown["name"]] == "male").tolist()
 
 
 # ---- tables
@@ -407,6 +412,49 @@ def test_without_the_head_model_nothing_is_written(small, drawn, tmp_path, monke
     with pytest.raises(KinlibError, match="there is no head model"):
         list(write(small, tmp_path / "studio", workers=1))
     assert not (tmp_path / "studio").exists()
+
+
+# ---- the data set card
+
+
+def test_card_counts_what_lies_there(small, out):
+    rows = dict(line.strip("| ").split(" | ") for line in studio_table(out).splitlines()[2:])
+    assert rows["made by"] == "`kinlib render --families`, seed 3, version 1 of the renderer".replace(
+        "version 1", f"version {small.summary['renderer']}"
+    )
+    assert rows["families"].startswith("10 of ") and rows["families"].endswith("17 couples with their children")
+    assert rows["people"].startswith("50: ") and "female" in rows["people"]
+    assert rows["photographs"] == f"{len(small.photos)} of 49 people, 1 to 2 of each, 120 x 150 px"
+    assert rows["planted faults"].startswith("8: ") and KINDS["grey"] in rows["planted faults"]
+    assert rows["portraits"] == "12, of 6 couples, 256 x 256 px"
+    total = sum(len(content) for content in contents(out).values())
+    assert rows["size"] == f"{total / 1e6:.1f} MB"
+    assert "reference of heredity" not in rows
+
+
+def test_card_without_sets_and_with_damaged_ones(out, tmp_path):
+    assert studio_table(tmp_path / "nowhere") == MISSING
+    (out / "people.parquet").write_bytes(b"no table")
+    with pytest.raises(KinlibError, match="are damaged: make them anew"):
+        studio_table(out)
+
+
+def test_card_fills_its_page(out, monkeypatch):
+    monkeypatch.setattr(card.config, "data_dir", lambda: out.parent)
+    page = "above\n<!-- studio:begin -->\nold\n<!-- studio:end -->\nbelow\n"
+    filled = card.fill(page)
+    assert filled.startswith("above\n<!-- studio:begin -->\n| rendered for the project | |\n")
+    assert filled.endswith("|\n<!-- studio:end -->\nbelow\n") and "\nold\n" not in filled
+    assert card.fill(filled) == filled
+
+
+def test_card_names_files_and_columns(out):
+    page = (config.project_root() / "data" / "README.md").read_text()
+    people = ["name", "sex", "birth_year", "family", "generation", "father", "mother", "house", "population", "shape"]
+    assert set(people) <= set(pd.read_parquet(out / "people.parquet"))
+    files = [path for path in contents(out) if "/" not in path]
+    for name in [*pd.read_parquet(out / "truth.parquet"), *people, *files]:
+        assert f"`{name}`" in page, name
 
 
 # ---- bytes

@@ -17,10 +17,12 @@ from kinlib.gan.directions import load_directions
 from kinlib.gan.encoder import CompactBackbone, Encoder, load_encoder
 from kinlib.gan.generator import Generator, load_generator
 from kinlib.parents import couples
+from kinlib.studio.person import NUM_SHAPE, PROPORTIONS, Glasses, Look, Person, Shot, Traits
+from kinlib.studio.truth import attributes
 from kinlib.training import losses
 from kinlib.training.augment import Augmentation, diff_augment
-from kinlib.training.data import load_faces
-from kinlib.training.directions import DirectionSettings
+from kinlib.training.data import load_faces, read_attributes
+from kinlib.training.directions import DirectionSettings, attribute_table
 from kinlib.training.encoder import EncoderSettings
 from kinlib.training.generator import GeneratorSettings
 from kinlib.training.identity import ArcFace, IdentitySettings
@@ -162,6 +164,34 @@ def test_directions(data, pair, tmp_path):
     directions = load_directions(tmp_path / "directions.safetensors")
     assert {"age", "sex", "smile", "yaw", "glasses"} <= set(directions)
     assert directions["age"].step.shape == (10, 512)
+
+
+def test_attributes_of_the_old_and_the_new_set_read_alike():
+    """One table for the pictures of `kinlib render` and for those that the bundled networks were trained on."""
+    traits = Traits(np.zeros(NUM_SHAPE), np.zeros(len(PROPORTIONS)), 0.6, 0.5, "brown", "black", freckles=0.25)
+    look = Look(age=61.0, hair_style="braids", fringe=True, grey=0.5, beard="goatee", glasses=Glasses())
+    strength = {"mouthSmile_L": 0.5, "mouthSmile_R": 0.3, "jawOpen": 0.1}
+    new = attributes(Person(traits, "female"), look, Shot(expression=strength))
+    old = {
+        "male": False, "age": 61.0, "mel": 0.6, "hem": 0.5, "style": "long", "bangs": True, "freckle": 0.25,
+        "glasses": True, "beard": "mous", "haircol": [0.3, 0.4, 0.38], "expr": strength,
+    }  # fmt: skip
+    rows = [read_attributes(json.dumps(record)) | {"yaw": 3.0, "pitch": -2.0} for record in (new, old)]
+    for name in ("redness", "fringe", "freckles", "expression"):
+        assert rows[0][name] == rows[1][name]
+    both = attribute_table(pd.DataFrame(rows))
+    assert both.dtypes.eq(float).all()
+    pd.testing.assert_series_equal(both.loc[0], both.loc[1], check_names=False, rtol=0.05)
+    assert both.loc[0, ["age", "sex", "skin", "smile", "glasses", "beard", "hair_length", "mouth_open"]].tolist() == [
+        61.0, 0.0, 0.6, 0.4, 1.0, 1.0, 1.0, 0.1,
+    ]  # fmt: skip
+
+
+def test_grey_hair_is_light():
+    traits = Traits(np.zeros(NUM_SHAPE), np.zeros(len(PROPORTIONS)), 0.6, 0.5, "brown", "black")
+    records = [attributes(Person(traits, "male"), Look(grey=grey), Shot()) for grey in (0.0, 0.5, 1.0)]
+    light = [read_attributes(json.dumps(record))["hair_light"] for record in records]
+    assert light == pytest.approx([0.089, 0.378, 0.667], abs=0.001)
 
 
 def test_command_line_refuses_data_that_are_none(tmp_path, capsys):
