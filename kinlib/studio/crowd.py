@@ -38,12 +38,12 @@ def sessions(person: Person, seed: int, number: int, pictures: int) -> Iterator[
     """How a person is photographed: looks at several ages, with the shots of each; `pictures` shots in all."""
     for first in range(0, pictures, PER_LOOK):
         rng = np.random.default_rng([seed, number, 2, first])
-        look = random_look(person, random_age(rng), rng)
+        look = random_look(person, _random_age(rng), rng)
         turns = [MAX_YAW if rng.random() < TURNED else FRONTAL_YAW for _ in range(min(PER_LOOK, pictures - first))]
         yield look, [random_shot(rng, turn, look.age) for turn in turns]
 
 
-def random_age(rng: np.random.Generator) -> float:
+def _random_age(rng: np.random.Generator) -> float:
     """Years at which people are photographed."""
     span = rng.choice(len(SHARES), p=SHARES)
     return float(rng.uniform(AGES[span], AGES[span + 1]))

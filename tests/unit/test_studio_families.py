@@ -58,7 +58,7 @@ def drawn(monkeypatch) -> Counter:
         return Picture(image, np.zeros((68, 2)), 0.0, 0.0, 0.0, image[..., 0], image[..., 0], {})
 
     monkeypatch.setattr(family_photos, "render", render)
-    monkeypatch.setattr(family_set, "portrait", portrait)
+    monkeypatch.setattr(family_set, "sample_portrait", portrait)
     monkeypatch.setattr(family_set, "load_head", lambda: None)
     monkeypatch.setattr(family_set, "warm_up", lambda: None)
     return asked

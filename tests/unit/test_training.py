@@ -45,8 +45,8 @@ def data(tmp_path_factory) -> Path:
     mask = np.zeros((128, 128), np.uint8)
     mask[16:, 24:104] = 1
     rows = []
-    for i, photo in enumerate(path for pair in couples() for path in pair):
-        picture = np.asarray(Image.open(photo).convert("RGB"))
+    for i, photo in enumerate(path for pair in couples()[:4] for path in pair):
+        picture = np.asarray(Image.open(photo).convert("RGB").resize((128, 128)))
         for view in (0, 1):
             attributes = {
                 "male": i % 2 == 0, "age": 20.0 + 3 * i + view, "mel": 0.1 * i, "glasses": i == 1, "beard": "none",
