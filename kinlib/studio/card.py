@@ -99,5 +99,5 @@ def _shares(column: pd.Series) -> str:
 def _size(folder: Path) -> int:
     """Bytes of the family set; what else lies in the folder does not count."""
     own = [*folder.glob("*.json"), *folder.glob("*.parquet")]
-    own += [path for name in ("families", "parents") for path in (folder / name).rglob("*") if path.is_file()]
+    own += [path for name in ("families", "portraits") for path in (folder / name).rglob("*") if path.is_file()]
     return sum(path.stat().st_size for path in own)

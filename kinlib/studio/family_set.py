@@ -5,7 +5,7 @@
     truth.parquet                       one row a photograph: age, pose, landmarks, attributes, genome; masks of some
     people.parquet                      one row a person: pedigree and traits
     faults.json                         the faults planted on purpose
-    parents/couple_N_father.jpg, ...    portraits, 256 x 256; couples.parquet holds their traits and genomes
+    portraits/couple_N_father.jpg, ...  sample parents, 256 x 256; couples.parquet holds their traits and genomes
     studio.json                         seed, version of the renderer, counts
 
 Everything follows from one seed. Work that was stopped goes on where it stopped.
@@ -78,7 +78,7 @@ def write(plan: FamilyPlan, out: Path, workers: int | None = None) -> Iterator[i
         done += len(taken)
         yield done
     for name, jpeg in zip(_portrait_names(plan), spread(_portray, _sitters(plan), workers), strict=True):
-        write_bytes(make_folder(out / "parents") / name, jpeg)
+        write_bytes(make_folder(out / "portraits") / name, jpeg)
         done += 1
         yield done
     _finish(plan, out)
@@ -122,7 +122,7 @@ def _finish(plan: FamilyPlan, out: Path) -> None:
     _write_table(pa.Table.from_pandas(pd.concat([people, traits], axis=1)), out / "people.parquet")
     couples = _traits(phenotypes(plan.portraits)).assign(genome=pack_genomes(plan.portraits))
     couples.insert(0, "picture", _portrait_names(plan))
-    _write_table(pa.Table.from_pandas(couples), out / "parents" / "couples.parquet")
+    _write_table(pa.Table.from_pandas(couples), out / "portraits" / "couples.parquet")
     write_bytes(families / "FAMILY101.txt", faulty_text(plan.pedigree, plan.faults).encode())
     for fault in plan.faults:
         if fault.kind == "hidden_file":

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from kinlib import config, parents
+from kinlib import config
 from kinlib.evaluation import make_reference, oracles
 from kinlib.evaluation.heredity import compare, load_reference
 from kinlib.studio import family_plan
@@ -76,11 +76,12 @@ def test_masks_agree_with_the_landmarks(truth):
 
 
 def test_twelve_portraits_of_six_couples():
-    couples = parents.couples()
-    assert len(couples) == 6
-    for path in (path for couple in couples for path in couple):
-        with Image.open(path) as portrait:
+    names = {f"couple_{number}_{role}.jpg" for number in range(1, 7) for role in ("father", "mother")}
+    assert {path.name for path in (STUDIO / "portraits").glob("*.jpg")} == names
+    for name in names:
+        with Image.open(STUDIO / "portraits" / name) as portrait:
             assert portrait.size == (256, 256)
+    assert set(pd.read_parquet(STUDIO / "portraits" / "couples.parquet")["picture"]) == names
 
 
 @pytest.fixture(scope="module")

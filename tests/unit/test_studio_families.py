@@ -133,13 +133,13 @@ def test_progress_and_summary(small, drawn, tmp_path):
 
 
 def test_portraits(out):
-    couples = pd.read_parquet(out / "parents" / "couples.parquet")
+    couples = pd.read_parquet(out / "portraits" / "couples.parquet")
     assert couples["picture"].tolist() == [
         f"couple_{i}_{role}.jpg" for i in range(1, 7) for role in ("father", "mother")
     ]
     assert couples["sex"].tolist() == ["male", "female"] * 6
     for name in couples["picture"]:
-        with Image.open(out / "parents" / name) as picture:
+        with Image.open(out / "portraits" / name) as picture:
             assert picture.size == (256, 256)
 
 
@@ -370,10 +370,10 @@ def test_a_set_that_is_there_is_left_alone(small, drawn, out, monkeypatch):
 
 
 def test_old_portraits_are_replaced(small, drawn, tmp_path):
-    (tmp_path / "parents").mkdir()
-    (tmp_path / "parents" / "couple_1_father.jpg").write_bytes(b"an older portrait")
+    (tmp_path / "portraits").mkdir()
+    (tmp_path / "portraits" / "couple_1_father.jpg").write_bytes(b"an older portrait")
     list(write(small, tmp_path, workers=1))
-    with Image.open(tmp_path / "parents" / "couple_1_father.jpg") as picture:
+    with Image.open(tmp_path / "portraits" / "couple_1_father.jpg") as picture:
         assert picture.size == (256, 256)
 
 
