@@ -13,14 +13,15 @@ PACKAGE = ROOT / "kinlib"
 # From the bottom to the top. A module imports from its own unit and from lower layers only; modules of the base may
 # import each other. A unit is a sub-package or a module directly in kinlib.
 BASE = [
-    *("errors", "arguments", "config", "compat", "files", "images", "photos", "crop", "options", "parents", "figures"),
-    *("known_weights", "download", "opening", "states", "weights"),
+    *("errors", "arguments", "config", "compat", "files", "images", "photos", "crop", "options", "parents", "labels"),
+    *("figures", "known_weights", "download", "opening", "states", "weights", "memory"),
 ]
 LAYERS = [
     BASE,
     ["families", "studio", "faces", "gan"],
     ["inheritance", "editing", "search", "attractiveness"],
     ["evaluation", "training"],
+    ["presets"],
     ["kinship"],
     ["widgets", "demo"],
     ["cli"],
