@@ -28,6 +28,7 @@ from kinlib.studio.dials import DIALS, Dial, Sitting
 from kinlib.studio.head import have_head
 from kinlib.studio.packing import as_jpeg
 from kinlib.studio.render import VERSION, render, warm_up
+from kinlib.studio.resume import read_note
 from kinlib.studio.sheets import SHEETS
 from kinlib.studio.workers import spread
 
@@ -146,10 +147,15 @@ def nearest(name: str, value: float) -> int:
 def write_steps(out: Path | None = None, workers: int | None = None) -> Iterator[int]:
     """Render all series and write the bundle into a folder, the project's by default; yields the pictures done so far.
 
+    A bundle of the same renderer and series that is there already is kept.
+
     Raises:
         KinlibError: if the folder cannot be written to, or the head model cannot be had.
     """
     out = make_folder(Path(out or default_folder()))
+    if read_note(out / NOTES) == _notes() and (out / TABLE).is_file():
+        yield num_pictures()
+        return
     warm_up()  # compiled once here, not in every process
     jobs = [(name, number) for name in names() for number in range(len(_steps(name)))]
     rows = []

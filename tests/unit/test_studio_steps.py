@@ -293,3 +293,11 @@ def test_a_stored_notebook_shows_the_steps_of_the_dial(bundle):
 
 def test_dials_without_a_fine_step_have_no_positions_in_between():
     assert dials.DIALS["hair_red"].positions() == (0.0, 1.0, 2.0)
+
+
+def test_a_bundle_that_is_there_is_kept(tmp_path):
+    for name in ("steps.parquet", "steps.json"):
+        (tmp_path / name).write_bytes((steps.default_folder() / name).read_bytes())
+    before = (tmp_path / "steps.parquet").stat().st_mtime_ns
+    assert list(steps.write_steps(tmp_path)) == [steps.num_pictures()]
+    assert (tmp_path / "steps.parquet").stat().st_mtime_ns == before
