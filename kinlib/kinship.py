@@ -9,25 +9,31 @@
 import hashlib
 import operator
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
-from kinlib import config, images, weights
+from kinlib import config, images, memory
 from kinlib.errors import KinlibError
 from kinlib.faces.align import find_and_align
-from kinlib.gan.directions import Direction, load_direction, load_directions
-from kinlib.gan.encoder import Encoder, load_encoder
-from kinlib.gan.generator import Generator, load_generator
+from kinlib.faces.identity import identity_loss, load_identity
+from kinlib.faces.points import five_point_loss
+from kinlib.gan.directions import Direction
+from kinlib.gan.encoder import Encoder
+from kinlib.gan.generator import Generator
 from kinlib.gan.refine import refine
 from kinlib.inheritance.blend import get_method
 from kinlib.options import SEXES, check_options, check_steps
 from kinlib.photos import read_photo
+from kinlib.presets import load_networks
+from kinlib.results import Child, Face
 
 __all__ = ["Child", "Face", "Kinship"]
 
@@ -43,45 +49,6 @@ GUESSED_YEARS = 10.0  # and one unit of the direction for so many years
 EDIT_ROUNDS = 3  # setting one attribute shifts the reading of another a little; the rounds close in on all of them
 
 
-@dataclass(frozen=True)
-class Face:
-    """A photograph's face and its code.
-
-    Attributes:
-        image: the photograph, upright RGB.
-        aligned: the FFHQ crop, 256 px.
-        latent: W+ code [1, L, 512], on the CPU.
-        notes: what a user should know (several faces, turned aside, ...).
-    """
-
-    image: Image.Image
-    aligned: Image.Image
-    latent: Tensor
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Child:
-    """A drawn child.
-
-    Attributes:
-        image: the picture, at least 256 px.
-        latent: W+ code [1, L, 512], on the CPU.
-        father, mother: the parents it was drawn from.
-        method: method of inheritance.
-        seed: seed of its randomness.
-        notes: what a user should know.
-    """
-
-    image: Image.Image
-    latent: Tensor
-    father: Face
-    mother: Face
-    method: str
-    seed: int
-    notes: tuple[str, ...] = ()
-
-
 @dataclass
 class Kinship:
     """Generator, encoder and directions of one preset, and what can be done with them.
@@ -90,7 +57,10 @@ class Kinship:
         preset: "studio" or "ffhq".
         generator, encoder: the networks.
         directions: attribute directions by name; those without a probe can only be moved along.
-        device: where the networks live.
+        device: where the networks compute.
+        landmarks, identity: files of the landmark predictor and the identity embedder; None where they are not here.
+        memory_efficient: whether the networks live on the CPU and visit the device for their work only.
+        dtype: what the networks compute in; codes and pictures are float32 in any case.
     """
 
     preset: str
@@ -98,25 +68,44 @@ class Kinship:
     encoder: Encoder
     directions: dict[str, Direction]
     device: torch.device
+    landmarks: Path | None = None
+    identity: Path | None = None
+    memory_efficient: bool = False
+    dtype: torch.dtype = torch.float32
     _faces: OrderedDict = field(default_factory=OrderedDict, repr=False)
 
     @classmethod
-    def load(cls, preset: str = "studio", device: str | torch.device | None = None) -> "Kinship":
+    def load(
+        cls,
+        preset: str = "studio",
+        device: str | torch.device | None = None,
+        memory_efficient: bool = False,
+        dtype: str | torch.dtype | None = None,
+    ) -> "Kinship":
         """Load a preset's networks.
 
+        Args:
+            preset: "studio" or "ffhq".
+            device: where to compute; None picks the best there is.
+            memory_efficient: keep networks that idle off the device, draw one picture at a time, and on a GPU compute
+                in half precision unless `dtype` says otherwise.
+            dtype: "float32", "float16" or "bfloat16" (or PyTorch's own), what networks compute in; None is float32.
+                A refinement takes float32 in any case, because the gradient that one pixel of a million has is too
+                small for 16 bits. On a CPU, float16 takes minutes at 1024 px where the others take seconds.
+
         Raises:
-            KinlibError: if the preset is unknown, or its weights are absent (the message says how to get them).
+            KinlibError: if the preset or the type is unknown, or the weights are absent (the message says how to get
+                them).
         """
         config.check_preset(preset)
         place = config.pick_device(device)
-        # All paths come first: what is absent should be said before gigabytes are read.
-        paths = [weights.for_role(preset, role).name for role in ("generator", "encoder")]
-        paths = [weights.path(name) for name in paths]
-        with torch.random.fork_rng(devices=[]):  # networks are born with random weights; the caller's numbers stay
-            generator, encoder = load_generator(paths[0]), load_encoder(paths[1])
-        directions = _studio_directions() if preset == "studio" else _published_directions()
-        _check_layers(paths, generator, encoder, directions)
-        return cls(preset, generator.to(place), encoder.to(place), directions, place)
+        if dtype is None and memory_efficient and place.type == "cuda":
+            dtype = memory.half_dtype(place)
+        dtype = memory.pick_dtype(dtype, place)
+        found = load_networks(preset)
+        home = torch.device("cpu") if memory_efficient else place
+        networks = found.generator.to(home), found.encoder.to(home), found.directions
+        return cls(preset, *networks, place, found.landmarks, found.identity, memory_efficient, dtype)
 
     @property
     def num_layers(self) -> int:
@@ -142,7 +131,7 @@ class Kinship:
         if key in self._faces:
             self._faces.move_to_end(key)
             return self._faces[key]
-        found = find_and_align(picture, ALIGNED_SIZE, name=name, device=self.device)
+        found = find_and_align(picture, ALIGNED_SIZE, self.landmarks, name, self.device)
         aligned = images.to_tensor(found.aligned)
         latent = self._encode_aligned(aligned, refine_steps, progress)
         notes = (*found.notes, *([] if refine_steps else self._unlike(aligned, latent, name)))
@@ -200,15 +189,16 @@ class Kinship:
             for i, (picture, code) in enumerate(zip(pictures, codes, strict=True))
         ]
 
-    @torch.inference_mode()
     def draw(self, latents: Tensor, size: int | None = None) -> list[Image.Image]:
         """Pictures of W+ codes [B, L, 512], at the generator's size, or enlarged to `size` (by default to 256 px)."""
         # A CPU draws them one by one: as fast, and rounding then does not depend on how many are asked for.
-        batch = 1 if self.device.type == "cpu" else max(1, 1024 // self.generator.resolution)
+        single = self.device.type == "cpu" or self.memory_efficient
+        batch = 1 if single else max(1, 1024 // self.generator.resolution)
         size = size or max(SHOWN_SIZE, self.generator.resolution)
         pictures = []
-        for part in latents.split(batch):
-            pictures += images.to_pil(self.generator.synthesis(part.to(self.device)))
+        with self._at_work(self.generator) as generator:
+            for part in latents.split(batch):
+                pictures += images.to_pil(generator.synthesis(part.to(self.device)))
         return [_enlarged(picture, size) for picture in pictures]
 
     def reconstruct(self, face: Face) -> Image.Image:
@@ -232,34 +222,45 @@ class Kinship:
         ):
             self._faces.popitem(last=False)
 
+    @contextmanager
+    def _at_work(self, net: nn.Module) -> Iterator[nn.Module]:
+        """A network on the device, computing as `dtype` says, without gradients."""
+        with self._awake(net), torch.inference_mode(), memory.autocast(self.device, self.dtype):
+            yield net
+
+    def _awake(self, net: nn.Module) -> AbstractContextManager:
+        """A network on the device; where memory is short, for the length of the block only."""
+        return memory.on_device(net, self.device) if self.memory_efficient else nullcontext(net.to(self.device))
+
     def _encode_aligned(self, aligned: Tensor, refine_steps: int, progress) -> Tensor:
-        with torch.inference_mode():
-            code = self.encoder(aligned.to(self.device))
+        with self._at_work(self.encoder) as encoder:
+            code = encoder(aligned.to(self.device)).float()
         if not refine_steps:
             return code
-        target = images.resize(aligned, self.generator.resolution).to(self.device)
-        with torch.random.fork_rng(devices=[]):  # the losses' networks, too, are born with random weights
-            losses = self._refinement_losses()
-            return refine(self.generator, code.clone(), target, refine_steps, losses, progress=progress)
+        return self._refine(aligned, code.clone(), refine_steps, progress)
 
-    @torch.inference_mode()
+    def _refine(self, aligned: Tensor, code: Tensor, steps: int, progress) -> Tensor:
+        target = images.resize(aligned, self.generator.resolution).to(self.device)
+        losses: dict = {five_point_loss: 1.0}
+        with ExitStack() as block:
+            block.enter_context(torch.random.fork_rng(devices=[]))  # the losses' networks are born with random weights
+            block.enter_context(self._awake(self.generator))
+            if self.identity:
+                net = load_identity(self.identity)
+                block.enter_context(self._awake(net))
+                losses[partial(identity_loss, net=net)] = 0.3
+            return refine(self.generator, code, target, steps, losses, progress=progress)
+
     def _unlike(self, aligned: Tensor, latent: Tensor, name: str) -> list[str]:
         """A note where the studio's encoder, which knows renders only, misses the face of a photograph."""
+        if self.preset != "studio":
+            return []
         target = images.resize(aligned, self.generator.resolution).to(self.device)
-        error = (self.generator.synthesis(latent).clamp(-1, 1) - target).square().mean()
-        if self.preset != "studio" or 10 * torch.log10(4 / error) >= LIKE_DB:
+        with self._at_work(self.generator) as generator:
+            error = (generator.synthesis(latent).clamp(-1, 1) - target).square().mean()
+        if 10 * torch.log10(4 / error) >= LIKE_DB:
             return []
         return [f"the encoder draws {name} only roughly: refining (--refine 100, refine_steps=100) brings it closer"]
-
-    def _refinement_losses(self) -> dict:
-        """Identity and landmarks, where the preset has differentiable networks for them."""
-        from kinlib.faces.identity import identity_loss
-        from kinlib.faces.points import five_point_loss
-
-        losses = {five_point_loss: 1.0}
-        if self.preset == "studio":
-            losses[identity_loss] = 0.3
-        return losses
 
     def _edit(self, codes: Tensor, age: float | None, sex: str | None) -> Tensor:
         wanted = {"sex": None if sex is None else SEXES[sex], "age": age}
@@ -288,28 +289,6 @@ class Kinship:
             return ()
         years = f"{direction.low:.0f} to {direction.high:.0f} years"
         return (f"the age was kept to the range of the training data, {years}",)
-
-
-def _check_layers(paths: list[Path], generator: Generator, encoder: Encoder, directions: dict[str, Direction]) -> None:
-    """Networks of different runs may not speak the same W+."""
-    layers = generator.num_layers
-    if encoder.num_layers != layers:
-        counts = f"{encoder.num_layers} layers instead of {layers}"
-        raise KinlibError(f"the encoder {paths[1]} does not belong to the generator {paths[0]}: {counts}")
-    for name, direction in directions.items():
-        if direction.step.shape[0] not in (1, layers):
-            counts = f"{direction.step.shape[0]} layers instead of {layers}"
-            raise KinlibError(f"the direction for {name} does not belong to the generator {paths[0]}: {counts}")
-
-
-def _studio_directions() -> dict[str, Direction]:
-    return load_directions(weights.path("studio_directions"))
-
-
-def _published_directions() -> dict[str, Direction]:
-    """Directions of the ffhq preset that are here; they are small extras, so absent ones are left out."""
-    names = [row["name"] for row in weights.table() if row["present"] and row["role"].startswith("direction_")]
-    return {name.removeprefix("direction_"): Direction(load_direction(weights.path(name))) for name in names}
 
 
 def _enlarged(picture: Image.Image, size: int) -> Image.Image:

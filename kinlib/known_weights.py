@@ -33,6 +33,7 @@ class Checkpoint:
 
 
 _NVIDIA = "NVIDIA Source Code Licence, non-commercial"
+_VGG_FACE = "MIT code; weights derived from VGG-Face, non-commercial"
 _HUB = "https://huggingface.co"
 _GITHUB = "https://github.com"
 _RAW = "https://raw.githubusercontent.com"
@@ -59,6 +60,25 @@ def _direction(attribute: str, sha256: str, size: int) -> Checkpoint:
         purpose=f"latent direction that changes {attribute}",
         source="Shen et al. 2020 (InterFaceGAN), as published with e4e",
         mirrors=(f"{_RAW}/omertov/encoder4editing/main/editings/interfacegan_directions/{attribute}.pt",),
+    )
+
+
+def _deepface(action: str, file: str, licence: str) -> Checkpoint:
+    """A model of DeepFace; nobody has published the sums of its PyTorch files."""
+    return Checkpoint(
+        name=f"deepface_{action}",
+        preset="ffhq",
+        role=f"demography_{action}",
+        file=file,
+        sha256=None,
+        size=None,
+        licence=licence,
+        purpose=f"{action} of a face",
+        source="Serengil and Ozpinar 2021 (DeepFace)",
+        mirrors=(
+            f"{_GITHUB}/serengil/deepface_models/releases/download/v1.0/{file}",
+            _hub("serengil/deepface", file),
+        ),
     )
 
 
@@ -171,6 +191,30 @@ PUBLISHED = (
         mirrors=(f"{_GITHUB}/xinntao/Real-ESRGAN/releases/download/v0.2.1/RealESRGAN_x2plus.pth",),
     ),
     Checkpoint(
+        name="realesrgan_x4",
+        preset="ffhq",
+        role="upscaler_x4",
+        file="RealESRGAN_x4plus.pth",
+        sha256="4fa0d38905f75ac06eb49a7951b426670021be3018265fd191d2125df9d682f1",
+        size=67_040_989,
+        licence="BSD-3-Clause",
+        purpose="upscaling of small photographs, fourfold",
+        source="Wang et al. 2021 (Real-ESRGAN)",
+        mirrors=(f"{_GITHUB}/xinntao/Real-ESRGAN/releases/download/v0.1.0/RealESRGAN_x4plus.pth",),
+    ),
+    Checkpoint(
+        name="esrgan_x4",
+        preset="ffhq",
+        role="upscaler_esrgan",
+        file="RRDB_ESRGAN_x4.pth",
+        sha256="65fece06e1ccb48853242aa972bdf00ad07a7dd8938d2dcbdf4221b59f6372ce",
+        size=66_929_193,
+        licence="Apache-2.0",
+        purpose="upscaling of cleanly reduced pictures, fourfold, to compare with Real-ESRGAN",
+        source="Wang et al. 2018 (ESRGAN)",
+        mirrors=(f"{_GITHUB}/cszn/KAIR/releases/download/v1.0/ESRGAN.pth",),
+    ),
+    Checkpoint(
         name="ir_se50",
         preset="ffhq",
         role="identity_loss",
@@ -200,6 +244,10 @@ PUBLISHED = (
             _hub("vivym/face-parsing-bisenet", "79999_iter.pth"),
         ),
     ),
+    _deepface("age", "age_model_weights.pth", _VGG_FACE),
+    _deepface("gender", "gender_model_weights.pth", _VGG_FACE),
+    _deepface("race", "race_model_single_batch.pth", _VGG_FACE),
+    _deepface("emotion", "facial_expression_model_weights.pth", "MIT code; trained on FER-2013, research only"),
     _direction("age", "50074516b1629707d89b5e43d6b8abd1792212fa3b961a87a11323d6a5222ae0", 2_808),
     _direction("smile", "817a7e732b59dee9eba862bec8bd7e8373568443bc9f9731a21cf9b0356f0653", 2_808),
     _direction("pose", "736e0eacc8488fa0b020a2e7bd256b957284c364191dfea693705e5d06d43e7d", 37_624),
@@ -211,4 +259,8 @@ STUDIO = (
     _studio("identity", "identity embedding"),
     _studio("landmarks", "68 landmarks of a face", suffix=".dat"),
     _studio("directions", "latent directions of the studio's attributes"),
+    _studio("parsing", "parsing of a face into 19 classes and 34 regions"),
+    _studio("demography", "age, sex, founder population and emotion of a face"),
+    _studio("upscaler", "upscaling of small photographs, twofold and fourfold"),
+    _studio("upscaler_esrgan", "the same, trained on cleanly reduced pictures, to compare"),
 )

@@ -29,6 +29,8 @@ def file_kind(path: Path) -> str:
         raise KinlibError(f"{path} is empty: get it again")
     if is_web_page(head):
         raise KinlibError(f"{path} is a web page, saved in place of the weights: download the file again")
+    if head.startswith(b"version https://git-lfs"):
+        raise KinlibError(f"{path} is a note of Git LFS on where the weights are: download the file itself")
     if head.startswith(b"PK\x03\x04"):
         return "zip"
     if head.startswith(b"\x80"):

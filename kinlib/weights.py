@@ -138,8 +138,8 @@ def verify(names: str | Iterable[str] | None = None) -> list[dict]:
 
 
 def table() -> list[dict]:
-    """One row {name, preset, role, file, size, licence, purpose, source, present} for each checkpoint."""
-    shown = ("name", "preset", "role", "file", "size", "licence", "purpose", "source")
+    """One row {name, preset, role, file, size, sha256, licence, purpose, source, present} for each checkpoint."""
+    shown = ("name", "preset", "role", "file", "size", "sha256", "licence", "purpose", "source")
     return [
         {column: getattr(entry, column) for column in shown} | {"present": _place(entry).is_file()} for entry in known()
     ]
@@ -220,7 +220,7 @@ def _fetch_one(entry: Checkpoint, progress: bool) -> Path:
     if not entry.mirrors:
         return path(entry.name)
     place = _place(entry)
-    if place.is_file() and sha256(place) in entry.hashes:
+    if place.is_file() and (not entry.hashes or sha256(place) in entry.hashes):
         return place
     reasons = {}
     for url in entry.mirrors:

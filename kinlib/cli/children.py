@@ -45,6 +45,10 @@ class Options:
     """studio (bundled) or ffhq (downloaded weights)"""
     device: str | None = None
     """cpu or cuda; the best there is by default"""
+    memory_efficient: bool = False
+    """for small GPUs: networks that idle leave it, and those that work compute in half precision"""
+    dtype: str | None = None
+    """float32, float16 or bfloat16: what networks compute in"""
 
 
 @dataclass(kw_only=True)
@@ -91,7 +95,7 @@ def _draw(options: Options, photos: tuple[Path, Path], targets: list[Path], shee
     from kinlib.kinship import Kinship
 
     _check(options, photos, targets, sheet, refine)
-    kin = Kinship.load(options.preset, options.device)
+    kin = Kinship.load(options.preset, options.device, options.memory_efficient, options.dtype)
     children = _children(kin, options, photos, refine)
     pictures = {path: child.image for path, child in zip(targets, children, strict=bool(targets))}
     if sheet:
@@ -105,12 +109,13 @@ def _draw(options: Options, photos: tuple[Path, Path], targets: list[Path], shee
 
 def _check(options: Options, photos: tuple[Path, Path], targets: list[Path], sheet: Path | None, refine: int) -> None:
     """Everything that can be told to be wrong without a network."""
+    from kinlib import memory
     from kinlib.inheritance.blend import get_method
     from kinlib.options import check_options
     from kinlib.photos import read_photo
 
     config.check_preset(options.preset)
-    config.pick_device(options.device)
+    memory.pick_dtype(options.dtype, config.pick_device(options.device))
     get_method(options.method, options.father_share)
     check_options(options.n, options.seed, options.age, options.sex, options.truncation, refine)
     if sheet and options.n > MAX_ON_SHEET:

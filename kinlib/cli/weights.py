@@ -38,7 +38,9 @@ def _list_weights(names: tuple[str, ...]) -> None:
             continue
         size = f"{row['size'] / 1e6:.1f} MB" if row["size"] else "?"
         here = "here" if row["present"] else "absent"
-        print(f"{row['name']:22} {row['preset']:7} {size:>10}  {here:7} {row['purpose']} [{row['licence']}]")
+        digest = (row["sha256"] or "not recorded")[:12]
+        facts = f"{row['name']:22} {row['preset']:7} {size:>10}  {digest:12}  {here:7}"
+        print(f"{facts} {row['purpose']} [{row['licence']}]")
 
 
 def _fetch_weights(names: tuple[str, ...]) -> None:

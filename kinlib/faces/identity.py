@@ -1,16 +1,19 @@
 """Who is it? A small face embedder for the studio preset, trained with ArcFace (Deng et al. 2019).
 
 Embeddings are [B, 512] of unit length and differentiable with respect to the picture, so that the same network measures
-results, serves as a loss, and guides the refinement of a code.
+results, serves as a loss, and guides the refinement of a code. The ffhq preset's embedder, in `kinlib.faces.facenet`,
+is loaded and used in the same way.
 """
 
 from functools import lru_cache
 from pathlib import Path
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kinlib import config
+from kinlib.faces.facenet import FaceNet, facenet_from, is_facenet
 from kinlib.states import load_state
 from kinlib.weights import open_checkpoint
 
@@ -85,19 +88,23 @@ class IdentityNet(nn.Module):
 
 
 @lru_cache(maxsize=2)
-def load_identity(path: str | Path | None = None) -> IdentityNet:
-    """The bundled embedder, or the one in `path`.
+def load_identity(path: str | Path | None = None) -> "IdentityNet | FaceNet":
+    """The bundled embedder, or the one in `path`: ours or the published InceptionResnetV1; the content decides.
 
     Raises:
         KinlibError: if the file is missing or does not fit.
     """
     path = Path(path) if path else config.data_dir() / "weights" / "studio" / "identity.safetensors"
-    net = IdentityNet()
-    load_state(net, open_checkpoint(path), path, optional=("num_batches_tracked",))
+    state = open_checkpoint(path)
+    with torch.random.fork_rng(devices=[]):  # networks are born with random weights; the caller's numbers stay
+        if is_facenet(state):
+            return facenet_from(state, path)
+        net = IdentityNet()
+    load_state(net, state, path, optional=("num_batches_tracked",))
     return net.eval().requires_grad_(False)
 
 
-def identity_loss(drawn: Tensor, target: Tensor) -> Tensor:
-    """One minus the cosine of the two embeddings, mean over the batch; by the bundled embedder."""
-    net = load_identity().to(drawn.device)
+def identity_loss(drawn: Tensor, target: Tensor, net: nn.Module | None = None) -> Tensor:
+    """One minus the cosine of two embeddings, mean over the batch; by `net`, or else by the bundled embedder."""
+    net = load_identity().to(drawn.device) if net is None else net
     return (1 - (net(drawn) * net(target).detach()).sum(dim=1)).mean()

@@ -24,6 +24,7 @@ from kinlib.crop import crop_quad, cut_quad, map_from_crop
 from kinlib.errors import KinlibError
 from kinlib.faces.keypoints import Keypoints, detect
 from kinlib.photos import to_rgb
+from kinlib.weights import check_known
 
 if TYPE_CHECKING:
     import dlib
@@ -174,6 +175,7 @@ def _load(path: str, modified: int) -> "dlib.shape_predictor":
     """Load and try out; `modified` makes a replaced file a new entry."""
     import dlib
 
+    check_known(path)  # the predictor of another project may bear the official name
     with open(path, "rb") as file:
         if file.read(3) == b"BZh":
             raise KinlibError(f"'{path}' is still compressed: unpack it with bunzip2 first")

@@ -14,7 +14,7 @@ from kinlib.studio.packing import as_jpeg, as_png
 from kinlib.studio.person import Person
 from kinlib.studio.render import Picture, render
 
-__all__ = ["HEIGHT", "WIDTH", "Album", "albums", "photograph"]
+__all__ = ["HEIGHT", "WIDTH", "Album", "albums", "photograph", "take_photo"]
 
 HEIGHT, WIDTH = 150, 120
 QUALITY = 85  # of JPEG
@@ -52,7 +52,7 @@ def photograph(album: Album) -> list[tuple[bytes, dict]]:
 
 
 def _somebody(album: Album, photo: Photo) -> tuple[bytes, dict]:
-    picture = _take(album, photo)
+    picture = take_photo(album, photo)
     truth = {
         **{"yaw": picture.yaw, "pitch": picture.pitch, "roll": picture.roll},
         "landmarks": picture.landmarks.ravel().round(2),
@@ -75,11 +75,12 @@ def _about(album: Album, photo: Photo) -> dict:
     return {"file": file, "family": album.family, "name": album.name, "age": photo.age, "fault": photo.fault}
 
 
-def _take(album: Album, photo: Photo) -> Picture:
+def take_photo(album: Album, photo: Photo, size: tuple[int, int] = (HEIGHT, WIDTH)) -> Picture:
+    """The picture itself, without its fault; `size` (height, width) may be another of the same proportions."""
     rng = np.random.default_rng([album.seed, 7, album.row, photo.number])
     look = random_look(album.person, photo.age, rng)
     shot = random_shot(rng, MAX_YAW if rng.random() < TURNED else FRONTAL_YAW, photo.age)
-    return render(album.person, look, shot, (HEIGHT, WIDTH))
+    return render(album.person, look, shot, size)
 
 
 def _spoil(image: np.ndarray, fault: str | None) -> np.ndarray:

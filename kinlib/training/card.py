@@ -37,6 +37,36 @@ LANDMARK_ROWS = {
     "mean": ("68 points: mean error, as a share of the distance between the outer eye corners", "{:.1f}%"),
     "median": ("68 points: median error", "{:.1f}%"),
 }
+PARSING_ROWS = {
+    "class_iou_mean": ("parser: mean intersection over union of the 19 classes ({people} people)", "{:.2f}"),
+    "region_iou_mean": ("parser: the same of the 34 regions", "{:.2f}"),
+    "class_accuracy": ("parser: pixels given the right class", "{:.1%}"),
+}
+DEMOGRAPHY_ROWS = {
+    "age_mae": ("demography network: mean error of the age ({people} people)", "{:.1f} years"),
+    "sex_accuracy": ("demography network: right sex", "{:.0%}"),
+    "population_accuracy": ("demography network: right founder population, of five", "{:.0%}"),
+    "emotion_accuracy": ("demography network: right emotion", "{:.0%}"),
+}
+UPSCALER_ROWS = {
+    "families_psnr_db_x2": (
+        "upscaler, twofold: PSNR, {families_pictures} family photos (bicubic {families_psnr_db_x2_bicubic:.1f} dB)",
+        "{:.1f} dB",
+    ),
+    "families_identity_x2": (
+        "... cosine of identity to the original (bicubic {families_identity_x2_bicubic:.4f})",
+        "{:.4f}",
+    ),
+    "families_psnr_db_x4": ("upscaler, fourfold: PSNR (bicubic {families_psnr_db_x4_bicubic:.1f} dB)", "{:.1f} dB"),
+    "families_identity_x4": (
+        "... cosine of identity to the original (bicubic {families_identity_x4_bicubic:.4f})",
+        "{:.4f}",
+    ),
+}
+OTHERS = (
+    *(("identity", IDENTITY_ROWS), ("landmarks", LANDMARK_ROWS)),
+    *(("parsing", PARSING_ROWS), ("demography", DEMOGRAPHY_ROWS), ("upscaler", UPSCALER_ROWS)),
+)
 
 
 def weights_table() -> str:
@@ -44,9 +74,11 @@ def weights_table() -> str:
     folder = config.data_dir() / "weights" / "studio"
     pair = _figures(folder / "encoder.json")
     lines = [f"| preset `studio`, {pair['people']:.0f} held-out rendered people | |", "|---|---|"]
-    for file, rows in (("encoder", PAIR_ROWS), ("identity", IDENTITY_ROWS), ("landmarks", LANDMARK_ROWS)):
+    for file, rows in (("encoder", PAIR_ROWS), *OTHERS):
         figures = _figures(folder / f"{file}.json")
-        lines += [f"| {words} | {form.format(figures[key])} |" for key, (words, form) in rows.items() if key in figures]
+        for key, (words, form) in rows.items():
+            if key in figures:
+                lines.append(f"| {words.format(**figures)} | {form.format(figures[key])} |")
     return "\n".join(lines) + "\n"
 
 

@@ -6,6 +6,7 @@ sample sheets. Starting the same command again goes on where the last checkpoint
 
 import copy
 import json
+import math
 import os
 import signal
 import tempfile
@@ -18,7 +19,9 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from tqdm import tqdm
 
-__all__ = ["Average", "Run", "Workers", "batches", "launch", "precision", "use_channels_last"]
+from kinlib.memory import half_dtype
+
+__all__ = ["Average", "Run", "Workers", "batches", "launch", "one_cycle", "precision", "use_channels_last"]
 
 
 class Workers:
@@ -239,12 +242,20 @@ def batches(count: int, size: int, generator: torch.Generator) -> Iterator[torch
         yield from order[: count - count % size].split(size)
 
 
+def one_cycle(progress: float, warm_up: float = 0.1) -> float:
+    """Share of the highest learning rate, from the run's progress in 0..1: up in a line, down along a cosine.
+
+    Unlike PyTorch's schedulers it keeps no state, so a run may go on with another number of steps.
+    """
+    if progress < warm_up:
+        return 0.04 + 0.96 * progress / warm_up
+    return 0.5 * (1 + math.cos(math.pi * (progress - warm_up) / (1 - warm_up))) + 1e-4
+
+
 def precision(device: torch.device):
     """Mixed precision where the hardware has it: bfloat16 on the CPU and on recent cards, float16 on a T4."""
-    if device.type == "cuda":
-        recent = torch.cuda.get_device_capability(device)[0] >= 8  # is_bf16_supported() also says yes to emulation
-        return torch.autocast("cuda", torch.bfloat16 if recent else torch.float16)
-    return torch.autocast("cpu", torch.bfloat16, enabled=torch.backends.mkldnn.is_available())
+    fast = device.type == "cuda" or torch.backends.mkldnn.is_available()
+    return torch.autocast(device.type, half_dtype(device), enabled=fast)
 
 
 def use_channels_last(net: nn.Module) -> nn.Module:

@@ -14,6 +14,10 @@ RECIPES = {
     "encoder": ("encoder", "EncoderSettings"),
     "pair": ("pair", "PairSettings"),
     "directions": ("directions", "DirectionSettings"),
+    "parsing": ("parsing", "ParsingSettings"),
+    "demography": ("demography", "DemographySettings"),
+    "upscaler": ("upscaler", "UpscalerSettings"),
+    "upscaler_esrgan": ("upscaler", "EsrganSettings"),
 }
 """Name -> (module, settings)."""
 

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from kinlib import Kinship, config, images, kinship, options, parents
+from kinlib import Kinship, config, images, kinship, options, parents, presets
 from kinlib.errors import KinlibError
 from kinlib.faces.points import five_points
 from kinlib.gan.directions import Direction
@@ -116,11 +116,11 @@ def test_networks_that_do_not_belong_together(studio: Path):
 
 
 def test_published_directions_are_optional_but_must_be_right(cache: Path):
-    assert kinship._published_directions() == {}
+    assert presets._published_directions() == {}
     (cache / "weights").mkdir(parents=True)
     torch.save(torch.zeros(1, 512), cache / "weights" / "interfacegan_age.pt")
     with pytest.raises(KinlibError, match="not the published file of 'direction_age'"):
-        kinship._published_directions()
+        presets._published_directions()
 
 
 # --- encoding ---

@@ -26,7 +26,7 @@ from kinlib.training.directions import DirectionSettings, attribute_table
 from kinlib.training.encoder import EncoderSettings
 from kinlib.training.generator import GeneratorSettings
 from kinlib.training.identity import ArcFace, IdentitySettings
-from kinlib.training.loop import Average, Run, Workers, batches
+from kinlib.training.loop import Average, Run, Workers, batches, one_cycle
 from kinlib.training.pair import PairSettings
 from kinlib.training.recipes import train
 from kinlib.training.whiten import fold_into_encoder, fold_into_generator, principal_axes
@@ -281,3 +281,10 @@ def test_a_run_out_of_time_saves_and_stops(tmp_path):
     other = torch.nn.Linear(2, 2)
     again.keep(net=other)
     assert torch.equal(net.weight, other.weight)
+
+
+def test_one_cycle_rises_and_falls():
+    shares = [one_cycle(step / 100) for step in range(101)]
+    assert shares[0] == pytest.approx(0.04) and max(shares) == pytest.approx(shares[10]) == pytest.approx(1, abs=1e-3)
+    assert shares[:11] == sorted(shares[:11]) and shares[10:] == sorted(shares[10:], reverse=True)
+    assert 0 < shares[100] < 1e-3

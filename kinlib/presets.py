@@ -1,0 +1,78 @@
+"""What a preset consists of: the networks that are loaded at once, and the files of those that may be needed later."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from kinlib import config, weights
+from kinlib.errors import KinlibError
+from kinlib.gan.directions import Direction, load_direction, load_directions
+from kinlib.gan.encoder import Encoder, load_encoder
+from kinlib.gan.generator import Generator, load_generator
+
+__all__ = ["Networks", "load_networks"]
+
+
+@dataclass(frozen=True)
+class Networks:
+    """A preset's networks on the CPU.
+
+    Attributes:
+        generator, encoder: they speak the same W+.
+        directions: attribute directions by name; those without a probe can only be moved along.
+        landmarks: file of the predictor of 68 landmarks, or None where it was not fetched.
+        identity: file of the identity embedder, or None where it was not fetched.
+    """
+
+    generator: Generator
+    encoder: Encoder
+    directions: dict[str, Direction]
+    landmarks: Path | None
+    identity: Path | None
+
+
+def load_networks(preset: str) -> Networks:
+    """Load what the whole way from photographs to children needs.
+
+    Raises:
+        KinlibError: if the preset is unknown, or its weights are absent (the message says how to get them), damaged or
+            not those that belong there.
+    """
+    config.check_preset(preset)
+    # All paths come first: what is absent should be said before gigabytes are read.
+    paths = [weights.for_role(preset, role).name for role in ("generator", "encoder")]
+    paths = [weights.path(name) for name in paths]
+    with torch.random.fork_rng(devices=[]):  # networks are born with random weights; the caller's numbers stay
+        generator, encoder = load_generator(paths[0]), load_encoder(paths[1])
+    directions = _studio_directions() if preset == "studio" else _published_directions()
+    _check_layers(paths, generator, encoder, directions)
+    return Networks(generator, encoder, directions, _file(preset, "landmarks"), _file(preset, "identity"))
+
+
+def _file(preset: str, role: str) -> Path | None:
+    """Where an optional network's file is, if it is here."""
+    name = weights.for_role(preset, role).name
+    return weights.path(name) if any(row["name"] == name and row["present"] for row in weights.table()) else None
+
+
+def _check_layers(paths: list[Path], generator: Generator, encoder: Encoder, directions: dict[str, Direction]) -> None:
+    """Networks of different runs may not speak the same W+."""
+    layers = generator.num_layers
+    if encoder.num_layers != layers:
+        counts = f"{encoder.num_layers} layers instead of {layers}"
+        raise KinlibError(f"the encoder {paths[1]} does not belong to the generator {paths[0]}: {counts}")
+    for name, direction in directions.items():
+        if direction.step.shape[0] not in (1, layers):
+            counts = f"{direction.step.shape[0]} layers instead of {layers}"
+            raise KinlibError(f"the direction for {name} does not belong to the generator {paths[0]}: {counts}")
+
+
+def _studio_directions() -> dict[str, Direction]:
+    return load_directions(weights.path("studio_directions"))
+
+
+def _published_directions() -> dict[str, Direction]:
+    """Directions of the ffhq preset that are here; they are small extras, so absent ones are left out."""
+    names = [row["name"] for row in weights.table() if row["present"] and row["role"].startswith("direction_")]
+    return {name.removeprefix("direction_"): Direction(load_direction(weights.path(name))) for name in names}

@@ -1,0 +1,49 @@
+"""What the way from photographs to children gives: an encoded face, a drawn child."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from PIL import Image
+    from torch import Tensor
+
+__all__ = ["Child", "Face"]
+
+
+@dataclass(frozen=True)
+class Face:
+    """A photograph's face and its code.
+
+    Attributes:
+        image: the photograph, upright RGB.
+        aligned: the FFHQ crop, 256 px.
+        latent: W+ code [1, L, 512], on the CPU.
+        notes: what a user should know (several faces, turned aside, ...).
+    """
+
+    image: "Image.Image"
+    aligned: "Image.Image"
+    latent: "Tensor"
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Child:
+    """A drawn child.
+
+    Attributes:
+        image: the picture, at least 256 px.
+        latent: W+ code [1, L, 512], on the CPU.
+        father, mother: the parents it was drawn from.
+        method: method of inheritance.
+        seed: seed of its randomness.
+        notes: what a user should know.
+    """
+
+    image: "Image.Image"
+    latent: "Tensor"
+    father: Face
+    mother: Face
+    method: str
+    seed: int
+    notes: tuple[str, ...] = ()

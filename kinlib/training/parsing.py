@@ -1,0 +1,141 @@
+"""The parser of faces: cross-entropy and Dice (Milletari et al. 2016) on renders whose every pixel is known."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from kinlib.faces.parsing import Parser, ParsingNet, probabilities
+from kinlib.labels import CLASSES, REGIONS
+from kinlib.training import record
+from kinlib.training.label_maps import LabelledAugmentation, LabelledFaces, load_labelled
+from kinlib.training.loop import Average, Run, Workers, batches, launch, one_cycle, precision, use_channels_last
+
+__all__ = ["ParsingSettings", "confusion", "dice_loss", "evaluate", "train"]
+
+
+@dataclass
+class ParsingSettings:
+    """Train the parser of faces."""
+
+    data: Path
+    """folder of Parquet files from `kinlib render`"""
+    out: Path
+    """folder that receives parsing.safetensors and parsing.json"""
+    run: Path = Path("runs/parsing")
+    """folder of checkpoints and log"""
+    minutes: float = 120.0
+    """time this call may take"""
+    steps: int = 6000
+    """length of the schedule"""
+    batch: int = 32
+    """pictures in a step"""
+    rate: float = 2e-3
+    """highest learning rate"""
+    dice: float = 1.0
+    """weight of the Dice loss beside the cross-entropy"""
+    pictures: int = 30_000
+    """most pictures to train on; each takes 82 kB of memory in every process"""
+    seed: int = 0
+    """of weights, batches and augmentation"""
+    device: str = "cpu"
+    """cpu or cuda"""
+    workers: int = 1
+    """processes, one thread each; 2 for two cores"""
+
+
+def train(settings: ParsingSettings) -> None:
+    """Train, going on from the last checkpoint, and write the weights with their recipe and figures."""
+    launch(_train, settings, settings.workers)
+
+
+def _train(settings: ParsingSettings, workers: Workers) -> None:
+    device = torch.device(settings.device)
+    torch.manual_seed(settings.seed)
+    training = load_labelled(settings.data, held_out=False, pictures=settings.pictures)
+    net = use_channels_last(ParsingNet()).to(device)
+    average = Average(net, half_life=settings.batch * 150)
+    optimiser = torch.optim.AdamW(net.parameters(), settings.rate, weight_decay=0.02)
+    run = Run(settings.run, settings.minutes, settings.steps, workers)
+    run.keep(net=net, average=average, optimiser=optimiser)
+    calls, source = run.begin(asdict(settings)), run.randomness(settings.seed)
+    augment = LabelledAugmentation(net.input_size)
+    order = batches(len(training), settings.batch // workers.count, source)
+    parameters = list(net.parameters())
+    while run.going():
+        optimiser.param_groups[0]["lr"] = settings.rate * one_cycle(run.progress())
+        index = next(order)
+        images, labels = augment.labelled(training.images[index], training.labels[index], source)
+        with precision(device):
+            logits = net(images.to(device, memory_format=torch.channels_last))
+        loss = parsing_loss(logits, labels.to(device), settings.dice)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        workers.average_gradients(parameters)
+        optimiser.step()
+        average.update(net, settings.batch)
+        run.advance()
+        if run.step % 50 == 0:
+            run.log(loss=loss.item())
+    if not workers.leads:
+        return
+    figures = evaluate(average.net, load_labelled(settings.data, held_out=True))
+    run.log(**{name: figures[name] for name in ("class_iou_mean", "region_iou_mean")})
+    recipe = asdict(settings) | {"steps_done": run.step, "pictures_used": len(training)}
+    record.write(average.net, settings.out, "parsing", recipe, figures, calls=calls)
+
+
+def parsing_loss(logits: tuple[Tensor, Tensor], labels: Tensor, dice: float) -> Tensor:
+    """Both heads' losses: logits [B, 19, S, S] and [B, 34, S, S], labels int64 [B, 2, S, S]."""
+    loss = torch.zeros((), device=labels.device)
+    for head, one in enumerate(logits):
+        shares = one.float().log_softmax(dim=1)  # once for both losses: it takes as long as the network
+        loss = loss + F.nll_loss(shares, labels[:, head]) + dice * dice_loss(shares, labels[:, head])
+    return loss
+
+
+def dice_loss(logarithms: Tensor, truth: Tensor) -> Tensor:
+    """One minus the mean Dice coefficient of the labels that occur in the batch; small parts weigh as large ones.
+
+    Args:
+        logarithms: of the probabilities, [B, C, H, W].
+        truth: int64 [B, H, W].
+    """
+    count = logarithms.shape[1]
+    shares = logarithms.exp()
+    right = shares.gather(1, truth[:, None]).flatten()
+    inside = torch.zeros(count, device=right.device).index_add(0, truth.flatten(), right)
+    true = torch.bincount(truth.flatten(), minlength=count).to(inside)
+    score = (2 * inside + 1) / (shares.sum(dim=(0, 2, 3)) + true + 1)
+    return 1 - score[true > 0].mean()
+
+
+def confusion(found: Tensor, truth: Tensor, count: int) -> Tensor:
+    """How many pixels of each label (rows) were taken for which (columns): int64 [C, C]."""
+    return torch.bincount(truth.flatten().long() * count + found.flatten().long(), minlength=count**2).view(
+        count, count
+    )
+
+
+def evaluate(net: ParsingNet, held_out: LabelledFaces, batch: int = 32) -> dict:
+    """On people never trained on: intersection over union of every label, over all pixels, and share of right pixels.
+
+    Labels that do not occur are left out of the means.
+    """
+    device = next(net.parameters()).device
+    parser = Parser(net.eval())
+    tables = [torch.zeros(len(names), len(names), dtype=torch.int64) for names in (CLASSES, REGIONS)]
+    for images, labels in zip(held_out.images.split(batch), held_out.labels.split(batch), strict=True):
+        found = probabilities(parser, images.to(device).float() / 127.5 - 1)
+        for head, (table, shares) in enumerate(zip(tables, found, strict=True)):
+            table += confusion(shares.argmax(dim=1).cpu(), labels[:, head], len(table))
+    figures: dict = {"people": len(held_out.person.unique()), "pictures": len(held_out)}
+    for kind, names, table in (("class", CLASSES, tables[0]), ("region", REGIONS, tables[1])):
+        right, union = table.diag(), table.sum(0) + table.sum(1) - table.diag()
+        iou = {name: float(right[i] / union[i]) for i, name in enumerate(names) if table[i].sum() > 0}
+        figures[f"{kind}_iou_mean"] = sum(iou.values()) / max(len(iou), 1)
+        figures[f"{kind}_accuracy"] = float(right.sum() / table.sum())
+        figures[f"{kind}_iou"] = {name: round(value, 4) for name, value in iou.items()}
+    return figures

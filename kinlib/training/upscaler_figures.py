@@ -1,0 +1,76 @@
+"""How close do enlarged photographs come to the large ones that the studio rendered of the same moment?"""
+
+import numpy as np
+import torch
+from PIL import Image
+
+from kinlib.crop import crop_quad, cut_quad
+from kinlib.faces.identity import load_identity
+from kinlib.faces.landmarks import five_from_68
+from kinlib.faces.upscale import FACTORS, enlarge, upscale
+from kinlib.faces.upscale_networks import Upscaler
+from kinlib.images import to_tensor
+from kinlib.training.degrade import Degradation, compress
+from kinlib.training.upscaler_data import FACTOR, QUALITY, Pair
+
+__all__ = ["as_bad_photograph", "as_photograph", "measure_upscaler"]
+
+REFERENCES = ("bicubic", "lanczos")
+
+
+def measure_upscaler(upscalers: dict[int, Upscaler], pairs: list[Pair]) -> dict[str, float]:
+    """Means over photographs, for networks that enlarge 2 and 4 times and for interpolation.
+
+    Returns:
+        `psnr_db_x2`, `ssim_x2`, `identity_x2` (cosine of the embeddings of enlarged and original face) and the same
+        for x4; with `_bicubic` and `_lanczos` behind, those of interpolation; and the number of `pictures`. Twofold
+        enlargements are compared with the original averaged to half its size.
+    """
+    smalls = [Image.fromarray(pair.small) for pair in pairs]
+    figures: dict[str, float] = {}
+    for factor in FACTORS:
+        originals = [Image.fromarray(pair.large).reduce(FACTOR // factor) for pair in pairs]
+        enlarged = {"": enlarge(smalls, upscalers[factor], factor)} if factor in upscalers else {}
+        enlarged |= {f"_{method}": upscale(smalls, factor, method) for method in REFERENCES}
+        embedded = _embed(originals, pairs, factor)
+        for label, pictures in enlarged.items():
+            psnr_db, ssim = _fidelity(pictures, originals)
+            likeness = (_embed(pictures, pairs, factor) * embedded).sum(dim=1).mean()
+            figures |= {f"psnr_db_x{factor}{label}": psnr_db, f"ssim_x{factor}{label}": ssim}
+            figures[f"identity_x{factor}{label}"] = float(likeness)
+    return figures | {"pictures": len(pairs)}
+
+
+def as_photograph(pair: Pair) -> Pair:
+    """The small picture as a family photograph holds it: after JPEG."""
+    small = np.uint8(compress(np.float32(pair.small) / 255, QUALITY) * 255 + 0.5)
+    return Pair(pair.person, small, pair.large, pair.landmarks)
+
+
+def as_bad_photograph(pair: Pair, number: int) -> Pair:
+    """The small picture as Real-ESRGAN's degradation leaves it, at a strength from none to the paper's."""
+    small = Degradation(FACTOR)(pair.large, np.random.default_rng([number, 5]))
+    return Pair(pair.person, small, pair.large, pair.landmarks)
+
+
+def _fidelity(pictures: list[Image.Image], originals: list[Image.Image]) -> tuple[float, float]:
+    """PSNR in dB and SSIM, means over pictures."""
+    from torchmetrics.functional.image import peak_signal_noise_ratio as psnr
+    from torchmetrics.functional.image import structural_similarity_index_measure as ssim
+
+    rows = []
+    for picture, original in zip(pictures, originals, strict=True):
+        drawn, wanted = to_tensor(picture), to_tensor(original)
+        rows.append([float(measure(drawn, wanted, data_range=2.0)) for measure in (psnr, ssim)])
+    return tuple(np.mean(rows, axis=0).tolist())
+
+
+@torch.no_grad()
+def _embed(pictures: list[Image.Image], pairs: list[Pair], factor: int) -> torch.Tensor:
+    """Embeddings [N, 512] of the faces, cut out where the truth says they are."""
+    crops = []
+    for picture, pair in zip(pictures, pairs, strict=True):
+        left_eye, right_eye, _, *mouth = five_from_68((pair.landmarks + 0.5) * factor - 0.5)
+        crops.append(cut_quad(picture, crop_quad(left_eye, right_eye, *mouth), 128, extend=False))
+    net = load_identity().cpu()  # training may have moved it
+    return torch.cat([net(part) for part in to_tensor(crops).split(50)])
