@@ -8,13 +8,15 @@ import bz2
 import os
 import shutil
 import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from kinlib.errors import KinlibError
 
-__all__ = ["WRONG_SUM", "Downloader", "WrongContent", "is_web_page", "retrieve"]
+__all__ = ["UNREACHABLE", "WRONG_SUM", "Downloader", "WrongContent", "is_web_page", "retrieve", "try_mirrors"]
 
 WRONG_SUM = "sent a file with another SHA-256"
+UNREACHABLE = "cannot be reached"
 CHUNK = 1 << 16  # bytes; less than this is lost when a connection drops
 
 
@@ -179,7 +181,7 @@ def retrieve(url: str, sha256: str | None, place: Path, loader: Downloader) -> s
         pooch.retrieve(url, sha256, fname=place.name, path=place.parent, downloader=loader)
         return None
     except (requests.ConnectionError, requests.Timeout):
-        return "cannot be reached"
+        return UNREACHABLE
     except requests.HTTPError as error:
         return f"answered {error.response.status_code}"
     except requests.RequestException:
@@ -190,3 +192,21 @@ def retrieve(url: str, sha256: str | None, place: Path, loader: Downloader) -> s
         return WRONG_SUM
     except OSError as error:
         raise KinlibError(f"cannot write {place}: {error.strerror or error}") from error
+
+
+def try_mirrors(urls: Iterable[str], attempt: Callable[[str], str | None]) -> str | None:
+    """Try one mirror after the other; None when one worked, else why none did, in words for the middle of a sentence.
+
+    Args:
+        urls: where the same file lies, on one server or several.
+        attempt: gets one URL and answers as `retrieve` does: None when it worked, else the reason why not.
+    """
+    reasons: dict[str, str] = {}
+    for url in urls:
+        reason = attempt(url)
+        if reason is None:
+            return None
+        reasons.setdefault(url.split("/")[2], reason)
+    if set(reasons.values()) == {UNREACHABLE}:
+        return "no network connection to " + ", ".join(reasons)
+    return "; ".join(f"{host} {reason}" for host, reason in reasons.items())

@@ -12,25 +12,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from kinlib.errors import KinlibError
 from kinlib.files import cannot_write, write_whole
-from kinlib.photos import MAX_PIXELS, MIN_SIDE, read_photo, to_rgb
+from kinlib.photos import read_photo, to_rgb
 
 if TYPE_CHECKING:
     import torch
 
 __all__ = [
     "FORMATS",
-    "MAX_PIXELS",
-    "MIN_SIDE",
     "check_writable",
-    "contact_sheet",
     "read_photo",
     "resize",
     "to_pil",
-    "to_rgb",
     "to_tensor",
     "to_uint8",
     "write_image",
@@ -95,28 +91,6 @@ def resize(images: "torch.Tensor", size: int | tuple[int, int]) -> "torch.Tensor
     if tuple(images.shape[-2:]) == target:
         return images
     return interpolate(images, target, mode="bilinear", align_corners=False, antialias=True)
-
-
-def contact_sheet(
-    images: Sequence[Image.Image], columns: int = 4, size: int = 128, gap: int = 4, ground: str = "white"
-) -> Image.Image:
-    """Lay pictures out in rows of `columns`, each fitted into a square of `size` px, `gap` px apart.
-
-    Raises:
-        KinlibError: if there are no pictures, or `columns` is below 1.
-    """
-    if not images or columns < 1:
-        raise KinlibError(f"a contact sheet needs pictures and columns, not {len(images)} and {columns}")
-    columns = min(columns, len(images))
-    rows = -(-len(images) // columns)
-    step = size + gap
-    sheet = Image.new("RGB", (columns * step + gap, rows * step + gap), ground)
-    for index, image in enumerate(images):
-        tile = ImageOps.contain(to_rgb(image), (size, size), Image.Resampling.LANCZOS)
-        left = gap + index % columns * step + (size - tile.width) // 2
-        top = gap + index // columns * step + (size - tile.height) // 2
-        sheet.paste(tile, (left, top))
-    return sheet
 
 
 def check_writable(path: str | os.PathLike) -> Path:

@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from kinlib import config
-from kinlib.download import WRONG_SUM, Downloader, retrieve
+from kinlib.download import WRONG_SUM, Downloader, retrieve, try_mirrors
 from kinlib.errors import KinlibError
 from kinlib.known_weights import PUBLISHED, STUDIO, Checkpoint
 from kinlib.opening import file_kind, read_tensors
@@ -222,16 +222,9 @@ def _fetch_one(entry: Checkpoint, progress: bool) -> Path:
     place = _place(entry)
     if place.is_file() and (not entry.hashes or sha256(place) in entry.hashes):
         return place
-    reasons = {}
-    for url in entry.mirrors:
-        reason = _try_mirror(entry, url, place, progress)
-        if reason is None:
-            return place
-        reasons.setdefault(url.split("/")[2], reason)
-    if set(reasons.values()) == {"cannot be reached"}:
-        why = "no network connection to " + ", ".join(reasons)
-    else:
-        why = "; ".join(f"{host} {reason}" for host, reason in reasons.items())
+    why = try_mirrors(entry.mirrors, lambda url: _try_mirror(entry, url, place, progress))
+    if why is None:
+        return place
     raise KinlibError(
         f"the weights '{entry.name}' could not be downloaded ({why}): "
         f"get {entry.mirrors[0]} ({_in_words(entry)}) by hand and save it, unpacked, as {place}"

@@ -20,14 +20,14 @@ from kinlib.evaluation.measures import measure_all
 from kinlib.evaluation.reference import FACTS, NUM_SIBLINGS, write_reference
 from kinlib.evaluation.truth import Provenance, Reference
 from kinlib.files import make_folder, write_bytes, write_whole
+from kinlib.resume import is_complete, open_work
 from kinlib.studio.genetics import POPULATIONS, Genomes, children, concatenate, founders, phenotypes
 from kinlib.studio.head import load_head
 from kinlib.studio.packing import as_jpeg
 from kinlib.studio.person import NUM_SHAPE, SEXES, Person
 from kinlib.studio.portraits import portrait
 from kinlib.studio.render import VERSION, warm_up
-from kinlib.studio.resume import is_complete, open_work
-from kinlib.studio.workers import spread
+from kinlib.workers import spread
 
 __all__ = ["NUM_COUPLES", "ReferencePlan", "plan", "siblings", "write"]
 

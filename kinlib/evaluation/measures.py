@@ -26,7 +26,7 @@ from PIL import Image, ImageOps
 from kinlib.errors import KinlibError
 from kinlib.faces.align import turn_degrees
 from kinlib.faces.keypoints import Keypoints, detect
-from kinlib.faces.landmarks import five_from_68, predict
+from kinlib.faces.landmarks import MIRRORED, five_from_68, predict
 from kinlib.photos import Photo, read_photo
 
 __all__ = ["COLOURS", "MEASURES", "PROPORTIONS", "measure", "measure_all"]
@@ -53,11 +53,7 @@ COLOURS = {
 MEASURES = PROPORTIONS | COLOURS
 """What `measure` returns, and what each number means; lengths in eye distances unless a unit is named."""
 
-# Each landmark's counterpart in the mirror image: jaw, brows, nose, eyes, mouth.
-MIRRORED = (*range(16, -1, -1), *range(26, 16, -1), *range(27, 31), *range(35, 30, -1))
-MIRRORED += (45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40)
-MIRRORED += (*range(54, 47, -1), *range(59, 54, -1), *range(64, 59, -1), 67, 66, 65)
-MIRRORED_FIVE = (1, 0, 2, 4, 3)
+MIRRORED_FIVE = (1, 0, 2, 4, 3)  # counterparts of the five points, as `MIRRORED` has those of the 68
 TURN_LIMIT = 45.0  # degrees; beyond it the nose tells the turn too badly to correct for
 CHEEK = (1, 2, 3, 31, 41, 48)  # landmarks whose centre lies on the cheek at the image's left
 CHEEK_OTHER = (15, 14, 13, 35, 46, 54)

@@ -11,7 +11,7 @@ import pandas as pd
 from kinlib.errors import KinlibError
 from kinlib.evaluation.bootstrap import Statistic, mean, ratio
 
-__all__ = ["categorical", "category_statistics", "common_traits", "number_statistics", "numerical", "trait_statistics"]
+__all__ = ["category_statistics", "common_traits", "number_statistics", "numerical", "trait_statistics"]
 
 
 def numerical(table: pd.DataFrame) -> list[str]:
@@ -20,12 +20,6 @@ def numerical(table: pd.DataFrame) -> list[str]:
     return [
         name for name, kind in table.dtypes.items() if types.is_numeric_dtype(kind) and not types.is_bool_dtype(kind)
     ]
-
-
-def categorical(table: pd.DataFrame) -> list[str]:
-    """The columns that hold words or truth values."""
-    numbers = set(numerical(table))
-    return [name for name in table.columns if name not in numbers]
 
 
 def common_traits(drawn: pd.DataFrame, true: pd.DataFrame) -> list[str]:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CHIP",
+    "MIRRORED",
     "PLAUSIBLE",
     "bundled_predictor",
     "chip_rectangle",
@@ -42,6 +43,17 @@ __all__ = [
     "plausible",
     "predict",
 ]
+
+MIRRORED = (
+    *range(16, -1, -1),  # jaw
+    *range(26, 16, -1),  # brows
+    *range(27, 31),  # ridge of the nose
+    *range(35, 30, -1),  # nostrils
+    *(45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40),  # eyes
+    *(54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55),  # lips, outside
+    *(64, 63, 62, 61, 60, 67, 66, 65),  # lips, inside
+)
+"""Number of each landmark's counterpart in the mirrored face: `mirrored_points[list(MIRRORED)]` is in iBUG order."""
 
 CHIP = 256  # px, side of the cut-out
 CENTRE, SIDE = (127, 152), 140  # px, the rectangle within it

@@ -127,6 +127,7 @@ class CompactBackbone(nn.Module):
         input_size: side of the picture it works on.
         widths: channels at 1/2, 1/4, 1/8 and 1/16 of `input_size`.
         hidden: width of the heads.
+        rank: numbers from which a group's offsets are read, which keeps these layers small; 0 reads them off the head.
     """
 
     def __init__(
@@ -136,6 +137,7 @@ class CompactBackbone(nn.Module):
         input_size: int = 64,
         widths: tuple[int, int, int, int] = (32, 64, 128, 192),
         hidden: int = 384,
+        rank: int = 0,
     ):
         super().__init__()
         self.input_size, self.num_layers, self.style_dim = input_size, num_layers, style_dim
@@ -148,7 +150,7 @@ class CompactBackbone(nn.Module):
         self.heads = nn.ModuleList(self._head(d, hidden) for _ in range(3))
         self.base = nn.Linear(3 * hidden, style_dim)
         groups = (COARSE - 1, MIDDLE - COARSE, num_layers - MIDDLE)  # code 0 has no offset
-        self.offsets = nn.ModuleList(nn.Linear(hidden, count * style_dim) for count in groups)
+        self.offsets = nn.ModuleList(self._offsets(hidden, rank, count * style_dim) for count in groups)
 
     @staticmethod
     def _head(channels: int, hidden: int) -> nn.Module:
@@ -161,6 +163,20 @@ class CompactBackbone(nn.Module):
             nn.Linear(channels * 16, hidden),
             nn.LeakyReLU(0.2),
         )
+
+    @staticmethod
+    def _offsets(hidden: int, rank: int, out: int) -> nn.Module:
+        if rank:
+            return nn.Sequential(nn.Linear(hidden, rank, bias=False), nn.Linear(rank, out))
+        return nn.Linear(hidden, out)
+
+    @torch.no_grad()
+    def close_offsets(self) -> None:
+        """Make all offsets zero, in place: every layer then takes code 0."""
+        for layer in self.offsets:
+            last = layer[-1] if isinstance(layer, nn.Sequential) else layer
+            last.weight.zero_()
+            last.bias.zero_()
 
     def hidden(self, images: Tensor) -> Tensor:
         """What the three heads see: [B, 3 * hidden], of which the codes are linear functions."""
@@ -260,8 +276,10 @@ def _compact_from(state: dict[str, Tensor], path) -> CompactBackbone:
         a = state["stem.0.weight"].shape[0]
         b, c, d = (state[f"{name}.0.res_layer.1.weight"].shape[0] for name in ("fine", "middle", "coarse"))
         style_dim, hidden = state["base.weight"].shape[0], state["base.weight"].shape[1] // 3
-        num_layers = 1 + sum(state[f"offsets.{i}.weight"].shape[0] for i in range(3)) // style_dim
+        rank = state["offsets.0.0.weight"].shape[0] if "offsets.0.0.weight" in state else 0
+        last = "1.weight" if rank else "weight"
+        num_layers = 1 + sum(state[f"offsets.{i}.{last}"].shape[0] for i in range(3)) // style_dim
         input_size = int(state.pop("input_size"))
     except (KeyError, IndexError, ValueError, RuntimeError, ZeroDivisionError) as problem:
         raise KinlibError(f"{path} holds no encoder in a known layout ({problem})") from problem
-    return CompactBackbone(num_layers, style_dim, input_size, (a, b, c, d), hidden)
+    return CompactBackbone(num_layers, style_dim, input_size, (a, b, c, d), hidden, rank)

@@ -26,13 +26,13 @@ import pyarrow.parquet as pq
 
 from kinlib.errors import KinlibError
 from kinlib.files import make_folder, write_json, write_whole
+from kinlib.resume import check_folder, read_note
 from kinlib.studio.crowd import member, sessions
 from kinlib.studio.head import load_head
 from kinlib.studio.packing import as_jpeg, as_png
 from kinlib.studio.person import Person
 from kinlib.studio.render import LARGEST, SMALLEST, VERSION, Picture, sit, take, warm_up
-from kinlib.studio.resume import check_folder, read_note
-from kinlib.studio.workers import spread
+from kinlib.workers import spread
 
 __all__ = ["CROPS", "RenderSettings", "render_people"]
 

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 
 from kinlib.errors import KinlibError
+from kinlib.resume import read_note
 from kinlib.studio.faults import KINDS
 from kinlib.studio.genetics import POPULATIONS
-from kinlib.studio.resume import read_note
 
 __all__ = ["MISSING", "studio_table"]
 

@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 
 from kinlib.errors import KinlibError
 from kinlib.files import make_folder, write_bytes, write_json, write_whole
+from kinlib.resume import WORK, is_complete, open_work
 from kinlib.studio.family_photos import Album, albums, photograph
 from kinlib.studio.family_plan import FamilyPlan, plan
 from kinlib.studio.faults import faulty_text
@@ -31,8 +32,7 @@ from kinlib.studio.packing import as_jpeg, pack_genomes
 from kinlib.studio.person import NUM_SHAPE, Person
 from kinlib.studio.portraits import sample_portrait
 from kinlib.studio.render import warm_up
-from kinlib.studio.resume import WORK, is_complete, open_work
-from kinlib.studio.workers import spread
+from kinlib.workers import spread
 
 __all__ = ["NOTE", "plan", "write"]
 

@@ -14,7 +14,7 @@ import numpy as np
 from kinlib.errors import KinlibError
 from kinlib.studio import hair_falling, hair_short, hair_tied
 from kinlib.studio.hair_chair import Chair, seat, texture
-from kinlib.studio.hair_colour import brow_colour, hair_colour, strand_colours
+from kinlib.studio.hair_colour import hair_colour, strand_colours
 from kinlib.studio.hair_dress import Locks, crosses_face, dress, keep_outside, make_locks, press_down
 from kinlib.studio.hair_grow import Comb, grow
 from kinlib.studio.hair_line import hairline
@@ -24,7 +24,7 @@ from kinlib.studio.labels import class_id, region_id
 from kinlib.studio.person import HAIR_STYLES, Look, Person
 from kinlib.studio.strands import Strands, label_array, unit
 
-__all__ = ["brow_colour", "hair_colour", "hairline", "scalp_hair"]
+__all__ = ["hair_colour", "hairline", "scalp_hair"]
 
 STRAND_WIDTH = 0.062  # cm at detail 1; a strand stands for several hairs
 HAT_FRONT, HAT_BACK, HAT_HEIGHT = 8.3, 1.0, 0.12  # cm: y of a hat's edge before and behind; hair below it

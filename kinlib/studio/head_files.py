@@ -4,15 +4,15 @@
 stays until the model is converted, so that an interrupted download goes on with the files that are missing.
 """
 
-import hashlib
 import json
 import shutil
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
-from kinlib.download import Downloader, retrieve
+from kinlib.download import Downloader, retrieve, try_mirrors
 from kinlib.errors import KinlibError
+from kinlib.weights import sha256
 
 __all__ = ["COMMIT", "MIRRORS", "RemoteFile", "discard", "download", "expression_names", "find_in", "identity_names"]
 __all__ += ["table", "verify"]
@@ -79,7 +79,7 @@ def verify(folder: Path) -> None:
         place = folder / file.name
         if not place.is_file():
             raise KinlibError(f"{place} is missing: get ICT-FaceKit's FaceXModel at commit {COMMIT[:7]} again")
-        if _sha256(place) != file.sha256:
+        if sha256(place) != file.sha256:
             raise KinlibError(f"{place} is not ICT-FaceKit's file at commit {COMMIT[:7]} (its SHA-256 differs)")
 
 
@@ -108,27 +108,18 @@ def _model_files() -> list[RemoteFile]:
     return [file for file in table() if "/" in file.path]
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _fetch(file: RemoteFile, place: Path) -> None:
-    if place.is_file() and _sha256(place) == file.sha256:
+    if place.is_file() and sha256(place) == file.sha256:
         return
     part = place.with_name(place.name + ".part")
-    reasons = {}
-    for mirror in MIRRORS:
+
+    def attempt(url: str) -> str | None:
         loader = Downloader(part, size=file.size, attempts=ATTEMPTS, timeout=TIMEOUT)
-        reason = retrieve(mirror + file.path, file.sha256, place, loader)
-        if reason is None:
-            return
-        reasons.setdefault(mirror.split("/")[2], reason)
-    if set(reasons.values()) == {"cannot be reached"}:
-        why = "no network connection to " + ", ".join(reasons)
-    else:
-        why = "; ".join(f"{host} {reason}" for host, reason in reasons.items())
-    raise KinlibError(
-        f"the head model could not be downloaded ({file.path}: {why}): try again later, or clone "
-        f"github.com/ICT-VGL/ICT-FaceKit elsewhere, copy its FaceXModel and let KINLIB_ICT_DIR name that folder"
-    )
+        return retrieve(url, file.sha256, place, loader)
+
+    why = try_mirrors([mirror + file.path for mirror in MIRRORS], attempt)
+    if why is not None:
+        raise KinlibError(
+            f"the head model could not be downloaded ({file.path}: {why}): try again later, or clone "
+            f"github.com/ICT-VGL/ICT-FaceKit elsewhere, copy its FaceXModel and let KINLIB_ICT_DIR name that folder"
+        )

@@ -8,20 +8,15 @@ agree with each other.
 import numpy as np
 
 from kinlib.studio.genetics import POPULATIONS, founders, phenotypes
-from kinlib.studio.person import Glasses, Look, Person, Traits
+from kinlib.studio.person import Glasses, Look, Person
 from kinlib.studio.shots import portrait_shot, random_shot
 
-__all__ = ["grey_share", "random_look", "random_person", "random_traits", "standard_look", "thinning"]
+__all__ = ["grey_share", "random_look", "random_person", "standard_look", "thinning"]
 __all__ += ["portrait_shot", "random_shot"]
 
 ADULT, GROWN = 16.0, 19.0  # years: make-up and jewellery; beards
 
 Shares = dict[str, float]
-
-
-def random_traits(rng: np.random.Generator) -> Traits:
-    """Traits of somebody from any of the studio's populations."""
-    return random_person(rng).traits
 
 
 def random_person(rng: np.random.Generator) -> Person:

@@ -20,10 +20,10 @@ def as_jpeg(image: np.ndarray, quality: int) -> bytes:
     return stream.getvalue()
 
 
-def as_png(labels: np.ndarray) -> bytes:
-    """Labels uint8 [H, W] as PNG."""
+def as_png(image: np.ndarray) -> bytes:
+    """Labels uint8 [H, W], or a picture [H, W, 3], as PNG."""
     stream = io.BytesIO()
-    Image.fromarray(labels).save(stream, "PNG", optimize=True)
+    Image.fromarray(image).save(stream, "PNG", optimize=True)
     return stream.getvalue()
 
 

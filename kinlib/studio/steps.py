@@ -24,13 +24,13 @@ from PIL import Image
 from kinlib import config
 from kinlib.errors import KinlibError
 from kinlib.files import make_folder, write_json, write_whole
+from kinlib.resume import read_note
 from kinlib.studio.dials import DIALS, Dial, Sitting
 from kinlib.studio.head import have_head
 from kinlib.studio.packing import as_jpeg
 from kinlib.studio.render import VERSION, render, warm_up
-from kinlib.studio.resume import read_note
 from kinlib.studio.sheets import SHEETS
-from kinlib.studio.workers import spread
+from kinlib.workers import spread
 
 __all__ = ["SIZE", "Series", "default_folder", "have_head", "names", "nearest", "num_pictures", "render_series"]
 __all__ += ["render_step", "series", "write_steps"]

@@ -28,9 +28,19 @@ PAIR_ROWS = {
     "mtcnn_reconstructions": ("MTCNN finds a face in reconstructions", "{:.1%}"),
     "mtcnn_blends": ("... in halfway blends of two people", "{:.1%}"),
     "mtcnn_random": ("... in random samples (truncation 0.8)", "{:.1%}"),
+    "frechet_reconstructions": (
+        "Fréchet distance to the originals, identity features: reconstructions (other pictures of the same people "
+        "{frechet_other_view:.3f})",
+        "{:.3f}",
+    ),
+    "frechet_random": ("... of random samples (no truncation)", "{:.3f}"),
 }
 IDENTITY_ROWS = {
     "verification_auc": ("identity network: verification AUC, all pairs of pictures", "{:.3f}"),
+    "verification_auc_turned": ("... of pairs turned by 30 degrees or more from each other", "{:.3f}"),
+    "verification_auc_other_hair": ("... of pairs with different hair", "{:.3f}"),
+    "verification_auc_other_age": ("... of pairs at least 15 years apart", "{:.3f}"),
+    "verification_auc_alike": ("... where strangers have the same sex and like skin", "{:.3f}"),
     "identification_rate": ("identity network: nearest neighbour, another picture", "{:.0%}"),
 }
 LANDMARK_ROWS = {

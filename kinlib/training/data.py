@@ -25,16 +25,6 @@ __all__ = ["HELD_OUT_EVERY", "FaceSet", "load_faces", "read_attributes"]
 
 HELD_OUT_EVERY = 18  # persons divisible by this are never trained on: 200 of the first 3,600
 
-# The set that the bundled networks were trained on has other names for some attributes, and the hair's colour as RGB.
-OLD_NAMES = {
-    "mel": "melanin",
-    "hem": "redness",
-    "style": "hair_style",
-    "bangs": "fringe",
-    "freckle": "freckles",
-    "expr": "expression",
-}
-
 
 @dataclass
 class FaceSet:
@@ -88,24 +78,13 @@ def load_faces(folder: Path, limit: int | None = None) -> FaceSet:
 
 
 def read_attributes(text: str) -> dict:
-    """Attributes of one picture by the names of `studio.truth.attributes`, whichever set the JSON comes from.
+    """Attributes of one picture, as `studio.truth.attributes` writes them.
 
     Added is `hair_light`, 0 black to 1 white, of all hair together.
     """
     record = json.loads(text)
-    if "mel" in record:
-        return _from_old(record)
     coloured, grey = np.mean(HAIR_COLOURS[record["hair_colour"]]), np.mean(GREY_HAIR)
     return record | {"hair_light": float(coloured + (grey - coloured) * record["grey"])}
-
-
-def _from_old(record: dict) -> dict:
-    """The old set's record under today's names."""
-    record = {OLD_NAMES.get(name, name): value for name, value in record.items()}
-    strength = record["expression"]
-    smile = (strength.get("mouthSmile_L", 0.0) + strength.get("mouthSmile_R", 0.0)) / 2
-    hair_light = float(np.mean(record["haircol"]))
-    return record | {"smile": smile, "mouth_open": strength.get("jawOpen", 0.0), "hair_light": hair_light}
 
 
 def _decode_image(data: bytes) -> np.ndarray:

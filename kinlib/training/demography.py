@@ -5,7 +5,7 @@ What is not in the renders' attributes follows from them: the population from th
 """
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +18,10 @@ from kinlib.faces.demography import AGES, DemographyNet, answers, expected_age
 from kinlib.studio.crowd import member_genome
 from kinlib.studio.emotions import EMOTIONS, emotion
 from kinlib.studio.populations import POPULATIONS
-from kinlib.training import record
 from kinlib.training.augment import Augmentation
 from kinlib.training.data import FaceSet, load_faces
-from kinlib.training.loop import Average, Run, Workers, batches, launch, one_cycle, precision, use_channels_last
+from kinlib.training.descent import Descent
+from kinlib.training.loop import Workers, launch, precision, use_channels_last
 
 __all__ = ["DemographySettings", "Truth", "emotion_weights", "evaluate", "populations_of", "train", "truth_of"]
 
@@ -115,35 +115,17 @@ def _train(settings: DemographySettings, workers: Workers) -> None:
     truth = truth_of(training, settings.data)
     weights = emotion_weights(truth.emotion).to(device)
     net = use_channels_last(DemographyNet()).to(device)
-    average = Average(net, half_life=settings.batch * 100)
-    optimiser = torch.optim.AdamW(net.parameters(), settings.rate, weight_decay=0.05)
-    run = Run(settings.run, settings.minutes, settings.steps, workers)
-    run.keep(net=net, average=average, optimiser=optimiser)
-    calls, source = run.begin(asdict(settings)), run.randomness(settings.seed)
+    descent = Descent(net, settings, workers, weight_decay=0.05, half_life=100)
     augment = Augmentation(net.input_size)
-    order = batches(len(training), settings.batch // workers.count, source)
-    parameters = list(net.parameters())
-    while run.going():
-        optimiser.param_groups[0]["lr"] = settings.rate * one_cycle(run.progress())
-        index = next(order)
-        views = augment(training.images[index], training.face[index], source)
+    for index in descent.batches(len(training)):
+        views = augment(training.images[index], training.face[index], descent.source)
         with precision(device):
             found = net(views.source.to(device, memory_format=torch.channels_last))
-        loss = demography_loss(found, truth[index].to(device), weights)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        workers.average_gradients(parameters)
-        optimiser.step()
-        average.update(net, settings.batch)
-        run.advance()
-        if run.step % 50 == 0:
-            run.log(loss=loss.item())
-    if not workers.leads:
-        return
-    figures = evaluate(average.net, held_out, truth_of(held_out, settings.data))
-    run.log(**{name: figures[name] for name in OVERALL})
-    recipe = asdict(settings) | {"steps_done": run.step, "pictures_used": len(training)}
-    record.write(average.net, settings.out, "demography", recipe, figures, calls=calls)
+        descent.step(demography_loss(found, truth[index].to(device), weights))
+    if workers.leads:
+        figures = evaluate(descent.average, held_out, truth_of(held_out, settings.data))
+        descent.run.log(**{name: figures[name] for name in OVERALL})
+        descent.write("demography", figures, len(training))
 
 
 def emotion_weights(emotions: Tensor) -> Tensor:

@@ -30,23 +30,10 @@ if TYPE_CHECKING:
     import dlib
     import pandas as pd
 
-__all__ = ["MIRROR", "LandmarkSettings", "measure", "read_renders", "train"]
+__all__ = ["LandmarkSettings", "measure", "read_renders", "train"]
 
 COLUMNS = ["person", "view", "image", "landmarks"]
 log = logging.getLogger(__name__)
-
-# Index of each landmark's counterpart in the mirrored face.
-MIRROR = np.concatenate(
-    [
-        np.arange(16, -1, -1),  # jaw
-        np.arange(26, 16, -1),  # brows
-        np.arange(27, 31),  # ridge of the nose
-        np.arange(35, 30, -1),  # nostrils
-        [45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40],  # eyes
-        [54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55],  # lips, outside
-        [64, 63, 62, 61, 60, 67, 66, 65],  # lips, inside
-    ]
-)
 
 
 @dataclass
@@ -181,7 +168,7 @@ def _disturb(face: Keypoints, jitter: float, rng: np.random.Generator) -> Keypoi
 def _mirror_sometimes(chip: np.ndarray, points: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     if rng.random() < 0.5:
         return chip, points
-    return np.ascontiguousarray(chip[:, ::-1]), (points * [-1, 1] + [faces.CHIP - 1, 0])[MIRROR]
+    return np.ascontiguousarray(chip[:, ::-1]), (points * [-1, 1] + [faces.CHIP - 1, 0])[list(faces.MIRRORED)]
 
 
 def _roughen(image: Image.Image, rng: np.random.Generator) -> Image.Image:

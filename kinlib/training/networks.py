@@ -16,7 +16,7 @@ def _channels(resolution: int) -> dict[int, int]:
 
 def studio_generator(resolution: int) -> Generator:
     """A generator of 64 or 128 px."""
-    return use_channels_last(Generator(resolution, channels=_channels(resolution), n_mlp=4))
+    return use_channels_last(Generator(resolution, channels=_channels(resolution), n_mlp=2))
 
 
 def studio_discriminator(resolution: int) -> Discriminator:
@@ -26,5 +26,6 @@ def studio_discriminator(resolution: int) -> Discriminator:
 
 def studio_encoder(resolution: int, num_layers: int) -> Encoder:
     """The encoder that goes with it; it looks at 64 px pictures whatever the generator draws."""
-    backbone = CompactBackbone(num_layers, input_size=min(resolution, 64), widths=(32, 64, 128, 160), hidden=256)
+    widths, size = (32, 64, 128, 160), min(resolution, 64)
+    backbone = CompactBackbone(num_layers, input_size=size, widths=widths, hidden=256, rank=64)
     return use_channels_last(Encoder(backbone, "e4e", num_layers))

@@ -5,7 +5,9 @@ can go: the two start as an autoencoder through W+, and the adversarial game is 
 The discriminator then judges three kinds of drawn pictures: reconstructions, *blends of two people's codes* (which is
 what inheritance asks of the generator later), and random samples, for which the mapping network learns to give codes
 distributed as the encoder's (energy distance, on top of the adversarial loss). Half-way, W is made the principal space
-of all codes (`kinlib.training.whiten`).
+of all codes (`kinlib.training.whiten`), and at the end the mapping network is fitted once more by itself.
+
+A pair can go on from a trained one of a smaller size (`start`).
 """
 
 from dataclasses import asdict, dataclass
@@ -15,19 +17,23 @@ import torch
 from torch import Tensor, nn
 
 from kinlib.faces.identity import load_identity
-from kinlib.gan.encoder import Encoder
-from kinlib.gan.generator import Generator
+from kinlib.gan.encoder import Encoder, load_encoder
+from kinlib.gan.generator import Generator, load_generator
 from kinlib.training import losses, record
 from kinlib.training.adversary import judge
 from kinlib.training.augment import Augmentation, Views, diff_augment
 from kinlib.training.data import FaceSet, load_faces
 from kinlib.training.encoder import encoder_state
+from kinlib.training.grow import grow
 from kinlib.training.loop import Average, Run, Workers, batches, launch, precision
+from kinlib.training.mapping import fit_mapping
 from kinlib.training.networks import studio_discriminator, studio_encoder, studio_generator
 from kinlib.training.quality import measure_pair, sample_sheet
 from kinlib.training.whiten import fold_into_encoder, fold_into_generator, principal_axes
 
 __all__ = ["PairSettings", "train"]
+
+LOADERS = {"generator": load_generator, "encoder": load_encoder}
 
 
 @dataclass
@@ -40,6 +46,8 @@ class PairSettings:
     """folder that receives generator and encoder (.safetensors, .json)"""
     identity: Path | None = None
     """weights of the identity network; the bundled ones by default"""
+    start: Path | None = None
+    """folder with a trained pair, of this or a smaller size, to go on from"""
     run: Path = Path("runs/pair")
     """folder of checkpoints, log and sample sheets"""
     resolution: int = 64
@@ -72,6 +80,8 @@ class PairSettings:
     """standard deviation of noise added to w, which keeps W smooth"""
     r1: float = 2.0
     """weight of the R1 penalty, applied every 16th step"""
+    mapping_steps: int = 600
+    """steps of the mapping network by itself, when the pair is done"""
     seed: int = 0
     """of weights, batches and augmentation"""
     device: str = "cpu"
@@ -103,6 +113,8 @@ def _train(settings: PairSettings, workers: Workers) -> None:
     pair = Pair(settings)
     identity = load_identity(settings.identity).to(device)
     training, held_out = load_faces(settings.data).split()
+    if settings.start is not None and not (settings.run / "state.pt").exists():
+        _start(pair, settings.start, training.images, workers)
     steppers = _steppers(pair, settings)
     averages = {"G": Average(pair.generator, 8000), "E": Average(pair.encoder, 8000)}
     run = Run(settings.run, settings.minutes, settings.steps, workers)
@@ -132,6 +144,14 @@ def _train(settings: PairSettings, workers: Workers) -> None:
             sample_sheet(averages["G"].net, averages["E"].net, held_out, run.folder / f"sheet_{run.step:06d}.png")
     if workers.leads:
         finish(settings, averages["G"].net, averages["E"].net, training, held_out, calls, run.step)
+
+
+def _start(pair: Pair, folder: Path, images: Tensor, workers: Workers) -> None:
+    """Go on from the pair in a folder; every process then holds what the leader found."""
+    generator, encoder = (load(folder / f"{name}.safetensors") for name, load in LOADERS.items())
+    grow(generator, encoder, pair.generator, pair.encoder, images[: 8 * pair.generator.style_dim])
+    for parameter in pair.parameters():
+        workers.share(parameter.data)
 
 
 class Stepper:
@@ -234,8 +254,10 @@ def finish(
     calls: list[dict],
     steps: int,
 ) -> None:
-    """Move the average code out of the encoder's bias, measure on held-out people, and write everything."""
+    """Fit the mapping network to the codes, move their average out of the encoder's bias, measure, and write."""
     generator.eval().cpu(), encoder.eval().cpu()
+    codes = [encoder(part.float() / 127.5 - 1)[:, 0] for part in training.images.split(256)]
+    fit_mapping(generator.style, torch.cat(codes), settings.mapping_steps, settings.seed)
     average = generator.mean_latent()
     generator.latent_avg.copy_(average.expand_as(generator.latent_avg))
     encoder.latent_avg.copy_(generator.latent_avg)

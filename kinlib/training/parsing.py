@@ -1,6 +1,6 @@
 """The parser of faces: cross-entropy and Dice (Milletari et al. 2016) on renders whose every pixel is known."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -9,9 +9,9 @@ from torch import Tensor
 
 from kinlib.faces.parsing import Parser, ParsingNet, probabilities
 from kinlib.labels import CLASSES, REGIONS
-from kinlib.training import record
+from kinlib.training.descent import Descent
 from kinlib.training.label_maps import LabelledAugmentation, LabelledFaces, load_labelled
-from kinlib.training.loop import Average, Run, Workers, batches, launch, one_cycle, precision, use_channels_last
+from kinlib.training.loop import Workers, launch, precision, use_channels_last
 
 __all__ = ["ParsingSettings", "confusion", "dice_loss", "evaluate", "train"]
 
@@ -56,35 +56,17 @@ def _train(settings: ParsingSettings, workers: Workers) -> None:
     torch.manual_seed(settings.seed)
     training = load_labelled(settings.data, held_out=False, pictures=settings.pictures)
     net = use_channels_last(ParsingNet()).to(device)
-    average = Average(net, half_life=settings.batch * 150)
-    optimiser = torch.optim.AdamW(net.parameters(), settings.rate, weight_decay=0.02)
-    run = Run(settings.run, settings.minutes, settings.steps, workers)
-    run.keep(net=net, average=average, optimiser=optimiser)
-    calls, source = run.begin(asdict(settings)), run.randomness(settings.seed)
+    descent = Descent(net, settings, workers, weight_decay=0.02, half_life=150)
     augment = LabelledAugmentation(net.input_size)
-    order = batches(len(training), settings.batch // workers.count, source)
-    parameters = list(net.parameters())
-    while run.going():
-        optimiser.param_groups[0]["lr"] = settings.rate * one_cycle(run.progress())
-        index = next(order)
-        images, labels = augment.labelled(training.images[index], training.labels[index], source)
+    for index in descent.batches(len(training)):
+        images, labels = augment.labelled(training.images[index], training.labels[index], descent.source)
         with precision(device):
             logits = net(images.to(device, memory_format=torch.channels_last))
-        loss = parsing_loss(logits, labels.to(device), settings.dice)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        workers.average_gradients(parameters)
-        optimiser.step()
-        average.update(net, settings.batch)
-        run.advance()
-        if run.step % 50 == 0:
-            run.log(loss=loss.item())
-    if not workers.leads:
-        return
-    figures = evaluate(average.net, load_labelled(settings.data, held_out=True))
-    run.log(**{name: figures[name] for name in ("class_iou_mean", "region_iou_mean")})
-    recipe = asdict(settings) | {"steps_done": run.step, "pictures_used": len(training)}
-    record.write(average.net, settings.out, "parsing", recipe, figures, calls=calls)
+        descent.step(parsing_loss(logits, labels.to(device), settings.dice))
+    if workers.leads:
+        figures = evaluate(descent.average, load_labelled(settings.data, held_out=True))
+        descent.run.log(**{name: figures[name] for name in ("class_iou_mean", "region_iou_mean")})
+        descent.write("parsing", figures, len(training))
 
 
 def parsing_loss(logits: tuple[Tensor, Tensor], labels: Tensor, dice: float) -> Tensor:

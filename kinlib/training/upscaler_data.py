@@ -25,9 +25,9 @@ from kinlib.studio import family_plan
 from kinlib.studio.family_photos import HEIGHT, WIDTH, Album, albums, take_photo
 from kinlib.studio.family_plan import Photo
 from kinlib.studio.head import load_head
-from kinlib.studio.workers import spread
 from kinlib.training.data import HELD_OUT_EVERY
 from kinlib.training.degrade import Degradation, compress, reduce
+from kinlib.workers import spread
 
 __all__ = ["FACTOR", "Batch", "Pair", "Patches", "family_jobs", "family_pairs", "read_pairs", "split_people"]
 

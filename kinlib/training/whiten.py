@@ -74,9 +74,7 @@ def fold_into_encoder(encoder: Encoder, axes: Axes) -> None:
     read = steps.t() / energy  # [L * 512, 512]: codes to coordinates
     backbone.base.weight.copy_((matrix @ read).t())
     backbone.base.bias.copy_((constant - axes.mean.flatten()) @ read)
-    for layer in backbone.offsets:
-        layer.weight.zero_()
-        layer.bias.zero_()
+    backbone.close_offsets()
 
 
 @torch.no_grad()

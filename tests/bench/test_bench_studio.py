@@ -16,7 +16,7 @@ from kinlib.studio.genetics import children, founders, phenotypes, trait_distrib
 from kinlib.studio.pedigree import simulate
 from kinlib.studio.person import Look, Person, Shot
 from kinlib.studio.render import render, warm_up
-from kinlib.studio.workers import cores, spread
+from kinlib.workers import cores, spread
 
 AIM = 2.0  # pictures of 128 px in a second of a core's time
 SEED = 2024  # of the crowd that the detector sees

@@ -1,6 +1,5 @@
 """Age, sex, origin and emotion: the rules behind the truth, the table, the training, and DeepFace kept in check."""
 
-import io
 import json
 import os
 from pathlib import Path
@@ -9,7 +8,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from PIL import Image
 
 from kinlib import config
 from kinlib.errors import KinlibError
@@ -19,6 +17,7 @@ from kinlib.faces.demography import AGES, GENDERS, DemographyNet, analyse, expec
 from kinlib.studio import emotions
 from kinlib.studio.crowd import member_genome
 from kinlib.studio.emotions import EMOTIONS, emotion
+from kinlib.studio.packing import as_png
 from kinlib.studio.populations import POPULATIONS
 from kinlib.studio.shots import random_expression
 from kinlib.training.data import FaceSet, load_faces
@@ -26,12 +25,6 @@ from kinlib.training.demography import DemographySettings, Truth, emotion_weight
 from kinlib.training.recipes import train
 
 SEED = 5
-
-
-def _png(array: np.ndarray) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(array).save(file, "PNG")
-    return file.getvalue()
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +37,12 @@ def data(tmp_path_factory) -> Path:
             shown = {"mouthSmile_L": 0.6, "mouthSmile_R": 0.5} if view else {}
             record = {"male": person % 2 == 1, "age": 10.0 + 5 * person + view, "expression": shown}
             picture = np.full((128, 128, 3), 200 if record["male"] else 60, np.uint8)
-            row = {"person": person, "view": view, "image": _png(picture), "mask": _png(np.ones_like(picture[..., 0]))}
+            row = {
+                "person": person,
+                "view": view,
+                "image": as_png(picture),
+                "mask": as_png(np.ones_like(picture[..., 0])),
+            }
             rows.append(row | {"attributes": json.dumps(record | {"hair_colour": "black", "grey": 0.0})})
     pd.DataFrame(rows).to_parquet(folder / "part-00000.parquet")
     (folder / "render.json").write_text(json.dumps({"seed": SEED}))

@@ -25,7 +25,7 @@ from kinlib.evaluation.reference import Provenance, Reference, load_reference, w
 from kinlib.evaluation.traits import category_statistics, number_statistics
 from kinlib.faces.identity import load_identity
 from kinlib.faces.keypoints import detect
-from kinlib.faces.landmarks import predict
+from kinlib.faces.landmarks import MIRRORED, predict
 from kinlib.images import to_tensor
 from kinlib.studio import genetics
 
@@ -837,7 +837,7 @@ def test_known_landmarks_are_invariant(face: tuple[Image.Image, np.ndarray]):
     image, points = face
     found = measures.measure(image, points)
     width = image.width
-    mirrored = measures.measure(ImageOps.mirror(image), measures._mirrored(points, width, measures.MIRRORED))
+    mirrored = measures.measure(ImageOps.mirror(image), measures._mirrored(points, width, MIRRORED))
     large = measures.measure(image.resize((256, 256), Image.Resampling.BICUBIC), points * 2 + 0.5)
     angle = np.radians(20)  # clockwise in the image
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])

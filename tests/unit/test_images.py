@@ -330,15 +330,6 @@ def test_resize_averages_instead_of_skipping():
     assert images.resize(stripes, (64, 64)) is stripes
 
 
-def test_contact_sheet(corners: Image.Image):
-    sheet = images.contact_sheet([corners] * 5, columns=3, size=64, gap=4)
-    assert sheet.size == (3 * 68 + 4, 2 * 68 + 4)
-    assert sheet.getpixel((6, 6 + 8)) == RED and sheet.getpixel((2 * 68 + 30, 68 + 34)) == WHITE
-    for arguments in (([], 3), ([corners], 0)):
-        with pytest.raises(KinlibError):
-            images.contact_sheet(*arguments)
-
-
 # --- writing ---
 
 

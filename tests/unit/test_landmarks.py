@@ -17,7 +17,7 @@ from kinlib.errors import KinlibError
 from kinlib.faces import landmarks
 from kinlib.faces.align import find_and_align
 from kinlib.faces.keypoints import Keypoints, detect
-from kinlib.training.landmarks import MIRROR, LandmarkSettings, measure, read_renders, train
+from kinlib.training.landmarks import LandmarkSettings, measure, read_renders, train
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ def test_tilted_head(astronaut: Image.Image, points: np.ndarray, degrees: float)
 def test_mirrored_face(astronaut: Image.Image, points: np.ndarray):
     mirrored = astronaut.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     there = landmarks.predict(mirrored, detect(mirrored)[0])
-    back = (there * [-1, 1] + [511, 0])[MIRROR]
+    back = (there * [-1, 1] + [511, 0])[list(landmarks.MIRRORED)]
     assert np.linalg.norm(back - points, axis=1).mean() < 2.5
 
 
@@ -227,5 +227,6 @@ def test_training_without_data(tmp_path: Path):
 
 
 def test_mirror_is_its_own_inverse():
-    assert sorted(MIRROR) == list(range(68)) and (MIRROR[MIRROR] == np.arange(68)).all()
-    assert (MIRROR[[8, 27, 28, 29, 30, 33, 51, 57, 62, 66]] == [8, 27, 28, 29, 30, 33, 51, 57, 62, 66]).all()
+    mirrored = np.array(landmarks.MIRRORED)
+    assert sorted(mirrored) == list(range(68)) and (mirrored[mirrored] == np.arange(68)).all()
+    assert (mirrored[[8, 27, 28, 29, 30, 33, 51, 57, 62, 66]] == [8, 27, 28, 29, 30, 33, 51, 57, 62, 66]).all()

@@ -1,6 +1,5 @@
 """Parsing faces: the labels' names, both networks, and the training that goes with ours."""
 
-import io
 import json
 from pathlib import Path
 
@@ -15,17 +14,12 @@ from kinlib.faces.bisenet import BISENET_ORDER, _with_the_persons_sides, load_bi
 from kinlib.faces.parsing import Parser, ParsingNet, load_parser, parse
 from kinlib.labels import CLASSES, MIRRORED_CLASSES, REGIONS
 from kinlib.studio import labels as studio_labels
+from kinlib.studio.packing import as_png
 from kinlib.training.label_maps import LabelledAugmentation, LabelledFaces, load_labelled
 from kinlib.training.parsing import ParsingSettings, dice_loss, evaluate
 from kinlib.training.recipes import train
 
 HAIR = CLASSES.index("hair")
-
-
-def _png(array: np.ndarray) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(array).save(file, "PNG")
-    return file.getvalue()
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +32,8 @@ def data(tmp_path_factory) -> Path:
         block = rng.integers(0, len(CLASSES), (8, 8), dtype=np.uint8)
         classes = block.repeat(16, 0).repeat(16, 1)
         picture = np.stack([classes * 12, 255 - classes * 12, classes * 6], axis=2).astype(np.uint8)
-        rows.append({"person": person, "view": 0, "image": _png(picture), "mask": _png(classes)})
-        rows[-1]["regions"] = _png(((classes.astype(int) * 2) % len(REGIONS)).astype(np.uint8))
+        rows.append({"person": person, "view": 0, "image": as_png(picture), "mask": as_png(classes)})
+        rows[-1]["regions"] = as_png(((classes.astype(int) * 2) % len(REGIONS)).astype(np.uint8))
     pd.DataFrame(rows).to_parquet(folder / "part-00000.parquet")
     return folder
 

@@ -9,7 +9,7 @@ from studio_head import needs_head
 
 from kinlib.errors import KinlibError
 from kinlib.studio.light import LIGHTS, random_light, studio_light
-from kinlib.studio.looks import grey_share, random_look, random_person, random_traits, standard_look, thinning
+from kinlib.studio.looks import grey_share, random_look, random_person, standard_look, thinning
 from kinlib.studio.person import BEARDS, CLOTHES, HAIR_COLOURS, HAIR_STYLES, HATS, IRIS_COLOURS, SEXES
 from kinlib.studio.shots import EXPRESSIONS, PLACES, portrait_shot, random_expression, random_shot
 
@@ -55,7 +55,7 @@ def test_people_are_of_both_sexes_and_many_colours(people):
 
 
 def test_traits_follow_the_generator():
-    first, again, other = (random_traits(np.random.default_rng(seed)) for seed in (5, 5, 6))
+    first, again, other = (random_person(np.random.default_rng(seed)).traits for seed in (5, 5, 6))
     assert np.array_equal(first.shape, again.shape) and first.melanin == again.melanin
     assert not np.array_equal(first.shape, other.shape)
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from kinlib.faces.identity import load_identity
 from kinlib.gan.directions import load_directions
 from kinlib.gan.encoder import CompactBackbone, Encoder, load_encoder
 from kinlib.gan.generator import Generator, load_generator
+from kinlib.gan.ops import upsample_2x
 from kinlib.parents import couples
 from kinlib.studio.person import NUM_SHAPE, PROPORTIONS, Glasses, Look, Person, Shot, Traits
 from kinlib.studio.truth import attributes
@@ -25,9 +27,13 @@ from kinlib.training.data import load_faces, read_attributes
 from kinlib.training.directions import DirectionSettings, attribute_table
 from kinlib.training.encoder import EncoderSettings
 from kinlib.training.generator import GeneratorSettings
+from kinlib.training.grow import grow
 from kinlib.training.identity import ArcFace, IdentitySettings
 from kinlib.training.loop import Average, Run, Workers, batches, one_cycle
-from kinlib.training.pair import PairSettings
+from kinlib.training.mapping import fit_mapping
+from kinlib.training.networks import studio_encoder, studio_generator
+from kinlib.training.pair import LOADERS, PairSettings
+from kinlib.training.quality import frechet_distance
 from kinlib.training.recipes import train
 from kinlib.training.whiten import fold_into_encoder, fold_into_generator, principal_axes
 
@@ -48,9 +54,10 @@ def data(tmp_path_factory) -> Path:
     for i, photo in enumerate(path for pair in couples()[:4] for path in pair):
         picture = np.asarray(Image.open(photo).convert("RGB").resize((128, 128)))
         for view in (0, 1):
-            attributes = {
-                "male": i % 2 == 0, "age": 20.0 + 3 * i + view, "mel": 0.1 * i, "glasses": i == 1, "beard": "none",
-                "style": "short" if i % 3 else "long", "haircol": [0.1 * i] * 3, "expr": {"mouthSmile_L": 0.1 * view},
+            record = {
+                "male": i % 2 == 0, "age": 20.0 + 3 * i + 20 * view, "melanin": 0.1 * i, "redness": 0.5,
+                "glasses": i == 1, "beard": "none", "hair_style": "short" if i % 3 else "long", "hair_colour": "brown",
+                "grey": 0.1 * i, "smile": 0.1 * view, "mouth_open": 0.0,
             }  # fmt: skip
             turned = picture[:, ::-1] if view else picture
             rows.append(
@@ -63,7 +70,8 @@ def data(tmp_path_factory) -> Path:
                     "yaw": 5.0 * view + i,
                     "pitch": float(i),
                     "roll": 0.0,
-                    "attributes": json.dumps(attributes),
+                    "identity": np.arange(3.0) * i,
+                    "attributes": json.dumps(record),
                 }
             )
     pd.DataFrame(rows).to_parquet(folder / "part-00.parquet")
@@ -75,9 +83,8 @@ def pair(data, tmp_path_factory) -> Path:
     """Generator and encoder after three steps, the last of them adversarial; the run stopped after two."""
     out = tmp_path_factory.mktemp("pair")
     for steps in (2, 3):
-        train(
-            "pair", PairSettings(data, out, run=out / "run", steps=steps, batch=4, adversarial_from=0.6, whiten_at=0.6)
-        )
+        settings = PairSettings(data, out, run=out / "run", steps=steps, batch=4, mapping_steps=2)
+        train("pair", replace(settings, adversarial_from=0.6, whiten_at=0.6))
     return out
 
 
@@ -100,7 +107,8 @@ def test_pair_can_be_loaded_and_agrees_on_the_average(pair):
 
 def test_moving_the_average_out_of_the_bias_changes_no_code(data, tmp_path):
     """What the encoder adds inside must be what was taken out of its last layer."""
-    train("pair", PairSettings(data, tmp_path, run=tmp_path / "run", steps=1, batch=4, whiten_at=2.0))
+    settings = PairSettings(data, tmp_path, run=tmp_path / "run", steps=1, batch=4, whiten_at=2.0, mapping_steps=1)
+    train("pair", settings)
     saved = torch.load(tmp_path / "run" / "state.pt", weights_only=True)["E"]["net"]
     encoder = load_encoder(tmp_path / "encoder.safetensors")
     taken = saved["backbone.base.bias"] - encoder.state_dict()["backbone.base.bias"]
@@ -128,6 +136,52 @@ def test_whitening_changes_the_codes_but_not_the_pictures(data):
     assert not offsets.any()
     torch.testing.assert_close(w.mean(dim=0), torch.zeros(512), atol=1e-2, rtol=0)
     torch.testing.assert_close(after, before, atol=1e-2 * float(before.std()), rtol=0)
+
+
+def test_a_pair_grows(data, pair, tmp_path):
+    """The larger pair begins where the smaller one stands: the same pictures, twice the size."""
+    files = pair / "generator.safetensors", pair / "encoder.safetensors"
+    small, small_encoder = load_generator(files[0]), load_encoder(files[1])
+    large, encoder = studio_generator(128), studio_encoder(128, 12).eval()
+    images = load_faces(data).images
+    pictures = images.float() / 127.5 - 1
+    before = small.synthesis(small_encoder(pictures))
+    grow(small, small_encoder, large, encoder, images)
+    with torch.no_grad():
+        after = large.synthesis(encoder(pictures))
+    torch.testing.assert_close(after, upsample_2x(before), atol=2e-2 * float(before.std()), rtol=0)
+    assert not encoder.base_and_offsets(pictures)[1].any()
+    with pytest.raises(KinlibError, match="choose a resolution"):
+        grow(large, encoder, small, small_encoder, images)
+
+
+def test_a_run_goes_on_from_a_smaller_pair(data, pair, tmp_path):
+    settings = PairSettings(data, tmp_path, start=pair, run=tmp_path / "run", resolution=128, steps=2, batch=4)
+    train("pair", replace(settings, adversarial_from=0.4, whiten_at=2.0, mapping_steps=1, rate=1e-9))
+    generator, encoder = (load(tmp_path / f"{name}.safetensors") for name, load in LOADERS.items())
+    small, small_encoder = (load(pair / f"{name}.safetensors") for name, load in LOADERS.items())
+    pictures = load_faces(data).images.float() / 127.5 - 1
+    drawn, before = generator.synthesis(encoder(pictures)), upsample_2x(small.synthesis(small_encoder(pictures)))
+    assert (drawn - before).abs().mean() < 0.05 * before.std()
+
+
+def test_the_mapping_network_learns_a_distribution():
+    """Codes of two kinds along the leading axis: random codes must become so as well."""
+    torch.manual_seed(0)
+    codes = torch.randn(2000, 512)
+    codes[:, 0] = 0.2 * codes[:, 0] + torch.where(torch.rand(2000) < 0.3, 1.5, -0.65)
+    style = studio_generator(64).style
+    before, after = fit_mapping(style, codes, 1, 0, batch=256), fit_mapping(style, codes, 150, 0, batch=256)
+    assert after < 0.2 * before
+    with torch.no_grad():
+        first = style(torch.randn(2000, 512))[:, 0]
+    assert 0.2 < (first > 0.5).float().mean() < 0.4
+
+
+def test_frechet_distance_is_that_of_gaussians():
+    x, y = torch.randn(4000, 3) * torch.tensor([1.0, 2.0, 3.0]), torch.randn(4000, 3) + 1
+    assert frechet_distance(x, y) == pytest.approx(3 + 1 + 4, rel=0.1)  # means: 3; deviations: (2 - 1)^2 + (3 - 1)^2
+    assert frechet_distance(x, x) == pytest.approx(0, abs=1e-6)
 
 
 def test_generator_alone(data, pair, tmp_path):
@@ -166,23 +220,16 @@ def test_directions(data, pair, tmp_path):
     assert directions["age"].step.shape == (10, 512)
 
 
-def test_attributes_of_the_old_and_the_new_set_read_alike():
-    """One table for the pictures of `kinlib render` and for those that the bundled networks were trained on."""
+def test_attributes_become_numbers():
     traits = Traits(np.zeros(NUM_SHAPE), np.zeros(len(PROPORTIONS)), 0.6, 0.5, "brown", "black", freckles=0.25)
     look = Look(age=61.0, hair_style="braids", fringe=True, grey=0.5, beard="goatee", glasses=Glasses())
     strength = {"mouthSmile_L": 0.5, "mouthSmile_R": 0.3, "jawOpen": 0.1}
-    new = attributes(Person(traits, "female"), look, Shot(expression=strength))
-    old = {
-        "male": False, "age": 61.0, "mel": 0.6, "hem": 0.5, "style": "long", "bangs": True, "freckle": 0.25,
-        "glasses": True, "beard": "mous", "haircol": [0.3, 0.4, 0.38], "expr": strength,
-    }  # fmt: skip
-    rows = [read_attributes(json.dumps(record)) | {"yaw": 3.0, "pitch": -2.0} for record in (new, old)]
-    for name in ("redness", "fringe", "freckles", "expression"):
-        assert rows[0][name] == rows[1][name]
-    both = attribute_table(pd.DataFrame(rows))
-    assert both.dtypes.eq(float).all()
-    pd.testing.assert_series_equal(both.loc[0], both.loc[1], check_names=False, rtol=0.05)
-    assert both.loc[0, ["age", "sex", "skin", "smile", "glasses", "beard", "hair_length", "mouth_open"]].tolist() == [
+    record = attributes(Person(traits, "female"), look, Shot(expression=strength))
+    row = read_attributes(json.dumps(record)) | {"yaw": 3.0, "pitch": -2.0}
+    numbers = attribute_table(pd.DataFrame([row]))
+    assert numbers.dtypes.eq(float).all()
+    names = ["age", "sex", "skin", "smile", "glasses", "beard", "hair_length", "mouth_open"]
+    assert numbers.loc[0, names].tolist() == [
         61.0, 0.0, 0.6, 0.4, 1.0, 1.0, 1.0, 0.1,
     ]  # fmt: skip
 

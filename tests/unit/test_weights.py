@@ -207,6 +207,21 @@ def test_one_sentence_when_no_mirror_works(offer, way, reason):
     assert not place.exists()
 
 
+def test_mirrors_are_tried_in_order():
+    urls = [f"https://{place}/f" for place in ("one", "two", "three")]
+    answers = dict(zip(urls, ("answered 404", None, None), strict=True))
+    asked = []
+    assert download.try_mirrors(urls, lambda url: asked.append(url) or answers[url]) is None
+    assert asked == urls[:2]
+
+
+def test_why_no_mirror_worked():
+    urls = ["https://one/a", "https://one/b", "https://two/a"]
+    reasons = iter(("answered 404", "dropped the connection", download.UNREACHABLE))
+    assert download.try_mirrors(urls, lambda _: next(reasons)) == "one answered 404; two cannot be reached"
+    assert download.try_mirrors(urls, lambda _: download.UNREACHABLE) == "no network connection to one, two"
+
+
 def test_dropped_connections_are_resumed(offer, server):
     place = offer("drops")
     weights.fetch("toy", progress=False)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from kinlib.errors import KinlibError
-from kinlib.studio.workers import AHEAD, cores, spread
+from kinlib.workers import AHEAD, cores, spread
 
 posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
 
@@ -89,7 +89,7 @@ def test_a_process_that_dies_is_told_in_a_sentence():
 
 PROGRAM = """
 from jobs import job
-from kinlib.studio.workers import spread
+from kinlib.workers import spread
 if __name__ == "__main__":
     for pid in spread(job, {jobs}, 2):
         print(pid, flush=True)
