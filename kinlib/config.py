@@ -7,6 +7,7 @@ moved with environment variables:
 - `KINLIB_CACHE`   downloads and other things that can be made again (default: `~/.cache/kinlib`)
 - `KINLIB_ICT_DIR` the studio's head model, where it need not be downloaded (see `kinlib.studio.head`)
 - `KINLIB_PRESET`  the preset that notebooks use (default: `studio`)
+- `KINLIB_FAMILY101` the folder of Family101, where notebooks are to use it instead of the studio's families
 """
 
 import os
@@ -17,8 +18,8 @@ from pathlib import Path
 
 from kinlib.errors import KinlibError
 
-__all__ = ["PRESETS", "cache_dir", "check_preset", "commit", "data_dir", "default_preset", "pick_device"]
-__all__ += ["project_root", "start"]
+__all__ = ["PRESETS", "cache_dir", "check_preset", "commit", "data_dir", "default_preset", "families_dir"]
+__all__ += ["pick_device", "project_root", "start"]
 
 PRESETS = ("studio", "ffhq")
 
@@ -31,6 +32,11 @@ def project_root() -> Path:
 def data_dir() -> Path:
     """Folder of the bundled data and weights."""
     return Path(os.environ.get("KINLIB_DATA") or project_root() / "data")
+
+
+def families_dir() -> Path:
+    """Folder of the families that notebooks explore: Family101 where `KINLIB_FAMILY101` names it, else the studio's."""
+    return Path(os.environ.get("KINLIB_FAMILY101") or data_dir() / "studio" / "families")
 
 
 def cache_dir() -> Path:

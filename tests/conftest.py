@@ -29,6 +29,7 @@ def pytest_configure(config):
         folder.mkdir()
         os.environ[name] = str(folder)
     os.environ.pop("KINLIB_PRESET", None)
+    os.environ.pop("KINLIB_FAMILY101", None)
     os.environ.pop("KINLIB_DATA", None)
 
 

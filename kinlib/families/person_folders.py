@@ -1,0 +1,96 @@
+"""Folders <FAMILY>/<Person>/ held against a list of people: whose they are, who has none, and what else lies about."""
+
+from collections.abc import Callable, Iterable, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+
+import pandas as pd
+
+from kinlib.families.source import IMAGE_SUFFIXES, Listing, folded, list_folder
+from kinlib.families.tables import Problem, frame
+
+__all__ = ["PersonFolders"]
+
+
+class PersonFolders:
+    """All images below the folders of a list's people.
+
+    Attributes:
+        problems: missing, unlisted, empty and misspelt folders, and stray files.
+    """
+
+    def __init__(self, root: Path, people: Mapping[tuple[str, str], str], list_name: str, known: Iterable[str] = ()):
+        """Walk through the folders.
+
+        Args:
+            root: the folder with one folder a family.
+            people: (name of the family's folder, name of the person's) -> person.
+            list_name: the list's file, for the problems.
+            known: files that are expected, relative to `root`.
+        """
+        self.root, self.list_name, self.known = root, list_name, set(known)
+        self.problems: list[Problem] = []
+        self._rows: list[tuple[str, str]] = []
+        of_family: dict[str, dict[str, str]] = {}
+        for (family, name), person in people.items():
+            of_family.setdefault(family, {})[name] = person
+        listing = self._list("")
+        places, unlisted = self._match(of_family, listing.folders, "")
+        for family, names in of_family.items():
+            self._read_family(family, names, places.get(family))
+        self._report_unlisted(unlisted)
+
+    def images(self, photo_of: Callable[[str], str | None] = lambda image: None) -> pd.DataFrame:
+        """The table of images, with the photograph that each path tells of."""
+        return frame("images", [(image, person, photo_of(image)) for image, person in self._rows])
+
+    def _list(self, place: str, images: bool = False, **about) -> Listing:
+        """List a folder; files that have no business there become problems."""
+        found = list_folder(self.root, place, self.known, **about)
+        self.problems += found.problems
+        for name in found.others + ([] if images else found.images):
+            where = f"{place}/{name}" if place else name
+            self.problems.append(Problem("other_file", where, "a file that belongs to nobody", **about))
+        return found
+
+    def _match(self, wanted: Iterable[str], folders: list[str], above: str) -> tuple[dict[str, str], list[str]]:
+        """Each listed name's folder; where none is spelt like it, one that nearly is. And the folders left over."""
+        places = {name: name for name in wanted if name in set(folders)}
+        left = {folded(folder): folder for folder in folders if folder not in places}
+        for name in wanted:
+            if name not in places and folded(name) in left:
+                places[name] = left.pop(folded(name))
+                where = f"{above}/{places[name]}" if above else places[name]
+                self.problems.append(Problem("folder_spelling", where, f"the list says {name}"))
+        return places, [folder for folder in folders if folder not in places.values()]
+
+    def _read_family(self, family: str, names: dict[str, str], place: str | None) -> None:
+        """A family's people; all of them lack a folder if the family has none."""
+        folders = self._list(place, family=family).folders if place else []
+        places, unlisted = self._match(names, folders, place or "")
+        for name, person in names.items():
+            if name in places:
+                self._read_person(family, person, f"{place}/{places[name]}")
+                continue
+            text = f"{person} is in {self.list_name} but has no folder{self._guess(name, unlisted)}"
+            self.problems.append(Problem("missing_folder", f"{place or family}/{name}", text, family, person))
+        self._report_unlisted([f"{place}/{folder}" for folder in unlisted], family)
+
+    @staticmethod
+    def _guess(name: str, unlisted: list[str]) -> str:
+        near = get_close_matches(name, unlisted, n=1, cutoff=0.8)
+        return f"; the folder {near[0]}, which nobody lists, may be meant" if near else ""
+
+    def _read_person(self, family: str, person: str, place: str) -> None:
+        found = self._list(place, images=True, family=family, person=person)
+        self._rows += [(f"{place}/{name}", person) for name in found.images]
+        if not found.images:
+            self.problems.append(Problem("empty_folder", place, f"{person} has no images", family, person))
+        self._report_unlisted([f"{place}/{folder}" for folder in found.folders], family)
+
+    def _report_unlisted(self, places: list[str], family: str | None = None) -> None:
+        """Folders of nobody, with the number of images that are left out with them."""
+        for place in places:
+            count = sum(path.suffix.casefold() in IMAGE_SUFFIXES for path in (self.root / place).rglob("*"))
+            text = f"a folder of nobody in {self.list_name}, with {count} images"
+            self.problems.append(Problem("unlisted_folder", place, text, family))

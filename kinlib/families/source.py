@@ -1,0 +1,169 @@
+"""Reading lists and folders as people unpack them: any encoding, any line ends, stray files told from images.
+
+Files are judged by name and size; nothing but the lists is opened.
+"""
+
+import os
+import re
+import unicodedata
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kinlib.errors import KinlibError
+from kinlib.families.tables import Problem
+
+__all__ = ["IMAGE_SUFFIXES", "Listing", "check_root", "find_folder", "folded", "list_folder", "natural", "read_lines"]
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
+HIDDEN = ("thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "$recycle.bin")  # besides names that begin with a dot
+MOST_WRAPPED = 24  # folders in one of which a data set may lie
+
+
+@dataclass
+class Listing:
+    """What lies in a folder, by name, in natural order (2 before 10).
+
+    Attributes:
+        folders: sub-folders.
+        images: files whose suffix is an image's and that are not empty.
+        others: the remaining files; whoever needs none of them reports them.
+        problems: hidden, empty and unreadable things, which are in none of the lists above.
+    """
+
+    folders: list[str] = field(default_factory=list)
+    images: list[str] = field(default_factory=list)
+    others: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+
+def check_root(root: str | os.PathLike) -> Path:
+    """The folder of a data set as a path.
+
+    Raises:
+        KinlibError: if there is none, or it is a file.
+    """
+    path = Path(root)
+    if not path.is_dir():
+        what = "is a file" if path.exists() else "does not exist"
+        raise KinlibError(f"'{root}' {what}: give the folder that a data set was unpacked into")
+    return path
+
+
+def find_folder(root: Path, fits: Callable[[Path], bool], depth: int = 3) -> Path | None:
+    """The folder that `fits`: `root` itself or one below it, as archives wrap folders in folders.
+
+    Args:
+        root: where to begin.
+        fits: tells whether a folder is the one.
+        depth: how many levels below `root` are tried.
+
+    Returns:
+        The one nearest to `root`; None if there is none.
+
+    Raises:
+        KinlibError: if several are equally near.
+    """
+    level = [root]
+    for _ in range(depth + 1):
+        found = [folder for folder in level if fits(folder)]
+        if len(found) > 1:
+            names = " and ".join(f"'{folder.relative_to(root).as_posix()}'" for folder in found)
+            raise KinlibError(f"'{root}' holds the same kind of data set more than once, in {names}: give one of them")
+        if found:
+            return found[0]
+        level = [inside for folder in level for inside in _few_folders(folder)]
+    return None
+
+
+def _few_folders(folder: Path) -> list[Path]:
+    """The folders in a folder; none where there are so many that they must be families or people."""
+    try:
+        inside = sorted(path for path in folder.iterdir() if not path.name.startswith(".") and path.is_dir())
+    except OSError:
+        return []
+    return inside if len(inside) <= MOST_WRAPPED else []
+
+
+def read_lines(path: Path) -> list[str]:
+    """The lines of a text file in UTF-8 (with or without a mark), UTF-16 or Latin-1, with line ends of any kind.
+
+    `str.splitlines` would also split at characters that Latin-1 names and pages of other systems may hold.
+
+    Raises:
+        KinlibError: if the file cannot be read.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise KinlibError(f"'{path}' cannot be read: {error.strerror or error}") from error
+    return re.split(r"\r\n|\r|\n", _decoded(content))
+
+
+def _decoded(content: bytes) -> str:
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return content.decode("utf-16", errors="replace")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("latin-1")
+
+
+def folded(name: str) -> str:
+    """A name for comparing: without accents, letter case, and the difference of blanks, hyphens and underscores."""
+    plain = "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c))
+    return re.sub(r"[\s_\-]+", "_", plain.casefold()).strip("_")
+
+
+def natural(name: str) -> tuple:
+    """Key for sorting by text and numbers: "MID2" before "MID10"."""
+    parts = re.split(r"(\d+)", name)
+    return (*((int(part), "") if number % 2 else (0, part) for number, part in enumerate(parts)), name)
+
+
+def list_folder(root: Path, place: str = "", known: Iterable[str] = (), **about) -> Listing:
+    """What lies in the folder `place` of a data set.
+
+    Args:
+        root: the data set's folder.
+        place: relative to it, with slashes; "" for itself.
+        known: files that are expected (lists), relative to `root`: they are left out of the listing.
+        about: family, person or house, for the problems.
+    """
+    found, known = Listing(), set(known)
+    try:
+        entries = sorted(os.scandir(root / place), key=lambda entry: natural(entry.name))
+    except OSError as error:
+        found.problems.append(Problem("unreadable", place or ".", f"cannot be opened: {error.strerror}", **about))
+        return found
+    for entry in entries:
+        where = f"{place}/{entry.name}" if place else entry.name
+        if where not in known:
+            _sort_in(entry, found, where, about)
+    return found
+
+
+def _sort_in(entry: os.DirEntry, found: Listing, where: str, about: dict) -> None:
+    """Put one entry where it belongs."""
+    where = where.encode("utf-8", "backslashreplace").decode()  # a name that is no text must not break a table
+    name = entry.name
+    if name.startswith(".") or name.casefold() in HIDDEN:
+        found.problems.append(Problem("hidden_file", where, "a hidden file or folder", **about))
+        return
+    try:
+        name.encode()
+        folder, size = entry.is_dir(), entry.stat().st_size
+    except (OSError, UnicodeEncodeError) as error:
+        reason = "the name is no valid text" if isinstance(error, UnicodeError) else error.strerror
+        found.problems.append(Problem("unreadable", where, f"cannot be opened: {reason}", **about))
+        return
+    if folder:
+        found.folders.append(name)
+    elif not name.casefold().endswith(IMAGE_SUFFIXES):
+        found.others.append(name)
+    elif not size:
+        found.problems.append(Problem("empty_file", where, "an image file of no bytes", **about))
+    elif not os.access(entry.path, os.R_OK):
+        found.problems.append(Problem("unreadable", where, "cannot be opened: Permission denied", **about))
+    else:
+        found.images.append(name)
