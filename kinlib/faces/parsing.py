@@ -147,17 +147,21 @@ class ParsingNet(nn.Module):
             last.weight.data = last.weight.data[::4].repeat_interleave(4, dim=0)
             last.bias.data = last.bias.data[::4].repeat_interleave(4)
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+    def features(self, images: Tensor) -> list[Tensor]:
+        """Activations [B, C_i, S_i, S_i], down to 1/16 of the size and up to 1/2, for a perceptual loss."""
         x = self.stem(F.pixel_unshuffle(resize(images, self.input_size), 2))
         kept = []
         for block in self.down:
             x = block(x)
             kept.append(x)
         x = self.deep(x)
-        x = x + self.whole(x.mean(dim=(2, 3), keepdim=True))
+        seen = [*kept, x := x + self.whole(x.mean(dim=(2, 3), keepdim=True))]
         for rise, before in zip(self.up, reversed(kept), strict=True):
-            x = rise(x, before)
-        x = self.head(x)
+            seen.append(x := rise(x, before))
+        return seen
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        x = self.head(self.features(images)[-1])
         return F.pixel_shuffle(self.classes(x), 2), F.pixel_shuffle(self.regions(x), 2)
 
 

@@ -119,13 +119,14 @@ class CompactBackbone(nn.Module):
     """The same design in small: 64 or 128 px in, three pyramid levels, one head per level -> raw codes [B, L, 512].
 
     A head here serves all codes of its group (coarse, middle, fine) at once, from the level's features pooled to 4x4;
-    separate towers would hold most of the parameters. Code 0 is read off all three heads.
+    separate towers would hold most of the parameters. Code 0 is read off all three heads. A picture of 128 px enters as
+    one of 64 px with four times the channels, so that nothing is lost and no layer grows.
 
     Args:
         num_layers: L.
         style_dim: size of a code.
         input_size: side of the picture it works on.
-        widths: channels at 1/2, 1/4, 1/8 and 1/16 of `input_size`.
+        widths: channels at 32, 16, 8 and 4 px (of a picture of 64 px or more).
         hidden: width of the heads.
         rank: numbers from which a group's offsets are read, which keeps these layers small; 0 reads them off the head.
     """
@@ -142,7 +143,9 @@ class CompactBackbone(nn.Module):
         super().__init__()
         self.input_size, self.num_layers, self.style_dim = input_size, num_layers, style_dim
         a, b, c, d = widths
-        self.stem = nn.Sequential(nn.Conv2d(3, a, 3, 2, 1, bias=False), nn.BatchNorm2d(a), nn.PReLU(a))
+        self.fold = max(input_size // 64, 1)
+        colours = 3 * self.fold**2
+        self.stem = nn.Sequential(nn.Conv2d(colours, a, 3, 2, 1, bias=False), nn.BatchNorm2d(a), nn.PReLU(a))
         self.fine = nn.Sequential(BottleneckIRSE(a, b, 2), BottleneckIRSE(b, b, 1))
         self.middle = nn.Sequential(BottleneckIRSE(b, c, 2), BottleneckIRSE(c, c, 1))
         self.coarse = nn.Sequential(BottleneckIRSE(c, d, 2), BottleneckIRSE(d, d, 1))
@@ -180,7 +183,7 @@ class CompactBackbone(nn.Module):
 
     def hidden(self, images: Tensor) -> Tensor:
         """What the three heads see: [B, 3 * hidden], of which the codes are linear functions."""
-        fine = self.fine(self.stem(images))
+        fine = self.fine(self.stem(F.pixel_unshuffle(images, self.fold)))
         middle = self.middle(fine)
         coarse = self.coarse(middle)
         middle = _upsample_add(coarse, self.lateral_middle(middle))

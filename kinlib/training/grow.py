@@ -43,6 +43,9 @@ def grow(
     for layer in generator.to_rgbs[len(small_generator.to_rgbs) :]:
         layer.conv.weight.zero_()
     kept = {k: v for k, v in small_encoder.backbone.state_dict().items() if not k.startswith("offsets.")}
+    # What saw the mean of some pixels now sees each of them.
+    pixels = (encoder.backbone.fold // small_encoder.backbone.fold) ** 2
+    kept["stem.0.weight"] = kept["stem.0.weight"].repeat_interleave(pixels, dim=1) / pixels
     _take_over(encoder.backbone, kept)
     encoder.backbone.close_offsets()
 

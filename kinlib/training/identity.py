@@ -18,6 +18,7 @@ from kinlib.faces.identity import IdentityNet, load_identity
 from kinlib.training import record
 from kinlib.training.augment import Augmentation
 from kinlib.training.data import FaceSet, load_faces
+from kinlib.training.factors import inherited_traits
 from kinlib.training.loop import Run, Workers, batches, launch, precision, use_channels_last
 
 __all__ = ["ArcFace", "IdentitySettings", "evaluate", "train"]
@@ -118,22 +119,6 @@ def _train(settings: IdentitySettings, workers: Workers) -> None:
     figures = evaluate(net.eval(), held_out)
     run.log(**figures)
     record.write(net, settings.out, "identity", asdict(settings) | {"steps_done": run.step}, figures, calls=calls)
-
-
-def inherited_traits(table: pd.DataFrame) -> Tensor:
-    """What of each face is inherited, as far as the table tells it: [N, T], every column of mean 0.
-
-    Sex, the skin's pigments, the proportions, and the head model's coefficients (`identity`), whose importance falls as
-    their effect on the shape does; the mean square of all is 1.
-    """
-    parts = [table[["male", "melanin", "redness"]].to_numpy(dtype=float)]
-    parts += [np.stack(table[name]) for name in ("proportions", "identity") if name in table]
-    values = np.concatenate(parts, axis=1)
-    spread = values.std(axis=0)
-    scaled = (values - values.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
-    plain = values.shape[1] - (parts[-1].shape[1] if "identity" in table else 0)
-    scaled *= (1 + np.clip(np.arange(values.shape[1]) - plain, 0, None) / 10) ** -0.5
-    return torch.from_numpy((scaled / np.sqrt(np.square(scaled).mean())).astype(np.float32))
 
 
 @torch.no_grad()

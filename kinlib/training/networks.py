@@ -25,7 +25,6 @@ def studio_discriminator(resolution: int) -> Discriminator:
 
 
 def studio_encoder(resolution: int, num_layers: int) -> Encoder:
-    """The encoder that goes with it; it looks at 64 px pictures whatever the generator draws."""
-    widths, size = (32, 64, 128, 160), min(resolution, 64)
-    backbone = CompactBackbone(num_layers, input_size=size, widths=widths, hidden=256, rank=64)
+    """The encoder that goes with it."""
+    backbone = CompactBackbone(num_layers, input_size=resolution, widths=(32, 64, 128, 160), hidden=256, rank=64)
     return use_channels_last(Encoder(backbone, "e4e", num_layers))

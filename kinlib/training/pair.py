@@ -14,9 +14,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kinlib.faces.identity import load_identity
+from kinlib.faces.parsing import load_parser
 from kinlib.gan.encoder import Encoder, load_encoder
 from kinlib.gan.generator import Generator, load_generator
 from kinlib.training import losses, record
@@ -24,6 +26,7 @@ from kinlib.training.adversary import judge
 from kinlib.training.augment import Augmentation, Views, diff_augment
 from kinlib.training.data import FaceSet, load_faces
 from kinlib.training.encoder import encoder_state
+from kinlib.training.factors import picture_factors
 from kinlib.training.grow import grow
 from kinlib.training.loop import Average, Run, Workers, batches, launch, precision
 from kinlib.training.mapping import fit_mapping
@@ -46,6 +49,8 @@ class PairSettings:
     """folder that receives generator and encoder (.safetensors, .json)"""
     identity: Path | None = None
     """weights of the identity network; the bundled ones by default"""
+    parsing: Path | None = None
+    """weights of the parser, whose features a reconstruction must share; the bundled ones by default"""
     start: Path | None = None
     """folder with a trained pair, of this or a smaller size, to go on from"""
     run: Path = Path("runs/pair")
@@ -65,7 +70,11 @@ class PairSettings:
     mapping_rate: float = 0.1
     """learning rate of the mapping network; its layers divide it by a hundred"""
     perceptual: float = 1.0
-    """weight of the perceptual loss"""
+    """weight of the perceptual loss in the features of the identity network"""
+    parts: float = 1.0
+    """weight of the perceptual loss in the features of the parser, which sees glasses, hair and lips"""
+    factors: float = 0.3
+    """weight of a second task: reading what made the picture off its code"""
     identity_weight: float = 0.3
     """weight of 1 - cosine of the identity embeddings"""
     adversarial: float = 0.25
@@ -73,7 +82,7 @@ class PairSettings:
     whiten_at: float = 0.5
     """share of the schedule after which W becomes the principal space of the codes"""
     delta: float = 0.3
-    """weight of the offsets' norm"""
+    """weight of the offsets' norm, once W is the principal space; until then they are free, and are folded into it"""
     feature_weight: float = 3.0
     """added importance of pixels at the eyes and the mouth"""
     code_noise: float = 0.03
@@ -93,11 +102,12 @@ class PairSettings:
 class Pair(nn.Module):
     """The networks in training, with their running averages and optimisers."""
 
-    def __init__(self, settings: PairSettings):
+    def __init__(self, settings: PairSettings, num_factors: int):
         super().__init__()
         self.generator = studio_generator(settings.resolution)
         self.encoder = studio_encoder(settings.resolution, self.generator.num_layers)
         self.discriminator = studio_discriminator(settings.resolution)
+        self.reader = nn.Linear(self.generator.style_dim, num_factors)
         self.register_buffer("whitened", torch.tensor(False))
         self.to(settings.device)
 
@@ -110,9 +120,10 @@ def train(settings: PairSettings) -> None:
 def _train(settings: PairSettings, workers: Workers) -> None:
     device = torch.device(settings.device)
     torch.manual_seed(settings.seed)
-    pair = Pair(settings)
-    identity = load_identity(settings.identity).to(device)
     training, held_out = load_faces(settings.data).split()
+    still, turning = picture_factors(training.table)
+    pair = Pair(settings, still.shape[1] + turning.shape[1])
+    judges = Judges(load_identity(settings.identity).to(device), load_parser(path=settings.parsing).net.to(device))
     if settings.start is not None and not (settings.run / "state.pt").exists():
         _start(pair, settings.start, training.images, workers)
     steppers = _steppers(pair, settings)
@@ -128,7 +139,8 @@ def _train(settings: PairSettings, workers: Workers) -> None:
             steppers["optimiser"].optimiser.state.clear(), steppers["mapper"].optimiser.state.clear()
         index = next(order)
         views = _to(augment(training.images[index], training.face[index], source), device)
-        figures, fakes = _draw(pair, identity, views, settings, run.progress(), device)
+        factors = torch.cat([still[index], turning[index] * views.side.view(-1, 1).cpu()], dim=1).to(device)
+        figures, fakes = _draw(pair, judges, views, factors, settings, run.progress())
         pair.zero_grad(set_to_none=True)
         sum(figures.values()).backward()
         steppers["optimiser"].step(run), steppers["mapper"].step(run)
@@ -173,7 +185,7 @@ def _steppers(pair: Pair, settings: PairSettings) -> dict[str, Stepper]:
     mapped_by = list(pair.generator.style.parameters())
     drawn_by = [p for name, p in pair.generator.named_parameters() if not name.startswith("style.")]
     return {
-        "optimiser": Stepper([*drawn_by, *pair.encoder.parameters()], settings.rate, 0.5),
+        "optimiser": Stepper([*drawn_by, *pair.encoder.parameters(), *pair.reader.parameters()], settings.rate, 0.5),
         "mapper": Stepper(mapped_by, settings.mapping_rate, 0.5),
         "judge": Stepper(list(pair.discriminator.parameters()), settings.rate, 0.0),
     }
@@ -204,9 +216,17 @@ def _to(views: Views, device: torch.device) -> Views:
     return Views(*(part.to(device, memory_format=torch.channels_last) for part in vars(views).values()))
 
 
-def _draw(pair: Pair, identity, views: Views, settings: PairSettings, progress: float, device):
+@dataclass
+class Judges:
+    """Trained networks whose features a reconstruction must share with its original."""
+
+    identity: nn.Module
+    parser: nn.Module
+
+
+def _draw(pair: Pair, judges: Judges, views: Views, factors: Tensor, settings: PairSettings, progress: float):
     """Losses of encoder and generator by name, and the drawn pictures for the discriminator."""
-    generator = pair.generator
+    generator, device = pair.generator, views.target.device
     with precision(device):
         base, offsets = pair.encoder.base_and_offsets(views.source)
         base = base.float()
@@ -214,14 +234,16 @@ def _draw(pair: Pair, identity, views: Views, settings: PairSettings, progress: 
         codes = noisy.unsqueeze(1) + offsets.float()
         drawn = generator.synthesis(codes, noise="random")
         with torch.no_grad():
-            wanted = identity.features(views.target)
-        seen = identity.features(drawn)
-        likeness = (identity.embed(seen) * identity.embed(wanted)).sum(dim=1).mean()
+            wanted, wanted_parts = judges.identity.features(views.target), judges.parser.features(views.target)
+        seen, seen_parts = judges.identity.features(drawn), judges.parser.features(drawn)
+        likeness = (judges.identity.embed(seen) * judges.identity.embed(wanted)).sum(dim=1).mean()
     figures = {
         "pixels": losses.pixels(drawn, views.target, views.weight),
         "perceptual": settings.perceptual * losses.perceptual(seen, wanted),
+        "parts": settings.parts * losses.perceptual(seen_parts, wanted_parts),
         "identity": settings.identity_weight * (1 - likeness),
-        "delta": settings.delta * losses.delta_norm(offsets.float()),
+        "factors": settings.factors * F.mse_loss(pair.reader(base), factors),
+        "delta": (settings.delta if pair.whitened else 0.0) * losses.delta_norm(offsets.float()),
         "size": 0.001 * base.square().mean(),
     }
     w = generator.mapping(torch.randn(256, 512, device=device))
