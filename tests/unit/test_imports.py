@@ -15,6 +15,7 @@ PACKAGE = ROOT / "kinlib"
 BASE = [
     *("errors", "arguments", "config", "compat", "files", "images", "photos", "crop", "options", "parents", "labels"),
     *("results", "figures", "known_weights", "download", "opening", "states", "weights", "memory"),
+    *("resume", "workers"),
 ]
 LAYERS = [
     BASE,
@@ -22,8 +23,8 @@ LAYERS = [
     ["inheritance", "editing", "search", "attractiveness"],
     ["evaluation", "training"],
     ["presets"],
-    ["kinship"],
-    ["widgets", "demo"],
+    ["kinship", "prepare"],
+    ["widgets", "demo", "report"],
     ["cli"],
 ]
 LEVEL = {unit: level for level, units in enumerate(LAYERS) for unit in units}
