@@ -26,13 +26,23 @@ class Views:
         source: what the encoder sees, [B, 3, S, S] in [-1, 1].
         target: what the generator should draw, the same shape and range.
         weight: importance of each pixel, [B, 1, S, S]; low in the background, high at the eyes and the mouth.
-        side: [B, 1, 1, 1], -1 where the picture was mirrored, else 1.
+        placement: [B, 2, 3], from a place in these pictures to the place in the original, both in [-1, 1].
     """
 
     source: Tensor
     target: Tensor
     weight: Tensor
-    side: Tensor
+    placement: Tensor
+
+    @property
+    def side(self) -> Tensor:
+        """[B], -1 where the picture was mirrored, else 1."""
+        return torch.linalg.det(self.placement[:, :, :2]).sign()
+
+    def moved(self, points: Tensor) -> Tensor:
+        """Where points [B, K, 2] of the originals lie in these pictures, both in [-1, 1]."""
+        turn, shift = self.placement[:, :, :2], self.placement[:, :, 2]
+        return torch.linalg.solve(turn, (points - shift[:, None]).mT).mT
 
 
 @dataclass
@@ -54,7 +64,7 @@ class Augmentation:
     def __call__(self, images: Tensor, face: Tensor, generator: torch.Generator) -> Views:
         """Args: images uint8 [B, 3, H, W], face uint8 [B, H, W]."""
         x = torch.cat([images.float() / 127.5 - 1, face[:, None].float() / 255], dim=1)
-        x, side = self._place(x, generator)
+        x, placement = self._place(x, generator)
         target, alpha = x[:, :3].contiguous(), x[:, 3:]
         busy, calm = self._backgrounds(target, alpha, generator)
         source = busy * (1 - alpha) + target * alpha
@@ -64,20 +74,20 @@ class Augmentation:
         source = self._degrade(source, generator)
         weight = self.background_weight + (1 - self.background_weight) * alpha
         weight = weight * (1 + self.feature_weight * _features(self.size))
-        return Views(source.clamp(-1, 1), target.clamp(-1, 1), weight, side)
+        return Views(source.clamp(-1, 1), target.clamp(-1, 1), weight, placement)
 
     def _place(self, x: Tensor, g: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Flip half of the pictures (-1, else 1); shift, turn and scale all a little, as an aligner's errors would."""
+        """Mirror half of the pictures; shift, turn and scale all a little, as an aligner's errors would."""
         n, s = len(x), self.strength
         flip = torch.where(_uniform(n, 0, 1, g) < 0.5, -1.0, 1.0)
         angle = _normal(n, s * math.radians(2.5), g)
         zoom = torch.exp(_normal(n, s * 0.03, g))
         shift = _normal((n, 2), s * 0.02, g)
         cos, sin = torch.cos(angle) * zoom, torch.sin(angle) * zoom
-        rows = torch.stack([cos * flip, -sin, shift[:, 0], sin * flip, cos, shift[:, 1]], dim=1)
-        grid = F.affine_grid(rows.view(n, 2, 3), [n, x.shape[1], self.size, self.size], align_corners=False)
+        rows = torch.stack([cos * flip, -sin, shift[:, 0], sin * flip, cos, shift[:, 1]], dim=1).view(n, 2, 3)
+        grid = F.affine_grid(rows, [n, x.shape[1], self.size, self.size], align_corners=False)
         placed = F.grid_sample(x, grid, mode="bilinear", padding_mode="border", align_corners=False)
-        return placed, flip.view(-1, 1, 1, 1)
+        return placed, rows
 
     def _backgrounds(self, x: Tensor, alpha: Tensor, g: torch.Generator) -> tuple[Tensor, Tensor]:
         """For half of the pictures another background: (busy, for the encoder; calm, for the target)."""

@@ -12,8 +12,8 @@ from torch import Tensor
 __all__ = ["inherited_traits", "picture_factors"]
 
 NUMBERS = ("age", "male", "melanin", "redness", "smile", "mouth_open", "glasses", "hat", "hair_light", "pitch")
-MORE = ("hair_curl", "grey", "fringe", "recede", "earrings", "lipstick")
-WORDS = ("hair_style", "beard", "background", "clothes")
+MORE = ("hair_curl", "grey", "fringe", "recede", "earrings", "necklace", "lipstick", "freckles", "cleft_chin")
+WORDS = ("hair_style", "hair_colour", "beard", "iris", "background", "clothes")
 
 
 def inherited_traits(table: pd.DataFrame) -> Tensor:
