@@ -1,6 +1,6 @@
 # The list of commands. `make` alone prints it; every command sets up .venv first where it is needed.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench notebooks lab train format clean
+.PHONY: help setup demo test bench notebooks report lab train format clean
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -27,9 +27,13 @@ test: $(STAMP) ## check the style and run all tests, notebooks included
 
 bench: $(STAMP) ## measure speed and memory (tests/bench)
 	$(PY) -m pytest tests/bench -q -s
+	KINLIB_NUMBERS=report/numbers $(PY) -m pytest tests/unit/test_ffhq.py -k whole_way
 
 notebooks: $(STAMP) ## run all notebooks again and store their outputs
 	$(PY) tests/checks/run_notebooks.py --write
+
+report: $(STAMP) ## set report/report.pdf from the stored figures and numbers
+	$(BIN)/kinlib report
 
 lab: $(STAMP) ## open the notebooks in JupyterLab
 	$(BIN)/jupyter lab notebooks

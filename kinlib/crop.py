@@ -15,7 +15,7 @@ from PIL import Image
 
 from kinlib.errors import KinlibError
 
-__all__ = ["crop_quad", "cut_quad", "map_from_crop", "map_to_crop"]
+__all__ = ["continue_photo", "crop_quad", "cut_quad", "map_from_crop", "map_to_crop"]
 
 EXACT_BLUR = 21.0  # px, standard deviation
 MIN_QUAD = 4.0  # px; the points of a smaller square coincide
@@ -71,19 +71,33 @@ def cut_quad(image: Image.Image, quad: np.ndarray, size: int, oversample: int = 
     Raises:
         KinlibError: if the quad lies beside the photo.
     """
-    quad = np.array(quad, dtype=np.float64)
-    low, high = quad.min(axis=0), quad.max(axis=0)
-    if (high < 0).any() or (low >= image.size).any():
-        raise KinlibError(f"the face's points lie outside the photo of {image.width}x{image.height} px")
-    image, quad = _shrink(image, quad, size)
-    border = max(int(np.rint(_side(quad) * 0.1)), 3)
-    image, quad = _trim(image, quad, border)
-    if extend:
-        image, quad = _extend(image, quad, border)
+    image, quad = continue_photo(image, quad, size) if extend else _part(image, quad, size)[:2]
     fine = size * oversample
     corners = (quad + 0.5).flatten()  # Pillow counts from pixel edges
     picture = image.transform((fine, fine), Image.Transform.QUAD, corners, Image.Resampling.BILINEAR)
     return picture if oversample == 1 else picture.resize((size, size), Image.Resampling.LANCZOS)
+
+
+def continue_photo(
+    image: Image.Image, quad: np.ndarray, size: int, blur: bool = True, fade: bool = True
+) -> tuple[Image.Image, np.ndarray]:
+    """All but the last step of `cut_quad`: the part of a photo that a crop comes from, continued beyond its borders.
+
+    Args:
+        image: RGB photo.
+        quad: corners [4, 2].
+        size: side of the crop that is to be cut; a photo that is much finer is reduced first.
+        blur: soften what was continued by reflection, as FFHQ does.
+        fade: blend it into the photo's median colour, as FFHQ does.
+
+    Returns:
+        The continued part, and the corners in its pixels. A part that reaches far enough on all sides stays as it is.
+
+    Raises:
+        KinlibError: if the quad lies beside the photo.
+    """
+    image, quad, border = _part(image, quad, size)
+    return _extend(image, quad, border, blur, fade)
 
 
 def map_to_crop(points: np.ndarray, quad: np.ndarray, size: int) -> np.ndarray:
@@ -127,6 +141,17 @@ def _shrink_factor(quad: np.ndarray, size: int) -> int:
     return max(int(np.floor(_side(quad) / size * 0.5)), 1)
 
 
+def _part(image: Image.Image, quad: np.ndarray, size: int) -> tuple[Image.Image, np.ndarray, int]:
+    """What lies around the quad, not finer than the crop needs; the quad in it; and the width of the border kept."""
+    quad = np.array(quad, dtype=np.float64)
+    low, high = quad.min(axis=0), quad.max(axis=0)
+    if (high < 0).any() or (low >= image.size).any():
+        raise KinlibError(f"the face's points lie outside the photo of {image.width}x{image.height} px")
+    image, quad = _shrink(image, quad, size)
+    border = max(int(np.rint(_side(quad) * 0.1)), 3)
+    return *_trim(image, quad, border), border
+
+
 def _shrink(image: Image.Image, quad: np.ndarray, size: int) -> tuple[Image.Image, np.ndarray]:
     factor = _shrink_factor(quad, size)
     if factor == 1:
@@ -150,7 +175,9 @@ def _trim(image: Image.Image, quad: np.ndarray, border: int) -> tuple[Image.Imag
     return image.crop((*low.tolist(), *high.tolist())), quad - low
 
 
-def _extend(image: Image.Image, quad: np.ndarray, border: int) -> tuple[Image.Image, np.ndarray]:
+def _extend(
+    image: Image.Image, quad: np.ndarray, border: int, blur: bool = True, fade: bool = True
+) -> tuple[Image.Image, np.ndarray]:
     """Continue the photo on all sides if the quad reaches beyond it: reflected, blurred, faded into the median."""
     low, high = _bounds(quad)
     before = np.maximum(border - low, 0)
@@ -164,8 +191,10 @@ def _extend(image: Image.Image, quad: np.ndarray, border: int) -> tuple[Image.Im
     blurred_share, faded_share = np.clip(depth * 3.0 + 1.0, 0.0, 1.0), np.clip(depth, 0.0, 1.0)
     for channel in range(3):  # one at a time: large crops fill the memory soon enough
         plane = np.ascontiguousarray(pixels[..., channel])
-        plane += (_blur(plane, _side(quad) * 0.02) - plane) * blurred_share
-        plane += (np.median(plane) - plane) * faded_share
+        if blur:
+            plane += (_blur(plane, _side(quad) * 0.02) - plane) * blurred_share
+        if fade:
+            plane += (np.median(plane) - plane) * faded_share
         pixels[..., channel] = np.clip(np.rint(plane), 0, 255)
     return Image.fromarray(np.uint8(pixels)), quad + before
 

@@ -25,8 +25,8 @@ class WrongContent(Exception):
 
 
 def is_web_page(head: bytes) -> bool:
-    """Whether a file that begins with `head` is HTML, as quota and error pages are."""
-    return head.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith((b"<!doctype", b"<html"))
+    """Whether a file that begins with `head` is HTML or XML, as quota and error pages are."""
+    return head.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith((b"<!doctype", b"<html", b"<?xml"))
 
 
 class Downloader:
@@ -39,6 +39,7 @@ class Downloader:
         attempts: how often a connection that drops *after* bringing something is taken up again.
         timeout: seconds without a byte after which a connection counts as dropped.
         wait: seconds before the first new attempt; doubled each time, at most 30.
+        check: looks at the complete, unpacked file, for lack of a sum; raises WrongContent to refuse it.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Downloader:
         attempts: int = 10,
         timeout: float = 30,
         wait: float = 1,
+        check: Callable[[Path], None] | None = None,
     ):
         self.plain_part = Path(part)
         self.size = size
@@ -56,13 +58,14 @@ class Downloader:
         self.attempts = attempts
         self.timeout = timeout
         self.wait = wait
+        self.check = check
         self.resumed_at = 0  # bytes that were there before this download began
 
     def __call__(self, url: str, output_file: str, pooch=None, check_only: bool = False) -> None:
         """Download `url` into `output_file` (the signature is pooch's).
 
         Raises:
-            WrongContent: the server sent a web page or a file of another size.
+            WrongContent: the server sent a web page, a file of another size, or one that `check` refuses.
             requests.RequestException: it cannot be reached or dropped the connection too often.
         """
         packed = url.endswith(".bz2")
@@ -77,6 +80,8 @@ class Downloader:
             self._unpack(part, Path(output_file))
         else:
             os.replace(part, output_file)
+        if self.check:
+            self.check(Path(output_file))
 
     def _get_all(self, url: str, part: Path, size: int | None) -> None:
         import requests
@@ -177,8 +182,10 @@ def retrieve(url: str, sha256: str | None, place: Path, loader: Downloader) -> s
     import requests
 
     pooch.get_logger().setLevel("ERROR")  # our bar and our sentences are enough
+    arrived = place if sha256 else place.with_name(place.name + ".new")  # without a sum, pooch keeps what is there
     try:
-        pooch.retrieve(url, sha256, fname=place.name, path=place.parent, downloader=loader)
+        pooch.retrieve(url, sha256, fname=arrived.name, path=place.parent, downloader=loader)
+        os.replace(arrived, place)
         return None
     except (requests.ConnectionError, requests.Timeout):
         return UNREACHABLE

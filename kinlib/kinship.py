@@ -32,7 +32,7 @@ from kinlib.gan.refine import refine
 from kinlib.inheritance.blend import get_method
 from kinlib.options import SEXES, check_options, check_steps
 from kinlib.photos import read_photo
-from kinlib.presets import load_networks
+from kinlib.presets import absent_notes, load_networks
 from kinlib.results import Child, Face
 
 __all__ = ["Child", "Face", "Kinship"]
@@ -134,7 +134,8 @@ class Kinship:
         found = find_and_align(picture, ALIGNED_SIZE, self.landmarks, name, self.device)
         aligned = images.to_tensor(found.aligned)
         latent = self._encode_aligned(aligned, refine_steps, progress)
-        notes = (*found.notes, *([] if refine_steps else self._unlike(aligned, latent, name)))
+        lacking = absent_notes(self.preset, self.landmarks, self.identity, refine_steps > 0)
+        notes = (*found.notes, *lacking, *([] if refine_steps else self._unlike(aligned, latent, name)))
         face = Face(picture, found.aligned, latent.cpu(), notes)
         self._remember(key, face)
         return face

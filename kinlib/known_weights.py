@@ -7,7 +7,13 @@ project, and training notes their sums in `manifest.json` beside them.
 
 from dataclasses import dataclass
 
-__all__ = ["PUBLISHED", "STUDIO", "Checkpoint"]
+__all__ = ["PUBLISHED", "STUDIO", "Checkpoint", "size_in_words"]
+
+
+def size_in_words(size: int) -> str:
+    """Bytes for people: "1.2 GB", "381 MB", "2.81 kB"."""
+    unit, scale = next(((unit, scale) for unit, scale in (("GB", 1e9), ("MB", 1e6)) if size >= scale), ("kB", 1e3))
+    return f"{size / scale:.3g} {unit}"
 
 
 @dataclass(frozen=True)
@@ -30,6 +36,11 @@ class Checkpoint:
     def hashes(self) -> tuple[str, ...]:
         """Every SHA-256 that the file may have; empty while none is recorded."""
         return ((self.sha256,) if self.sha256 else ()) + self.also
+
+    @property
+    def in_words(self) -> str:
+        """Size, where it is recorded, and licence, for sentences."""
+        return self.licence if self.size is None else f"{size_in_words(self.size)}; {self.licence}"
 
 
 _NVIDIA = "NVIDIA Source Code Licence, non-commercial"

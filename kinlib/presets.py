@@ -11,7 +11,7 @@ from kinlib.gan.directions import Direction, load_direction, load_directions
 from kinlib.gan.encoder import Encoder, load_encoder
 from kinlib.gan.generator import Generator, load_generator
 
-__all__ = ["Networks", "load_networks"]
+__all__ = ["Networks", "absent_notes", "load_networks"]
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,22 @@ def load_networks(preset: str) -> Networks:
     directions = _studio_directions() if preset == "studio" else _published_directions()
     _check_layers(paths, generator, encoder, directions)
     return Networks(generator, encoder, directions, _file(preset, "landmarks"), _file(preset, "identity"))
+
+
+def absent_notes(preset: str, landmarks: Path | None, identity: Path | None, refining: bool) -> tuple[str, ...]:
+    """What the user of the ffhq preset should know of files that were not fetched: what stands in, and how to mend it.
+
+    Args:
+        preset: "studio" or "ffhq"; the studio's files come with the project.
+        landmarks, identity: as in `Networks`.
+        refining: whether the identity network was wanted.
+    """
+    lacking = []
+    if preset == "ffhq" and landmarks is None:
+        lacking.append(("the 68 landmarks are those of a predictor that has only seen renders", "dlib_68"))
+    if preset == "ffhq" and identity is None and refining:
+        lacking.append(("the refinement did not look at who it is", "vggface2"))
+    return tuple(f"{what}, since '{name}' is not here: run `kinlib weights fetch {name}`" for what, name in lacking)
 
 
 def _file(preset: str, role: str) -> Path | None:

@@ -1,27 +1,29 @@
 """Finding, fetching, checking and opening files of weights.
 
     weights.path("e4e_ffhq")             where the file is, or one sentence on how to get it
-    weights.fetch("ffhq")                download a preset, from the first mirror that serves the right bytes
+    weights.fetch("child")               download what a child needs, from the first mirror that serves the right bytes
     weights.open_checkpoint(path)        the tensors of a .pt, .pth, .ckpt or .safetensors file, never running its code
 
 Bundled `studio` weights lie in `data/weights/studio/`, downloads in `weights/` of the cache folder. A file in one of
 these places must be the one that the table names: its SHA-256 is compared when it is opened, and another is refused.
+Where nobody has published a sum, that of the download is noted beside the file and takes its place.
 """
 
 import difflib
-import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
 from kinlib import config
-from kinlib.download import WRONG_SUM, Downloader, retrieve, try_mirrors
+from kinlib.download import WRONG_SUM, Downloader, WrongContent, retrieve, try_mirrors
 from kinlib.errors import KinlibError
 from kinlib.known_weights import PUBLISHED, STUDIO, Checkpoint
 from kinlib.opening import file_kind, read_tensors
+from kinlib.sums import note_sum, noted_sum, sha256
 
 __all__ = [
+    "CHILD",
     "Checkpoint",
     "check_known",
     "fetch",
@@ -32,10 +34,12 @@ __all__ = [
     "path",
     "sha256",
     "table",
+    "to_fetch",
     "verify",
 ]
 
-_sums: dict[tuple, str] = {}  # SHA-256 by (path, size, mtime): large files are read once
+CHILD = ("generator", "encoder", "landmarks", "identity", "direction_age")
+"""The roles that the way from two photographs to a child has in the ffhq preset, with age and refinement."""
 
 
 def known() -> list[Checkpoint]:
@@ -99,15 +103,15 @@ def path(name: str) -> Path:
     if entry.preset == "studio":
         how = f"they come with the project's files, or run `{entry.source}`"
     else:
-        how = f"run `kinlib weights fetch {name}` ({_in_words(entry)})"
+        how = f"run `kinlib weights fetch {name}` ({entry.in_words})"
     raise KinlibError(f"the weights '{name}' are not here: {how}")
 
 
-def fetch(names: str | Iterable[str] = "ffhq", progress: bool = True) -> dict[str, Path]:
+def fetch(names: str | Iterable[str] = "child", progress: bool = True) -> dict[str, Path]:
     """Download what is not here yet, from the first mirror that serves the right bytes.
 
     Args:
-        names: a preset or a checkpoint, or several of them.
+        names: a preset or a checkpoint, "child" (what a child of the ffhq preset needs), "all", or several of them.
         progress: show a bar.
 
     Returns:
@@ -119,41 +123,41 @@ def fetch(names: str | Iterable[str] = "ffhq", progress: bool = True) -> dict[st
     return {entry.name: _fetch_one(entry, progress) for entry in _chosen(names)}
 
 
+def to_fetch(names: str | Iterable[str] = "child") -> list[Checkpoint]:
+    """What `fetch` would download: the checkpoints whose files are not here, or damaged.
+
+    Raises:
+        KinlibError: if a name is unknown.
+    """
+    return [entry for entry in _chosen(names) if entry.mirrors and not _is_here(entry)]
+
+
 def verify(names: str | Iterable[str] | None = None) -> list[dict]:
     """Compare files with their recorded SHA-256: one row {name, file, state} each.
 
-    `state` is "good", "absent", "damaged", or "unrecorded" for a file whose sum nobody has noted.
+    `state` is "good", "absent", "damaged", or "unrecorded" for a file whose sum nobody has noted. Where no sum was
+    published, "good" means: still what was downloaded.
     """
     rows = []
     for entry in known() if names is None else _chosen(names):
         place = _place(entry)
         if not place.is_file():
             state = "absent"
-        elif not entry.hashes:
+        elif not (sums := _sums(entry)):
             state = "unrecorded"
         else:
-            state = "good" if sha256(place) in entry.hashes else "damaged"
+            state = "good" if sha256(place) in sums else "damaged"
         rows.append({"name": entry.name, "file": str(place), "state": state})
     return rows
 
 
-def table() -> list[dict]:
+def table(names: str | Iterable[str] | None = None) -> list[dict]:
     """One row {name, preset, role, file, size, sha256, licence, purpose, source, present} for each checkpoint."""
     shown = ("name", "preset", "role", "file", "size", "sha256", "licence", "purpose", "source")
+    chosen = known() if names is None else _chosen(names)
     return [
-        {column: getattr(entry, column) for column in shown} | {"present": _place(entry).is_file()} for entry in known()
+        {column: getattr(entry, column) for column in shown} | {"present": _place(entry).is_file()} for entry in chosen
     ]
-
-
-def sha256(path: str | Path) -> str:
-    """SHA-256 of a file in hexadecimal; read once while path, size and modification time stay the same."""
-    path = Path(path).resolve()
-    facts = path.stat()
-    key = (path, facts.st_size, facts.st_mtime_ns)
-    if key not in _sums:
-        with path.open("rb") as file:
-            _sums[key] = hashlib.file_digest(file, "sha256").hexdigest()
-    return _sums[key]
 
 
 def check_known(path: str | Path, expect: Checkpoint | None = None) -> Checkpoint | None:
@@ -167,18 +171,18 @@ def check_known(path: str | Path, expect: Checkpoint | None = None) -> Checkpoin
     """
     path = Path(path)
     claimed = expect or _claimed(path)
-    if claimed and not claimed.hashes:
+    sums = _sums(claimed) if claimed else ()
+    if claimed and not sums:
         return claimed
     digest = sha256(path)
-    if claimed and digest in claimed.hashes:
+    if claimed and digest in sums:
         return claimed
     found = next((entry for entry in known() if digest in entry.hashes), None)
     if claimed and found:
         raise KinlibError(f"{path} holds the weights '{found.name}', not '{claimed.name}'")
     if claimed:
-        raise KinlibError(
-            f"{path} is not the published file of '{claimed.name}' (its SHA-256 differs): {_mend(claimed)}"
-        )
+        wanted = "published file of" if claimed.hashes else "file that was downloaded for"
+        raise KinlibError(f"{path} is not the {wanted} '{claimed.name}' (its SHA-256 differs): {_mend(claimed)}")
     return found
 
 
@@ -208,36 +212,75 @@ def _place(entry: Checkpoint) -> Path:
     return folder / entry.file
 
 
+def _sums(entry: Checkpoint) -> tuple[str, ...]:
+    """The SHA-256 sums that the file in an entry's place may have; none where nothing is known."""
+    noted = None if entry.hashes else noted_sum(_place(entry))
+    return entry.hashes or ((noted,) if noted else ())
+
+
 def _chosen(names: str | Iterable[str]) -> list[Checkpoint]:
     chosen = {}
     for name in [names] if isinstance(names, str) else names:
-        entries = [entry for entry in known() if entry.preset == name] or [find(name)]
-        chosen |= {entry.name: entry for entry in entries}
+        chosen |= {entry.name: entry for entry in known() if name in _groups(entry)} or {name: find(name)}
     return list(chosen.values())
+
+
+def _groups(entry: Checkpoint) -> tuple[str, ...]:
+    """The names by which a checkpoint can be chosen together with others."""
+    child = entry.preset == "ffhq" and entry.role in CHILD
+    return (entry.preset, *(["all"] if entry.mirrors else []), *(["child"] if child else []))
+
+
+def _is_here(entry: Checkpoint) -> bool:
+    """Whether the file is in its place and can be what it should."""
+    place = _place(entry)
+    if not place.is_file():
+        return False
+    if sums := _sums(entry):
+        return sha256(place) in sums
+    return _unfit(place) is None
 
 
 def _fetch_one(entry: Checkpoint, progress: bool) -> Path:
     if not entry.mirrors:
         return path(entry.name)
     place = _place(entry)
-    if place.is_file() and (not entry.hashes or sha256(place) in entry.hashes):
+    if _is_here(entry):
         return place
     why = try_mirrors(entry.mirrors, lambda url: _try_mirror(entry, url, place, progress))
     if why is None:
+        if not entry.hashes:
+            note_sum(place)
         return place
     raise KinlibError(
         f"the weights '{entry.name}' could not be downloaded ({why}): "
-        f"get {entry.mirrors[0]} ({_in_words(entry)}) by hand and save it, unpacked, as {place}"
+        f"get {entry.mirrors[0]} ({entry.in_words}) by hand and save it, unpacked, as {place}"
     )
 
 
 def _try_mirror(entry: Checkpoint, url: str, place: Path, progress: bool) -> str | None:
     """Download from one mirror; None when it worked, else the reason why not."""
-    loader = Downloader(place.with_name(place.name + ".part"), size=entry.size, label=entry.file if progress else None)
+    part, label = place.with_name(place.name + ".part"), entry.file if progress else None
+    loader = Downloader(part, entry.size, label, check=None if entry.hashes else _check_opens)
     reason = retrieve(url, entry.sha256, place, loader)
     if reason == WRONG_SUM and loader.resumed_at:  # the rest of an earlier download may have spoilt it
         reason = retrieve(url, entry.sha256, place, loader)
     return reason
+
+
+def _check_opens(file: Path) -> None:
+    """Raises WrongContent unless a download without a published sum can be opened as weights."""
+    if reason := _unfit(file):
+        raise WrongContent(f"sent a file that {reason}")
+
+
+def _unfit(file: Path) -> str | None:
+    """Why a file cannot be weights ("is a web page, ..."), or None where it opens."""
+    try:
+        read_tensors(file)
+    except KinlibError as error:
+        return str(error).removeprefix(f"{file} ").split(":")[0]
+    return None
 
 
 def _claimed(path: Path) -> Checkpoint | None:
@@ -255,11 +298,3 @@ def _mend(entry: Checkpoint) -> str:
     if entry.preset == "studio":
         return f"get it again with the project's files, or run `{entry.source}`"
     return f"delete it and run `kinlib weights fetch {entry.name}`"
-
-
-def _in_words(entry: Checkpoint) -> str:
-    """Size and licence, for sentences."""
-    if entry.size is None:
-        return entry.licence
-    unit, scale = next((unit, scale) for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)) if entry.size >= scale)
-    return f"{entry.size / scale:.3g} {unit}; {entry.licence}"

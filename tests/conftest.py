@@ -44,6 +44,15 @@ def pytest_collection_modifyitems(items):
                 item.add_marker(pytest.mark.skip(reason="needs a CUDA device"))
 
 
+def pytest_terminal_summary(terminalreporter):
+    """Show what tests measured (`record_property`), since pytest keeps what passing tests print to itself."""
+    passed = [report for report in terminalreporter.getreports("passed") if report.when == "call"]
+    lines = [f"{report.nodeid}: {name}: {value}" for report in passed for name, value in report.user_properties]
+    if lines:
+        terminalreporter.section("measured")
+        terminalreporter.write("\n".join([*lines, ""]))
+
+
 @pytest.fixture(autouse=True)
 def no_network(monkeypatch):
     """Any connection that would leave the machine fails at once, as it does offline."""

@@ -1,20 +1,33 @@
 """Every notebook runs from top to bottom, offline, in under three minutes, with the values of smoke_values.json.
 
 They run in a copy of the project, so that figures and numbers made with small settings never replace the real ones.
+Those that look at a data set run once more on one that lies elsewhere, as photographs of real people would: nothing may
+be stored then. For that they get the values of `ELSEWHERE`.
 """
 
+import hashlib
 import json
+import re
 import shutil
 import time
 from pathlib import Path
 
+import nbformat
 import pytest
 from check_notebooks import notebooks
-from run_notebooks import execute
+from run_notebooks import clean, execute
 
 ROOT = Path(__file__).resolve().parents[1]
 LIMIT = 180  # seconds
 COPIED = ("kinlib", "notebooks", "figures", "report")
+FAMILIES = ("NORVUMI", "ALDETTI", "HALVUYE")  # the last with a child of two houses
+ELSEWHERE = {
+    "01_families": {"NUM_FACES": 6},
+    "02_trios": {"NUMBER": 5, "NUM_SHOWN": 3},
+    "03_keypoints_and_pose": {"NUM_PHOTOS": 40, "NUM_SHRUNK": 4, "NUM_WORN": 12},
+    "04_upscaling": {"NUM_PHOTOS": 3},
+    "05_alignment": {"NUM_PHOTOS": 20, "NUM_ORIGINALS": 3, "NUM_FAMILIES": 1},
+}
 SMOKE = json.loads((ROOT / "tests" / "smoke_values.json").read_text())  # notebook -> its parameters
 
 
@@ -35,8 +48,36 @@ def project(tmp_path_factory):
         yield copy
 
 
+@pytest.fixture(scope="module")
+def elsewhere(tmp_path_factory):
+    """Some of the studio's families, outside the project's data."""
+    return copy_families(ROOT / "data" / "studio" / "families", tmp_path_factory.mktemp("elsewhere"))
+
+
+def copy_families(source, folder):
+    """Copy `FAMILIES` with their part of the list."""
+    parts = re.split(r"^(?=0\tFAMI)", (source / "FAMILY101.txt").read_text(), flags=re.MULTILINE)
+    kept = [part for part in parts if part.split("\n")[0].partition("FAMI\t")[2] in FAMILIES]
+    (folder / "FAMILY101.txt").write_text("".join(kept))
+    for family in FAMILIES:
+        shutil.copytree(source / family, folder / family)
+    return folder
+
+
+def contents(*folders):
+    """Every file below some folders, with a hash."""
+    files = [path for folder in folders for path in sorted(folder.rglob("*")) if path.is_file()]
+    return {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def pictures(notebook):
+    """Outputs that hold a picture."""
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", []) if "data" in output]
+    return [output for output in outputs if any(k.startswith("image/") for k in output.data) or "base64" in str(output)]
+
+
 def test_smoke_values_belong_to_notebooks():
-    assert set(SMOKE) <= {path.stem for path in notebooks()}
+    assert set(SMOKE) | set(ELSEWHERE) <= {path.stem for path in notebooks()}
 
 
 @pytest.mark.slow
@@ -48,3 +89,21 @@ def test_notebook_runs(name, project, tmp_path):
     path = project / "notebooks" / name
     execute(path, tmp_path / name, SMOKE.get(path.stem, {}), cell_limit=LIMIT)
     assert time.monotonic() - start < LIMIT
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ELSEWHERE)
+def test_nothing_of_real_families_is_stored(name, project, elsewhere, tmp_path, monkeypatch):
+    stored = project / "figures", project / "report" / "numbers"
+    for variable in ("KINLIB_CACHE", "TMPDIR"):
+        (tmp_path / variable).mkdir()
+        monkeypatch.setenv(variable, str(tmp_path / variable))
+    monkeypatch.setenv("KINLIB_FAMILY101", str(elsewhere))
+    before, start = contents(*stored), time.monotonic()
+    execute(project / "notebooks" / f"{name}.ipynb", tmp_path / "out.ipynb", ELSEWHERE[name], cell_limit=LIMIT)
+    assert time.monotonic() - start < LIMIT
+    assert contents(*stored) == before
+    assert not [path for path in tmp_path.rglob("*") if path.suffix in (".jpg", ".jpeg", ".png", ".webp")]
+    notebook = nbformat.read(tmp_path / "out.ipynb", as_version=4)
+    assert pictures(notebook)  # they are shown
+    assert not pictures(clean(notebook))

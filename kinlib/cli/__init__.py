@@ -1,4 +1,4 @@
-"""The command line: `kinlib child`, `kinlib family`, `kinlib render`, `kinlib train`, `kinlib weights`.
+"""The command line: `kinlib child`, `family`, `prepare`, `render`, `report`, `train`, `weights`.
 
 Exit code 0, or 2 with one sentence that says what is wrong and what to do. Each command is a dataclass, from which tyro
 makes the options; PyTorch is imported only by the commands that compute.
@@ -9,7 +9,9 @@ import sys
 
 from kinlib.arguments import parse
 from kinlib.cli.children import ChildCommand, FamilyCommand
+from kinlib.cli.prepare import PrepareCommand
 from kinlib.cli.render import RenderCommand
+from kinlib.cli.report import ReportCommand
 from kinlib.cli.weights import WeightsCommand
 from kinlib.errors import KinlibError
 
@@ -33,7 +35,9 @@ def _train(arguments: list[str]) -> None:
 COMMANDS: dict[str, type] = {
     "child": ChildCommand,
     "family": FamilyCommand,
+    "prepare": PrepareCommand,
     "render": RenderCommand,
+    "report": ReportCommand,
     "weights": WeightsCommand,
 }
 HELP = {name: command.__doc__ for name, command in COMMANDS.items()} | {"train": "Train one of the bundled networks."}

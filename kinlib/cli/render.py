@@ -1,10 +1,10 @@
 """`kinlib render`: pictures of rendered people, the families on disk, or the reference for scoring children."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from kinlib import config
+from kinlib.cli.bar import show_progress
 from kinlib.errors import KinlibError
 
 __all__ = ["RenderCommand"]
@@ -32,7 +32,7 @@ class RenderCommand:
     workers: int | None = None
     """number of processes; all cores by default"""
     families: bool = False
-    """render the family data set in Family101's format instead, six couples' portraits, the notebook's steps"""
+    """render the family data set in Family101's format instead, with portraits and what notebooks show"""
     reference: bool = False
     """render the couples and siblings of the heredity reference instead"""
 
@@ -60,16 +60,18 @@ class RenderCommand:
         if self.out is None:
             raise KinlibError("missing: --out, the folder to write the pictures into")
         settings = RenderSettings(self.people, self.images_each, self.size, self.seed, self.crop)
-        _show(render_people(settings, self.out, self.workers), self.people * self.images_each, "rendering")
+        show_progress(render_people(settings, self.out, self.workers), self.people * self.images_each, "rendering")
         return self.out
 
     def _families(self) -> Path:
-        from kinlib.studio import family_set, steps
+        from kinlib.studio import family_set, originals, steps
 
         out = self.out or config.data_dir() / "studio"
         plan = family_set.plan(self.seed)
-        _show(family_set.write(plan, out, self.workers), plan.num_pictures, "rendering families")
-        _show(steps.write_steps(out / "steps", self.workers), steps.num_pictures(), "rendering steps")
+        show_progress(family_set.write(plan, out, self.workers), plan.num_pictures, "rendering families")
+        show_progress(steps.write_steps(out / "steps", self.workers), steps.num_pictures(), "rendering steps")
+        large = originals.write_originals(plan, out / "originals", self.workers)
+        show_progress(large, originals.NUM_ORIGINALS, "rendering originals")
         return out
 
     def _reference(self) -> Path:
@@ -77,16 +79,5 @@ class RenderCommand:
 
         out = self.out or config.data_dir() / "studio" / "heredity"
         plan = make_reference.plan(self.seed)
-        _show(make_reference.write(plan, out, self.workers), plan.num_pictures, "rendering siblings")
+        show_progress(make_reference.write(plan, out, self.workers), plan.num_pictures, "rendering siblings")
         return out
-
-
-def _show(progress: Iterable[int], total: int, label: str) -> None:
-    """A progress bar over numbers of pictures done; none if there is something wrong before the first."""
-    from tqdm import tqdm
-
-    progress = iter(progress)
-    found = next(progress)
-    with tqdm(total=total, initial=found, desc=label, unit="picture") as bar:
-        for done in progress:
-            bar.update(done - bar.n)

@@ -1,14 +1,18 @@
 """`kinlib weights`: list, fetch and verify the files of weights."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from kinlib import config
 from kinlib.errors import KinlibError
 
+if TYPE_CHECKING:
+    from kinlib.known_weights import Checkpoint
+
 __all__ = ["WeightsCommand"]
+
+ROW = "{:22}  {:6}  {:7}  {:12}  {:7}  {} [{}]"  # of the list
 
 
 @dataclass
@@ -18,7 +22,8 @@ class WeightsCommand:
     action: Annotated[str, tyro.conf.Positional] = "list"
     """list, fetch or verify"""
     names: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
-    """names from the list, or a preset; without any, fetch takes ffhq, and the others take everything"""
+    """names from the list, a preset, child or all; without any, fetch takes child: what the preset ffhq needs to draw
+    one, with age and refinement; list and verify take everything"""
 
     def run(self) -> None:
         actions = {"list": _list_weights, "fetch": _fetch_weights, "verify": _verify_weights}
@@ -29,25 +34,37 @@ class WeightsCommand:
 
 def _list_weights(names: tuple[str, ...]) -> None:
     from kinlib import weights
+    from kinlib.known_weights import size_in_words
 
-    for name in names:
-        if name not in config.PRESETS:
-            weights.find(name)
-    for row in weights.table():
-        if names and not {row["name"], row["preset"]} & set(names):
-            continue
-        size = f"{row['size'] / 1e6:.1f} MB" if row["size"] else "?"
-        here = "here" if row["present"] else "absent"
+    rows = weights.table(names or None)
+    print(ROW.format("name", "preset", "size", "SHA-256", "present", "purpose", "licence"))
+    for row in rows:
+        size = size_in_words(row["size"]) if row["size"] else "?"
         digest = (row["sha256"] or "not recorded")[:12]
-        facts = f"{row['name']:22} {row['preset']:7} {size:>10}  {digest:12}  {here:7}"
-        print(f"{facts} {row['purpose']} [{row['licence']}]")
+        here = "here" if row["present"] else "absent"
+        print(ROW.format(row["name"], row["preset"], size, digest, here, row["purpose"], row["licence"]))
 
 
 def _fetch_weights(names: tuple[str, ...]) -> None:
     from kinlib import weights
 
-    for name, place in weights.fetch(names or "ffhq").items():
+    names = names or ("child",)
+    coming = weights.to_fetch(names)
+    if coming:
+        print(_announce(coming), flush=True)  # before the bar, which writes to another stream
+    for name, place in weights.fetch(names).items():
         print(f"{name:22} {place}")
+
+
+def _announce(coming: "list[Checkpoint]") -> str:
+    """What is about to be downloaded, in one line."""
+    from kinlib.known_weights import size_in_words
+
+    total = size_in_words(sum(entry.size or 0 for entry in coming))
+    unknown = sum(entry.size is None for entry in coming)
+    more = f", and {unknown} whose size nobody has recorded" if unknown else ""
+    files = "1 file" if len(coming) == 1 else f"{len(coming)} files"
+    return f"downloading {files}: {total} in all{more}"
 
 
 def _verify_weights(names: tuple[str, ...]) -> None:

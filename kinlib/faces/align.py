@@ -22,6 +22,7 @@ from kinlib.photos import Photo, read_photo, to_rgb
 __all__ = [
     "AlignedFace",
     "align_face",
+    "align_found",
     "align_from_five",
     "crop_quad",
     "find_and_align",
@@ -104,6 +105,21 @@ def find_and_align(
     faces = detect_all(image, device=device)[0]
     if not faces:
         raise KinlibError(f"no face found in {name}: use a photo that shows one face from the front, well lit")
+    return align_found(image, faces, size, predictor, name)
+
+
+def align_found(
+    image: Image.Image,
+    faces: list[Keypoints],
+    size: int = 256,
+    predictor: "shape.Predictor" = None,
+    name: str = "the photo",
+) -> AlignedFace:
+    """Cut the FFHQ crop of the first of the faces that `detect_all` found in a picture; otherwise `find_and_align`.
+
+    Raises:
+        KinlibError: if the face's points form no face or lie outside, or the predictor named cannot be loaded.
+    """
     face = faces[0]
     landmarks = _trusted_landmarks(image, face, predictor)
     quad = shape.face_quad(face.points) if landmarks is None else _quad_from_68(landmarks)

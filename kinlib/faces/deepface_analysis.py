@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 __all__ = ["ACTIONS", "analyse_with_deepface", "flatten", "prepare"]
 
 ACTIONS = ("age", "gender", "race", "emotion")
+LAST_LAYERS = {  # name and shape of the weights that tell the models apart; three of them share all others
+    "age": ("predictions.weight", (101, 4096, 1, 1)),
+    "gender": ("predictions.weight", (2, 4096, 1, 1)),
+    "race": ("predictions.weight", (6, 4096, 1, 1)),
+    "emotion": ("fc_3.weight", (7, 1024)),
+}
 
 
 def analyse_with_deepface(pictures: np.ndarray, actions: tuple[str, ...] = ACTIONS) -> "pd.DataFrame":
@@ -34,10 +40,11 @@ def analyse_with_deepface(pictures: np.ndarray, actions: tuple[str, ...] = ACTIO
         One row a picture; columns as in `kinlib.faces.demography`.
 
     Raises:
-        KinlibError: if DeepFace or its weights are absent.
+        KinlibError: if DeepFace or its weights are absent, or a file of weights is not the model that it should be.
     """
     prepare(actions)
     deepface = _import()
+    _load(actions)
     rows = []
     for picture in pictures:
         # One by one: given several, it hands back lists of lists. "skip": the picture is the face.
@@ -63,11 +70,11 @@ def prepare(actions: tuple[str, ...] = ACTIONS) -> Path:
     """Put the files where DeepFace looks for them, and tell it so; returns its home.
 
     Raises:
-        KinlibError: if one of them is not here.
+        KinlibError: if one of them is not here, damaged, or another model.
     """
     files = [weights.path(f"deepface_{action}") for action in actions]
-    for file in files:
-        weights.check_known(file)
+    for action, file in zip(actions, files, strict=True):
+        _check(action, file)
     home = config.cache_dir() / "deepface"
     folder = make_folder(home / ".deepface" / "weights")
     for file in files:
@@ -78,6 +85,40 @@ def prepare(actions: tuple[str, ...] = ACTIONS) -> Path:
     os.environ["DEEPFACE_HOME"] = str(home)
     os.environ["DEEPFACE_BACKEND_ENGINE"] = "pytorch"
     return home
+
+
+def _check(action: str, file: Path) -> None:
+    """DeepFace's three large models differ in their last layer only, and nobody has published their sums."""
+    state = weights.open_checkpoint(file, weights.find(f"deepface_{action}"))
+    last, shape = LAST_LAYERS[action]
+    if _shape(state, last) == shape:
+        return
+    theirs = [other for other, (name, wanted) in LAST_LAYERS.items() if _shape(state, name) == wanted]
+    what = f"DeepFace's model for {theirs[0]}" if theirs else "no model of DeepFace"
+    raise KinlibError(f"{file} holds {what}, not the one for {action}: delete it and run {_fetching(action)}")
+
+
+def _shape(state: dict, name: str) -> tuple[int, ...]:
+    return tuple(getattr(state.get(name), "shape", ()))
+
+
+def _load(actions: tuple[str, ...]) -> None:
+    """Let DeepFace build its models, which it keeps; layers that are missing or misshapen come out here."""
+    import torch
+    from deepface.modules.modeling import build_model
+
+    for action in actions:
+        try:
+            build_model("facial_attribute", action.capitalize())
+        except torch.OutOfMemoryError:
+            raise
+        except (RuntimeError, ValueError, AttributeError) as error:
+            file = weights.path(f"deepface_{action}")
+            raise KinlibError(f"DeepFace cannot use {file}: delete it and run {_fetching(action)}") from error
+
+
+def _fetching(action: str) -> str:
+    return f"`kinlib weights fetch deepface_{action}`"
 
 
 def _link(file: Path, link: Path) -> None:

@@ -7,6 +7,9 @@
 | dominant_race; race.NAME | the likeliest group; percent |
 | dominant_emotion; emotion.NAME | angry, disgust, fear, happy, sad, surprise, neutral; percent |
 
+All numbers are float64. These are the columns that `pandas.json_normalize` makes of what DeepFace itself answers, but
+for `region.*` and `face_confidence`, which are left out: no face is looked for, since the picture is the face.
+
 The `ffhq` preset asks DeepFace (Serengil and Ozpinar, 2021); its six groups are asian, indian, black, white, middle
 eastern and latino hispanic. In the `studio` preset a small network answers, and the studio's five founder populations
 (amber, birch, cedar, dune, ember) take the groups' place: they are invented, stand for no people of the world, and say
@@ -23,7 +26,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from kinlib import config, weights
+from kinlib import config, memory, weights
 from kinlib.errors import KinlibError
 from kinlib.faces.identity import ResidualUnit
 from kinlib.images import resize, to_tensor, to_uint8
@@ -120,9 +123,8 @@ def analyse(
         from kinlib.faces.deepface_analysis import analyse_with_deepface
 
         return analyse_with_deepface(to_uint8(pictures))
-    place = config.pick_device(device)
-    net = (net or load_demography()).to(place)
-    return as_table(answers(net, pictures, batch))
+    with memory.on_device(net or load_demography(), config.pick_device(device)) as lent:
+        return as_table(answers(lent, pictures, batch))
 
 
 @torch.no_grad()

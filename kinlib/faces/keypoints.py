@@ -23,6 +23,8 @@ from kinlib.photos import to_rgb
 if TYPE_CHECKING:
     import torch
 
+    from kinlib.faces.cascade import Cascade
+
 __all__ = ["MIN_SCORE", "Keypoints", "detect", "detect_all"]
 
 MIN_SCORE = 0.9  # 0 to 1; what MTCNN finds in coffee cups and noise stays below
@@ -135,15 +137,11 @@ def _batches(sizes: list[tuple[int, int]]) -> list[list[int]]:
 
 def _scan(batch: np.ndarray, device: "torch.device | str | None") -> list[list[Keypoints]]:
     """Run the detector on uint8 [B, H, W, 3]; coordinates are the detector's, in the batch's pixels."""
-    boxes, scores, points = _detector(str(pick_device(device))).detect(batch, landmarks=True)
-    faces = []
-    for one_boxes, one_scores, one_points in zip(boxes, scores, points, strict=True):
-        if one_boxes is None:
-            faces.append([])
-            continue
-        # The detector hands back arrays of objects; what follows expects numbers.
-        rows = zip(np.float32(one_boxes), np.float32(one_scores), np.float32(one_points), strict=True)
-        faces.append([Keypoints(box, float(score), five) for box, score, five in rows])
+    from kinlib.faces.cascade import BOX, PICTURE, POINTS, SCORE
+
+    faces: list[list[Keypoints]] = [[] for _ in batch]
+    for row in _detector(str(pick_device(device)))(batch):
+        faces[int(row[PICTURE])].append(Keypoints(row[BOX], float(row[SCORE]), row[POINTS].reshape(5, 2)))
     return faces
 
 
@@ -158,15 +156,15 @@ def _unscaled(face: Keypoints, factor: np.ndarray) -> Keypoints:
 
 
 @lru_cache(maxsize=4)
-def _detector(device: str) -> "torch.nn.Module":
-    """MTCNN on `device`. Building it draws random first weights; the caller's random state is kept from that."""
+def _detector(device: str) -> "Cascade":
+    """MTCNN on `device`."""
     import torch
 
+    from kinlib.faces.cascade import Cascade
+
     try:
-        from facenet_pytorch import MTCNN
+        return Cascade(torch.device(device), MIN_FACE)
     except ImportError as error:
         raise KinlibError(
             "facenet-pytorch is missing: install it with 'pip install --no-deps facenet-pytorch==2.6.0'"
         ) from error
-    with torch.random.fork_rng(devices=[]):
-        return MTCNN(keep_all=True, min_face_size=MIN_FACE, device=torch.device(device)).eval()

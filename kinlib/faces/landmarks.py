@@ -11,7 +11,11 @@ Convention: float32 [68, 2], (x, y) in pixels of the photo, iBUG order: 0-16 jaw
 at the image's left, 42-47 the eye at its right, 48-67 mouth; 48 and 54 are the mouth's corners.
 """
 
+import lzma
 import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,14 +72,15 @@ Predictor = "dlib.shape_predictor | str | os.PathLike | None"
 
 def bundled_predictor() -> Path:
     """Where the predictor lies that was trained on the studio's renders."""
-    return data_dir() / "weights" / "studio" / "landmarks.dat"
+    return data_dir() / "weights" / "studio" / "landmarks.dat.xz"
 
 
 def load_predictor(path: str | os.PathLike | None = None) -> "dlib.shape_predictor":
     """Load a 68-point shape predictor, once per file.
 
     Args:
-        path: a dlib file such as shape_predictor_68_face_landmarks.dat; None takes the bundled one.
+        path: a dlib file such as shape_predictor_68_face_landmarks.dat, or one packed with xz; None takes the bundled
+            one.
 
     Raises:
         KinlibError: if the file is missing, is no shape predictor, or predicts another number of points.
@@ -192,10 +197,23 @@ def _load(path: str, modified: int) -> "dlib.shape_predictor":
         if file.read(3) == b"BZh":
             raise KinlibError(f"'{path}' is still compressed: unpack it with bunzip2 first")
     try:
-        model = dlib.shape_predictor(path)
+        with _unpacked(path) as plain:
+            model = dlib.shape_predictor(plain)
         count = model(np.zeros((CHIP, CHIP), dtype=np.uint8), chip_rectangle()).num_parts
-    except (RuntimeError, MemoryError) as error:
+    except (RuntimeError, MemoryError, EOFError, lzma.LZMAError) as error:
         raise KinlibError(f"'{path}' is not a dlib shape predictor, or is damaged: fetch it again") from error
     if count != 68:
         raise KinlibError(f"'{path}' predicts {count} points: a predictor of 68 points is needed")
     return model
+
+
+@contextmanager
+def _unpacked(path: str) -> Iterator[str]:
+    """A file that dlib can read."""
+    if not path.endswith(".xz"):
+        yield path
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        plain = Path(folder) / Path(path).stem
+        plain.write_bytes(lzma.decompress(Path(path).read_bytes()))
+        yield str(plain)

@@ -9,6 +9,7 @@ there, too, they come from ours. Left and right are the person's.
 """
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -19,7 +20,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
-from kinlib import config, weights
+from kinlib import config, memory, weights
 from kinlib.errors import KinlibError
 from kinlib.faces.bisenet import load_bisenet
 from kinlib.images import resize, to_tensor
@@ -231,8 +232,11 @@ def parse(
         raise KinlibError(f"faces to parse must be [B, 3, H, W] and at least {SMALLEST} px, not {list(pictures.shape)}")
     place = config.pick_device(device)
     parser = parser or load_parser(preset)
-    parser = Parser(parser.net.to(place), parser.bisenet and parser.bisenet.to(place))
-    parts = [probabilities(parser, part.to(place).float(), mirror) for part in pictures.split(batch)]
+    with ExitStack() as block:  # afterwards the device's memory is free again
+        for net in (parser.net, parser.bisenet):
+            if net is not None:
+                block.enter_context(memory.on_device(net, place))
+        parts = [probabilities(parser, part.to(place).float(), mirror) for part in pictures.split(batch)]
     found = [torch.cat([part[i].cpu() for part in parts]) for i in (0, 1)]
     size = tuple(pictures.shape[-2:])
     return Parsing(_labels(found[0], size), _labels(found[1], size), *found)

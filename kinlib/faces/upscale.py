@@ -22,10 +22,10 @@ from torch import Tensor, nn
 from kinlib import config, weights
 from kinlib.compat import patch_torchvision
 from kinlib.errors import KinlibError
-from kinlib.faces.upscale_networks import MISSING, Compact, Upscaler, load_upscaler
+from kinlib.faces.upscale_networks import Compact, Upscaler, load_upscaler, missing
 from kinlib.photos import MAX_PIXELS, Photo, read_photo
 
-__all__ = ["FACTORS", "METHODS", "enlarge", "upscale", "upscaler_path"]
+__all__ = ["FACTORS", "METHODS", "OVERLAP", "TILE", "enlarge", "upscale", "upscaler_path"]
 
 FACTORS = (2, 4)
 INTERPOLATIONS = {
@@ -45,6 +45,7 @@ NETWORKS = {
     ("ffhq", "esrgan", 2): "esrgan_x4",
     ("ffhq", "esrgan", 4): "esrgan_x4",
 }
+LEAST_TILE = 16  # pixels
 TILE, OVERLAP = 400, 20  # pixels of the small picture; the compact network sees 18 pixels far
 MARGIN = 10  # pixels by which a picture is mirrored outwards first, since networks see black beyond the border
 
@@ -58,6 +59,8 @@ def upscale(
     preset: str | None = None,
     path: str | Path | None = None,
     device: "torch.device | str | None" = None,
+    tile: int = TILE,
+    overlap: int = OVERLAP,
 ) -> Image.Image | list[Image.Image]:
     """Enlarge photographs.
 
@@ -68,28 +71,38 @@ def upscale(
         preset: whose networks; None takes the default.
         path: a network of your own instead of the preset's (.pth or .safetensors, see `upscale_networks`).
         device: of the networks; None picks the best.
+        tile: side of the parts that a network enlarges one by one, in pixels of the small picture; less needs less
+            memory.
+        overlap: how many pixels of its neighbours each part is given to see.
 
     Returns:
         RGB pictures, exactly `factor` times as wide and high: one for one photo, a list for several.
 
     Raises:
-        KinlibError: if the factor, the method, the preset or a photo is impossible, the result would have more than
-            100 million pixels, or the network is not here or does not fit.
+        KinlibError: if the factor, the method, the preset, the tiles or a photo is impossible, the result would have
+            more than 100 million pixels, or the network is not here or does not fit.
     """
-    _check(factor, method)
+    _check(factor, method, tile, overlap)
     preset = config.default_preset() if preset is None else config.check_preset(preset)
     if isinstance(images, Photo):
-        return upscale([images], factor, method, preset, path, device)[0]
+        return upscale([images], factor, method, preset, path, device, tile, overlap)[0]
     pictures = [_read(image, factor) for image in images]
     if method in INTERPOLATIONS:
         return [_resize(picture, factor, INTERPOLATIONS[method]) for picture in pictures]
-    engine, steps = _network(Path(path) if path else upscaler_path(preset, method, factor), factor, device)
+    file = Path(path) if path else upscaler_path(preset, method, factor)
+    engine, steps = _network(file, factor, device, tile, overlap)
     return [_enlarge(engine, steps, picture, factor) for picture in pictures]
 
 
-def enlarge(pictures: Sequence[Image.Image], upscaler: Upscaler, factor: int = 2) -> list[Image.Image]:
-    """Enlarge RGB pictures with a network in memory, on the CPU, as `upscale` does with one from a file."""
-    engine, steps = _plain_engine(upscaler, "cpu"), 1 if upscaler.factor >= factor else 2
+def enlarge(
+    pictures: Sequence[Image.Image], upscaler: Upscaler, factor: int = 2, tile: int = TILE, overlap: int = OVERLAP
+) -> list[Image.Image]:
+    """Enlarge RGB pictures with a network in memory, on the CPU, as `upscale` does with one from a file.
+
+    `tile` is the side of the parts that are enlarged one by one, `overlap` what they see of their neighbours; pixels
+    of the small picture.
+    """
+    engine, steps = _plain_engine(upscaler, "cpu", tile, overlap), 1 if upscaler.factor >= factor else 2
     return [_enlarge(engine, steps, picture, factor) for picture in pictures]
 
 
@@ -102,11 +115,13 @@ def upscaler_path(preset: str, method: str, factor: int) -> Path:
     return weights.path(NETWORKS[preset, method, factor])
 
 
-def _check(factor: int, method: str) -> None:
+def _check(factor: int, method: str, tile: int, overlap: int) -> None:
     if not isinstance(factor, (int, np.integer)) or factor not in FACTORS:
         raise KinlibError(f"photos can be enlarged 2 or 4 times, not {factor!r} times")
     if method not in METHODS:
         raise KinlibError(f"unknown method '{method}': choose one of {', '.join(METHODS)}")
+    if tile < LEAST_TILE or overlap < 0:
+        raise KinlibError(f"tiles must be {LEAST_TILE} px or more and overlap by 0 or more, not {tile} and {overlap}")
 
 
 def _read(image: Photo, factor: int) -> Image.Image:
@@ -136,21 +151,25 @@ def _enlarge(engine: Engine, steps: int, picture: Image.Image, factor: int) -> I
     return Image.fromarray(np.ascontiguousarray(pixels[inside])).resize(size, Image.Resampling.BOX)
 
 
-def _network(path: Path, factor: int, device: "torch.device | str | None") -> tuple[Engine, int]:
+def _network(
+    path: Path, factor: int, device: "torch.device | str | None", tile: int, overlap: int
+) -> tuple[Engine, int]:
     """The network of a file and how often it has to be used to reach `factor`."""
     if not path.is_file():
         raise KinlibError(f"there is no file '{path}' with an upscaler: check the path")
-    engine, own = _engine(str(path.resolve()), path.stat().st_mtime_ns, factor, str(config.pick_device(device)))
+    file = str(path.resolve()), path.stat().st_mtime_ns
+    engine, own = _engine(*file, factor, str(config.pick_device(device)), tile, overlap)
     if own < 2:
         raise KinlibError(f"the network in '{path}' enlarges {own} times: one of 2 or 4 is needed")
     return engine, 1 if own >= factor else 2
 
 
 @lru_cache(maxsize=4)
-def _engine(path: str, modified: int, factor: int, device: str) -> tuple[Engine, int]:
+def _engine(path: str, modified: int, factor: int, device: str, tile: int, overlap: int) -> tuple[Engine, int]:
     """A loaded network, ready to run; `modified` makes a replaced file a new entry."""
     upscaler = load_upscaler(path, factor)
-    return _library_engine(upscaler, device) or _plain_engine(upscaler, device), upscaler.factor
+    tiles = (tile, overlap)
+    return _library_engine(upscaler, device, *tiles) or _plain_engine(upscaler, device, *tiles), upscaler.factor
 
 
 class _Careful(nn.Module):
@@ -167,7 +186,7 @@ class _Careful(nn.Module):
             raise KinlibError("the upscaler failed, most likely for lack of memory: scale the photo down") from error
 
 
-def _library_engine(upscaler: Upscaler, device: str) -> Engine | None:
+def _library_engine(upscaler: Upscaler, device: str, tile: int = TILE, overlap: int = OVERLAP) -> Engine | None:
     """Real-ESRGAN's own handler with our network; None where it is not installed and the network can do without."""
     patch_torchvision()
     try:
@@ -175,12 +194,13 @@ def _library_engine(upscaler: Upscaler, device: str) -> Engine | None:
     except ImportError as error:
         if isinstance(upscaler.net, Compact):
             return None
-        raise KinlibError(MISSING) from error
+        raise missing() from error
     net = _Careful(upscaler.net)
     with tempfile.TemporaryDirectory() as folder:  # the handler reads its weights from a file of one layout only
         file = f"{folder}/upscaler.pth"
         torch.save({"params": net.state_dict()}, file)
-        handler = RealESRGANer(upscaler.factor, file, model=net, tile=TILE, tile_pad=OVERLAP, pre_pad=0, device=device)
+        tiles = {"tile": tile, "tile_pad": overlap, "pre_pad": 0}
+        handler = RealESRGANer(upscaler.factor, file, model=net, device=device, **tiles)
 
     def run(pixels: np.ndarray) -> np.ndarray:
         with contextlib.redirect_stdout(io.StringIO()):  # it prints a line for every tile
@@ -190,7 +210,7 @@ def _library_engine(upscaler: Upscaler, device: str) -> Engine | None:
     return run
 
 
-def _plain_engine(upscaler: Upscaler, device: str) -> Engine:
+def _plain_engine(upscaler: Upscaler, device: str, tile: int = TILE, overlap: int = OVERLAP) -> Engine:
     """The same in tiles of our own."""
     net, factor = _Careful(upscaler.net).to(device), upscaler.factor
 
@@ -199,13 +219,13 @@ def _plain_engine(upscaler: Upscaler, device: str) -> Engine:
         whole = torch.from_numpy(np.array(pixels)).permute(2, 0, 1)[None].float() / 255  # [1, 3, H, W]
         height, width = whole.shape[2:]
         result = np.empty((height * factor, width * factor, 3), np.uint8)
-        for top in range(0, height, TILE):
-            for left in range(0, width, TILE):
-                above, before = min(top, OVERLAP), min(left, OVERLAP)
-                tile = whole[..., top - above : top + TILE + OVERLAP, left - before : left + TILE + OVERLAP]
-                drawn = net(tile.to(device))[0, :, above * factor :, before * factor :]
-                drawn = drawn[:, : TILE * factor, : TILE * factor].clamp(0, 1).mul(255).round().byte()
-                rows, columns = (slice(start * factor, (start + TILE) * factor) for start in (top, left))
+        for top in range(0, height, tile):
+            for left in range(0, width, tile):
+                above, before = min(top, overlap), min(left, overlap)
+                part = whole[..., top - above : top + tile + overlap, left - before : left + tile + overlap]
+                drawn = net(part.to(device))[0, :, above * factor :, before * factor :]
+                drawn = drawn[:, : tile * factor, : tile * factor].clamp(0, 1).mul(255).round().byte()
+                rows, columns = (slice(start * factor, (start + tile) * factor) for start in (top, left))
                 result[rows, columns] = drawn.permute(1, 2, 0).cpu().numpy()
         return result
 

@@ -7,6 +7,7 @@ into the wrong network fails with hundreds of missing names; here the file says 
 """
 
 import re
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,12 +19,9 @@ from kinlib.errors import KinlibError
 from kinlib.states import load_state
 from kinlib.weights import open_checkpoint
 
-__all__ = ["MISSING", "Compact", "Upscaler", "compact_layers", "load_upscaler", "pick_head"]
+__all__ = ["Compact", "Upscaler", "compact_layers", "load_upscaler", "missing", "pick_head"]
 
-MISSING = (
-    "the large networks of ESRGAN and Real-ESRGAN need the packages realesrgan and basicsr, which do not build on "
-    "Python 3.13 and newer: use Python 3.11 or 3.12, or the preset 'studio'"
-)
+NOT_BUILT = (3, 13)  # from this Python on, basicsr cannot be built
 
 # From the older names of the large network to BasicSR's.
 RENAMED = (
@@ -55,6 +53,15 @@ def compact_layers(width: int, depth: int) -> list[nn.Module]:
     for channels in (3, *[width] * depth):
         layers += [nn.Conv2d(channels, width, 3, 1, 1), nn.PReLU(width)]
     return layers
+
+
+def missing() -> KinlibError:
+    """What to say where a large network is asked for and realesrgan or basicsr cannot be imported."""
+    needed = "the large networks of ESRGAN and Real-ESRGAN need the packages realesrgan and basicsr"
+    if sys.version_info >= NOT_BUILT:
+        older = "use Python 3.11 or 3.12, or the preset 'studio'"
+        return KinlibError(f"{needed}, which do not build on Python {'.'.join(map(str, NOT_BUILT))} and newer: {older}")
+    return KinlibError(f"{needed}, which are not installed: run `pip install --no-deps -r requirements-nodeps.txt`")
 
 
 class Compact(nn.Module):
@@ -146,7 +153,7 @@ def _large(state: dict[str, Tensor]) -> tuple[nn.Module, int]:
     try:
         from basicsr.archs.rrdbnet_arch import RRDBNet
     except ImportError as error:
-        raise KinlibError(MISSING) from error
+        raise missing() from error
     blocks = 1 + max(int(name.split(".")[1]) for name in state if name.startswith("body."))
     first, growth = state["conv_first.weight"], len(state["body.0.rdb1.conv1.weight"])
     factor = {3: 4, 12: 2, 48: 1}.get(first.shape[1], 4)

@@ -44,7 +44,9 @@ def read(root: str | os.PathLike) -> FamilyTables:
     people, doubts = _people(rows, file)
     members = frame("members", [(row.family, row.house, row.role, _person(row), row.line) for row in rows])
     relations, contested = relations_of(members, file)
-    files = PersonFolders(folder, {(row.family, row.name): _person(row) for row in rows}, file, {file})
+    lines = {_person(row): f"{file}:{row.line}" for row in reversed(rows)}  # everybody's first
+    listed = {(row.family, row.name): _person(row) for row in rows}
+    files = PersonFolders(folder, listed, file, {file}, lines)
     problems += [*more, *doubts, *contested, *files.problems]
     return FamilyTables("Family101", folder, people, files.images(), relations, problems, members)
 

@@ -76,7 +76,7 @@ def _photo(image: str) -> str | None:
 
 
 def _read_matrices(folder: Path) -> FamilyTables:
-    people, relations, problems, lists = [], [], [], []
+    people, relations, problems, lists, lines = [], [], [], [], {}
     for family in _families(folder):
         name = _matrix_name(folder, family)
         if name is None:
@@ -87,25 +87,27 @@ def _read_matrices(folder: Path) -> FamilyTables:
         people += found.people
         relations += found.relations
         problems += found.problems
+        lines |= {person: f"{lists[-1]}:{line}" for person, line in found.lines.items()}
     table, rows = frame("people", people), frame("relations", relations)
     members = members_of(rows, table)
     homes = members[members["role"].isin(OFFSPRING)].set_index("person")["house"]
     rows["house"] = rows["child"].map(homes).astype("Int64")
     extra = [name for name in list_folder(folder).others if name.startswith("FIW_")]  # names, addresses
     wanted = {(family, person.rpartition("/")[2]): person for person, family, *_ in people}
-    files = PersonFolders(folder, wanted, "mid.csv", [*lists, *extra])
+    files = PersonFolders(folder, wanted, "mid.csv", [*lists, *extra], lines)
     problems += files.problems
     return FamilyTables("FIW", folder, table, files.images(_photo), rows, problems, members)
 
 
 def _read_kaggle(folder: Path) -> FamilyTables:
-    pairs, problems = _read_pairs(folder)
+    pairs, lines, problems = _read_pairs(folder)
     pictures = find_folder(folder, lambda inside: bool(_families(inside))) or folder
     listed = [person for pair in pairs for person in pair[:2]]
     present = [person for family in _families(pictures) for person in _members(pictures, family)]
     people = sorted({*listed, *present}, key=natural)
     table = frame("people", [(person, *person.split("/"), None) for person in people])
-    files = PersonFolders(pictures, {tuple(person.split("/")): person for person in people}, PAIRS, [PAIRS])
+    wanted = {tuple(person.split("/")): person for person in people}
+    files = PersonFolders(pictures, wanted, PAIRS, [PAIRS], lines)
     problems += files.problems
     rows = frame("relations", [])
     return FamilyTables("FIW", pictures, table, files.images(_photo), rows, problems, pairs=frame("pairs", pairs))
@@ -116,9 +118,9 @@ def _members(folder: Path, family: str) -> list[str]:
     return [f"{family}/{name}" for name in list_folder(folder, family).folders if re.fullmatch(r"MID\d+", name)]
 
 
-def _read_pairs(folder: Path) -> tuple[list[tuple], list[Problem]]:
-    """Kaggle's pairs of kin, each once: first, second, kin, kind, fold."""
-    pairs, problems, seen = [], [], set()
+def _read_pairs(folder: Path) -> tuple[list[tuple], dict[str, str], list[Problem]]:
+    """Kaggle's pairs of kin, each once (first, second, kin, kind, fold), and the line that first names each person."""
+    pairs, lines, problems, seen = [], {}, [], set()
     for line, text in enumerate(read_lines(folder / PAIRS), 1):
         names = [name.strip().replace("//", "/") for name in text.split(",")]
         where = f"{PAIRS}:{line}"
@@ -134,5 +136,7 @@ def _read_pairs(folder: Path) -> tuple[list[tuple], list[Problem]]:
             problems.append(Problem("repeated_line", where, f"{names[0]} and {names[1]} are a pair already"))
         else:
             pairs.append((*names, True, None, None))
+            for name in names:
+                lines.setdefault(name, where)
         seen.add(frozenset(names))
-    return pairs, problems
+    return pairs, lines, problems

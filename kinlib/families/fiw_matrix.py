@@ -27,11 +27,12 @@ SEXES = {"m": "male", "male": "male", "f": "female", "female": "female"}
 
 @dataclass
 class Matrix:
-    """One family's rows for the tables of people and relations, and its problems."""
+    """One family's rows for the tables of people and relations, its problems, and the line of each person."""
 
     people: list[tuple] = field(default_factory=list)
     relations: list[tuple] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    lines: dict[str, int] = field(default_factory=dict)
 
 
 def read_matrix(lines: Sequence[str], family: str, file: str) -> Matrix:
@@ -71,6 +72,7 @@ def _read_people(rows: Mapping[int, tuple], family: str, file: str, found: Matri
         if sex is None:
             text = f"the sex of {person} is '{named.get('gender', '')}'"
             found.problems.append(Problem("unknown_sex", f"{file}:{line}", text, family, person))
+        found.lines[person] = line
         found.people.append((person, family, named.get("name") or f"MID{number}", sex))
 
 

@@ -19,7 +19,14 @@ class PersonFolders:
         problems: missing, unlisted, empty and misspelt folders, and stray files.
     """
 
-    def __init__(self, root: Path, people: Mapping[tuple[str, str], str], list_name: str, known: Iterable[str] = ()):
+    def __init__(
+        self,
+        root: Path,
+        people: Mapping[tuple[str, str], str],
+        list_name: str,
+        known: Iterable[str] = (),
+        lines: Mapping[str, str] | None = None,
+    ):
         """Walk through the folders.
 
         Args:
@@ -27,8 +34,9 @@ class PersonFolders:
             people: (name of the family's folder, name of the person's) -> person.
             list_name: the list's file, for the problems.
             known: files that are expected, relative to `root`.
+            lines: person -> the line that lists them, such as "FAMILY101.txt:12", where there is one.
         """
-        self.root, self.list_name, self.known = root, list_name, set(known)
+        self.root, self.list_name, self.known, self.lines = root, list_name, set(known), lines or {}
         self.problems: list[Problem] = []
         self._rows: list[tuple[str, str]] = []
         of_family: dict[str, dict[str, str]] = {}
@@ -72,8 +80,9 @@ class PersonFolders:
             if name in places:
                 self._read_person(family, person, f"{place}/{places[name]}")
                 continue
-            text = f"{person} is in {self.list_name} but has no folder{self._guess(name, unlisted)}"
-            self.problems.append(Problem("missing_folder", f"{place or family}/{name}", text, family, person))
+            path = f"{place or family}/{name}"
+            text = f"{person} is in {self.list_name} but has no folder {path}{self._guess(name, unlisted)}"
+            self.problems.append(Problem("missing_folder", self.lines.get(person, path), text, family, person))
         self._report_unlisted([f"{place}/{folder}" for folder in unlisted], family)
 
     @staticmethod

@@ -11,6 +11,7 @@ same input gives the same bytes, so that a figure changes in the repository only
 from kinlib.figures.family import family_picture, family_row, panels
 from kinlib.figures.genetics import Mark, chromosome_picture, gamete_picture, mid_parent_plot
 from kinlib.figures.marks import mark_face
+from kinlib.figures.points import close_up, landmark_picture, mark_crop
 from kinlib.figures.sheets import contact_sheet, truth_picture
 from kinlib.figures.store import Saved, save, save_numbers
 from kinlib.figures.style import Plot, subplots, use_style
@@ -23,11 +24,14 @@ __all__ = [
     "Tile",
     "arrange",
     "chromosome_picture",
+    "close_up",
     "contact_sheet",
     "family_picture",
     "family_row",
     "family_tree",
     "gamete_picture",
+    "landmark_picture",
+    "mark_crop",
     "mark_face",
     "mid_parent_plot",
     "panels",

@@ -24,7 +24,10 @@ KINDS = {"plot": ".svg", "photos": ".png"}
 
 @dataclass(frozen=True, repr=False)
 class Saved:
-    """A stored figure: where it is (None if it was private), and the preview that a notebook shows."""
+    """A stored figure: where it is (None if it was private), and the preview that a notebook shows.
+
+    The preview of a private figure is marked as such, so that `run_notebooks.py --write` leaves it out of the file.
+    """
 
     path: Path | None
     preview: bytes
@@ -32,6 +35,10 @@ class Saved:
 
     def __repr__(self) -> str:
         return f"{self.path.parent.name}/{self.path.name}" if self.path else "a private figure, not stored"
+
+    def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict] | None:
+        """No picture of its own, only the mark."""
+        return None if self.path else ({}, {"private": True})
 
     def _repr_png_(self) -> bytes | None:
         return self.preview if self.kind == "plot" else None
@@ -84,16 +91,23 @@ def save(
     return Saved(path, preview, kind)
 
 
-def save_numbers(name: str, numbers: Mapping[str, float | int | str | list]) -> Path:
+def save_numbers(name: str, numbers: Mapping[str, float | int | str | list], private: bool = False) -> Path | None:
     """Store what a notebook computed in `report/numbers/<name>.json`, where the report reads it.
 
     Args:
         name: the notebook's: "07_blending".
         numbers: by name; numbers (also NumPy's and PyTorch's), words, or lists of them. Kept to six digits.
+        private: store nothing, whatever is in it: the notebook has read photographs of real people, and the report
+            tells of the studio's.
+
+    Returns:
+        Where they are stored; None if they are not.
 
     Raises:
         KinlibError: if a number is not finite.
     """
+    if private:
+        return None
     plain = {key: _plain(value, key) for key, value in numbers.items()}
     path = _folder("report", "numbers") / f"{name}.json"
     _write(path, (json.dumps(plain, indent=1) + "\n").encode())

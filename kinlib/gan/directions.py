@@ -4,6 +4,7 @@ A direction is a tensor that broadcasts to W+ [B, L, 512]. The studio's come wit
 and with a linear probe that reads the attribute off a code, so that an attribute can be *set*, not just moved.
 """
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from kinlib.weights import open_checkpoint
 __all__ = ["Direction", "find", "load_direction", "load_directions"]
 
 STYLE_DIM = 512
+OTHER_NETWORKS = re.compile(r"(pggan_celebahq|stylegan_celebahq|stylegan_ffhq)_\w+_boundary\.npy")
+"""InterFaceGAN's own files: directions of PGGAN and of the first StyleGAN, of the same shape, meaningless here."""
 
 
 @dataclass(frozen=True)
@@ -66,11 +69,14 @@ def load_direction(path_or_name: str | Path) -> Tensor:
             a bundled direction ("age", "sex", "smile", "yaw", "glasses", ...).
 
     Raises:
-        KinlibError: if there is no such file or name, or the tensor has another shape.
+        KinlibError: if there is no such file or name, the tensor has another shape, or the file is one of those that
+            InterFaceGAN published for other networks.
     """
     path = Path(path_or_name)
     if path.suffix not in (".pt", ".pth", ".npy", ".safetensors"):
         return find(load_directions(), str(path_or_name)).step
+    if OTHER_NETWORKS.fullmatch(path.name):
+        raise KinlibError(f"{path} belongs to PGGAN or the first StyleGAN: use a direction of StyleGAN2's W")
     tensor = _read(path)
     if tensor.ndim == 3 and tensor.shape[0] == 1:
         tensor = tensor[0]

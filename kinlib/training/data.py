@@ -14,14 +14,18 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import torch
 from PIL import Image
 from torch import Tensor
 
 from kinlib.errors import KinlibError
+from kinlib.resume import read_note
 from kinlib.studio.person import GREY_HAIR, HAIR_COLOURS
 
-__all__ = ["HELD_OUT_EVERY", "FaceSet", "load_faces", "read_attributes"]
+__all__ = ["HELD_OUT_EVERY", "SET_NOTE", "FaceSet", "load_faces", "read_attributes", "read_facts", "read_part"]
+
+SET_NOTE = "render.json"  # what `kinlib render` says of a set, in its folder
 
 HELD_OUT_EVERY = 18  # persons divisible by this are never trained on: 200 of the first 3,600
 
@@ -33,7 +37,8 @@ class FaceSet:
     Attributes:
         images: uint8 [N, 3, S, S].
         face: uint8 [N, S, S], 255 where the picture is not background.
-        table: one row a picture with person, view, landmarks and attributes (see `read_attributes`).
+        table: one row a picture with person, view, landmarks and attributes (see `read_attributes`); and the set's
+            `seed`, where its folder tells it.
     """
 
     images: Tensor
@@ -69,12 +74,29 @@ def load_faces(folder: Path, limit: int | None = None) -> FaceSet:
         images = list(pool.map(_decode_image, table.image))
         masks = list(pool.map(_decode_mask, table["mask"]))
     attributes = pd.DataFrame([read_attributes(text) for text in table.attributes])
-    columns = table.drop(columns=["image", "mask", "attributes"]).reset_index(drop=True)
+    columns = _with_seed(table.drop(columns=["image", "mask", "attributes"]).reset_index(drop=True), folder)
     return FaceSet(
         torch.from_numpy(np.stack(images)),
         torch.from_numpy(np.stack(masks)),
         pd.concat([columns, attributes], axis=1),
     )
+
+
+def read_part(path: Path, columns: list[str]) -> pd.DataFrame:
+    """Columns of one file of a set, and of what tells of groups: `attributes` and the set's `seed`, if known."""
+    more = ["attributes"] if "attributes" in pq.read_schema(path).names else []
+    return _with_seed(pd.read_parquet(path, columns=[*columns, *more]), path.parent)
+
+
+def read_facts(folder: Path, held_out: bool) -> pd.DataFrame:
+    """What is known of the pictures of people who are, or are not, held out; no pixels, in the order of the files."""
+    table = pd.concat([read_part(path, ["person"]) for path in sorted(Path(folder).glob("*.parquet"))])
+    return table[(table.person % HELD_OUT_EVERY == 0) == held_out].reset_index(drop=True)
+
+
+def _with_seed(table: pd.DataFrame, folder: Path) -> pd.DataFrame:
+    seed = (read_note(Path(folder) / SET_NOTE) or {}).get("seed")
+    return table if seed is None else table.assign(seed=seed)
 
 
 def read_attributes(text: str) -> dict:

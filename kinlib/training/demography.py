@@ -9,24 +9,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from kinlib.errors import KinlibError
 from kinlib.faces.demography import AGES, DemographyNet, answers, expected_age
-from kinlib.studio.crowd import member_genome
 from kinlib.studio.emotions import EMOTIONS, emotion
 from kinlib.studio.populations import POPULATIONS
 from kinlib.training.augment import Augmentation
 from kinlib.training.data import FaceSet, load_faces
 from kinlib.training.descent import Descent
+from kinlib.training.groups import by_group, groups_of, population_indices
 from kinlib.training.loop import Workers, launch, precision, use_channels_last
 
 __all__ = ["DemographySettings", "Truth", "emotion_weights", "evaluate", "populations_of", "train", "truth_of"]
 
 AGE_BLUR = 2.5  # years; the distribution over ages that the network is asked for is so wide
-GROUP_AGES = ((0, 18), (18, 40), (40, 60), (60, AGES))
 
 
 @dataclass
@@ -86,9 +86,7 @@ def populations_of(folder: Path, people: np.ndarray) -> np.ndarray:
         raise KinlibError(
             f"'{folder}' has no render.json with the seed of its people: render a set with `kinlib render`"
         ) from error
-    numbers, where = np.unique(people, return_inverse=True)
-    found = [int(member_genome(seed, int(number)).ancestry[0].argmax()) for number in numbers]
-    return np.array(found, np.int64)[where]
+    return population_indices(seed, people)
 
 
 def truth_of(faces: FaceSet, folder: Path) -> Truth:
@@ -125,7 +123,7 @@ def _train(settings: DemographySettings, workers: Workers) -> None:
     if workers.leads:
         figures = evaluate(descent.average, held_out, truth_of(held_out, settings.data))
         descent.run.log(**{name: figures[name] for name in OVERALL})
-        descent.write("demography", figures, len(training))
+        descent.write("demography", figures, len(training), training.table.person.nunique())
 
 
 def emotion_weights(emotions: Tensor) -> Tensor:
@@ -154,8 +152,8 @@ def evaluate(net: DemographyNet, held_out: FaceSet, truth: Truth) -> dict:
     """On people never trained on: mean absolute error of the age in years, and how often the rest is right.
 
     Returns:
-        The four figures of `OVERALL`, also under `groups` (by population, sex, age, emotion), each with its number of
-        pictures; `population_accuracy_per_person`, from the mean over all of a person's pictures;
+        The four figures of `OVERALL`, also under `groups` (those of `groups_of`, and by emotion), each with its number
+        of pictures; `population_accuracy_per_person`, from the mean over all of a person's pictures;
         `emotion_accuracy_mean`, the mean over the emotions that occur, since smiles are most of them; and what always
         guessing the commonest would reach, as `guess`.
     """
@@ -174,21 +172,16 @@ def evaluate(net: DemographyNet, held_out: FaceSet, truth: Truth) -> dict:
     each = [right[truth.emotion == one].mean() for one in truth.emotion.unique()]
     figures["emotion_accuracy_mean"] = float(torch.stack(each).mean())
     figures["guess"] = _guessing(truth)
-    figures["groups"] = {
-        name: {"pictures": int(rows.sum())}
-        | {key: round(float(values[rows].mean()), 4) for key, values in hits.items()}
-        for name, rows in _groups(truth).items()
-        if rows.any()
-    }
+    figures["groups"] = by_group(_groups(held_out.table, truth), **hits)
     return figures
 
 
-def _groups(truth: Truth) -> dict[str, Tensor]:
+def _groups(table: pd.DataFrame, truth: Truth) -> dict[str, np.ndarray]:
     """Rows of each group, bool [N]."""
-    groups = {name: truth.race == i for i, name in enumerate(POPULATIONS)}
-    groups |= {"women": truth.gender == 0, "men": truth.gender == 1}
-    groups |= {f"{low} to {high - 1} years": (truth.age >= low) & (truth.age < high) for low, high in GROUP_AGES}
-    return groups | {name: truth.emotion == i for i, name in enumerate(EMOTIONS)}
+    homes = [POPULATIONS[i] for i in truth.race]
+    groups = groups_of(table.assign(age=truth.age.numpy(), male=truth.gender.numpy() == 1, population=homes))
+    emotions = {name: (truth.emotion == i).numpy() for i, name in enumerate(EMOTIONS)}
+    return groups | {name: rows for name, rows in emotions.items() if rows.any()}
 
 
 def _per_person(shares: Tensor, truth: Tensor, person: Tensor) -> float:

@@ -19,6 +19,7 @@ from kinlib.training import record
 from kinlib.training.augment import Augmentation
 from kinlib.training.data import FaceSet, load_faces
 from kinlib.training.factors import inherited_traits
+from kinlib.training.groups import by_group, groups_of
 from kinlib.training.loop import Run, Workers, batches, launch, precision, use_channels_last
 
 __all__ = ["ArcFace", "IdentitySettings", "evaluate", "train"]
@@ -117,8 +118,9 @@ def _train(settings: IdentitySettings, workers: Workers) -> None:
     if not workers.leads:
         return
     figures = evaluate(net.eval(), held_out)
-    run.log(**figures)
-    record.write(net, settings.out, "identity", asdict(settings) | {"steps_done": run.step}, figures, calls=calls)
+    run.log(**record.scalars(figures))
+    used = {"steps_done": run.step, "pictures_used": len(training), "people": int(labels.max()) + 1}
+    record.write(net, settings.out, "identity", asdict(settings) | used, figures, calls=calls)
 
 
 @torch.no_grad()
@@ -129,27 +131,39 @@ def embed_all(net: IdentityNet, images: Tensor, batch: int = 256) -> Tensor:
     return torch.cat(parts)
 
 
-def evaluate(net: IdentityNet, held_out: FaceSet) -> dict[str, float]:
+def evaluate(net: IdentityNet, held_out: FaceSet) -> dict:
     """On people never trained on.
 
     Returns:
         Verification AUC over all pairs of pictures (no two were taken in the same light), and over the pairs of each
-        kind in `_kinds_of_pairs`; rate at which the nearest of all second pictures is the right person's.
+        kind in `_kinds_of_pairs`; rate at which the nearest of all second pictures is the right person's. Under
+        `groups`, the AUC over the pairs within each group, and that rate for the group's people among everybody.
     """
-    from sklearn.metrics import roc_auc_score
-
     embeddings = embed_all(net, held_out.images)
     rows, columns = torch.triu_indices(len(embeddings), len(embeddings), offset=1).numpy()
     similarity = (embeddings @ embeddings.t()).numpy()[rows, columns]
     person, view = (held_out.table[name].to_numpy() for name in ("person", "view"))
     same = person[rows] == person[columns]
-    figures = {"verification_auc": float(roc_auc_score(same, similarity))}
+    figures = _auc("verification_auc", same, similarity)
     for name, chosen in _kinds_of_pairs(held_out.table, rows, columns, same).items():
-        if len(np.unique(same[chosen])) == 2:
-            figures[f"verification_auc_{name}"] = float(roc_auc_score(same[chosen], similarity[chosen]))
+        figures |= _auc(f"verification_auc_{name}", same[chosen], similarity[chosen])
     first, second = embeddings[view == 0], embeddings[view == 1]
-    found = person[view == 1][(first @ second.t()).argmax(dim=1)] == person[view == 0]
-    return figures | {"identification_rate": float(found.mean()), "people": len(np.unique(person))}
+    found = np.full(len(view), np.nan)
+    found[view == 0] = person[view == 1][(first @ second.t()).argmax(dim=1)] == person[view == 0]
+    groups = groups_of(held_out.table)
+    parts = by_group(groups, identification_rate=found)
+    for name, inside in groups.items():
+        chosen = inside[rows] & inside[columns]
+        parts[name] |= _auc("verification_auc", same[chosen], similarity[chosen])
+    figures |= {"identification_rate": float(np.nanmean(found)), "people": len(np.unique(person))}
+    return figures | {"groups": parts}
+
+
+def _auc(name: str, same: np.ndarray, similarity: np.ndarray) -> dict[str, float]:
+    """Area under the curve of telling the same person from strangers; nothing unless there are pairs of both kinds."""
+    from sklearn.metrics import roc_auc_score
+
+    return {name: round(float(roc_auc_score(same, similarity)), 5)} if len(np.unique(same)) == 2 else {}
 
 
 def _kinds_of_pairs(table: pd.DataFrame, rows: np.ndarray, columns: np.ndarray, same: np.ndarray) -> dict:

@@ -5,12 +5,14 @@ as found and once more with those points disturbed, mirrored half of the time. S
 photographs, which it never sees, the pixels are treated roughly: other light, one-sided shade, blur, noise and JPEG.
 People, not pictures, are held out for the figures.
 
-The file takes about 6 bytes x 136 numbers x 2^depth leaves x trees x cascades: 6 MB with the settings below.
+The file takes about 1.2 bytes x 136 numbers x 2^depth leaves x trees x cascades, rounded (`kinlib.training.dlib_file`)
+and packed: 1.1 MB with the settings below.
 """
 
 import io
 import logging
-import os
+import lzma
+import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,15 +25,21 @@ from kinlib.crop import map_to_crop
 from kinlib.errors import KinlibError
 from kinlib.faces import landmarks as faces
 from kinlib.faces.keypoints import Keypoints, detect
+from kinlib.files import write_bytes
 from kinlib.training import record
-from kinlib.training.data import HELD_OUT_EVERY
+from kinlib.training.data import HELD_OUT_EVERY, read_part
+from kinlib.training.dlib_file import rounded
+from kinlib.training.groups import by_group, groups_of
 
 if TYPE_CHECKING:
+    import os
+
     import dlib
     import pandas as pd
 
 __all__ = ["LandmarkSettings", "measure", "read_renders", "train"]
 
+FILE = "landmarks.dat.xz"
 COLUMNS = ["person", "view", "image", "landmarks"]
 log = logging.getLogger(__name__)
 
@@ -42,7 +50,7 @@ class LandmarkSettings:
 
     Attributes:
         data: folder with part-*.parquet: columns person, view, image (JPEG or PNG bytes), landmarks (136 numbers).
-        out: folder for landmarks.dat and landmarks.json.
+        out: folder for landmarks.dat.xz and landmarks.json.
         pictures: renders to train on, at most; held-out people come on top.
         chips: cut-outs per render.
         jitter: disturbance of the five points in all cut-outs but the first, in face scales.
@@ -70,7 +78,7 @@ class LandmarkSettings:
 
 
 def train(settings: LandmarkSettings) -> dict:
-    """Train a predictor, write landmarks.dat and landmarks.json into `settings.out`, and return the latter's content.
+    """Train a predictor, write landmarks.dat.xz and landmarks.json into `settings.out`, and return the latter.
 
     Raises:
         KinlibError: if there are no renders in `settings.data`.
@@ -89,15 +97,16 @@ def train(settings: LandmarkSettings) -> dict:
         shapes.append([dlib.full_object_detection(faces.chip_rectangle(), _as_parts(points))])
     log.info("training on %d cut-outs", len(chips))
     model = dlib.train_shape_predictor(chips, shapes, _options(settings))
-    _save(model, settings.out / "landmarks.dat")
-    record.register(settings.out / "landmarks.dat")
+    path = settings.out / FILE
+    _save(model, path)
+    record.register(path)
     used = {"pictures_used": len(chosen), "people": int(chosen["person"].nunique()), "cut_outs": len(chips)}
     recipe = asdict(settings) | used
-    return record.write_report(settings.out, "landmarks", recipe, measure(renders[held_out], model))
+    return record.write_report(settings.out, "landmarks", recipe, measure(renders[held_out], path))
 
 
 def read_renders(folder: Path) -> "pd.DataFrame":
-    """All renders of a folder's part-*.parquet, with the columns that landmarks need.
+    """All renders of a folder's part-*.parquet, with the columns that landmarks need, and what tells of groups.
 
     Raises:
         KinlibError: if there are none.
@@ -107,7 +116,7 @@ def read_renders(folder: Path) -> "pd.DataFrame":
     parts = sorted(Path(folder).glob("part-*.parquet"))
     if not parts:
         raise KinlibError(f"there are no renders part-*.parquet in '{folder}': check the path of the training data")
-    return pd.concat([pd.read_parquet(part, columns=COLUMNS) for part in parts], ignore_index=True)
+    return pd.concat([read_part(part, COLUMNS) for part in parts], ignore_index=True)
 
 
 def measure(renders: "pd.DataFrame", predictor: "dlib.shape_predictor | str | os.PathLike | None" = None) -> dict:
@@ -115,25 +124,26 @@ def measure(renders: "pd.DataFrame", predictor: "dlib.shape_predictor | str | os
 
     Returns:
         `pictures`, `found` (share in which MTCNN finds a face), and in percent the `mean`, `median`, `percentile_95`
-        and `mean_without_jaw`, since the jaw's points are no visible marks.
+        and `mean_without_jaw`, since the jaw's points are no visible marks. Under `groups`, `found` and `mean`.
     """
-    errors, inner = [], []
     images = [_decode(content) for content in renders["image"]]
-    for image, truth, face in zip(images, renders["landmarks"], detect(images), strict=True):
+    errors, inner = np.full((2, len(images)), np.nan)
+    for number, (image, truth, face) in enumerate(zip(images, renders["landmarks"], detect(images), strict=True)):
         if face is None:
             continue
         truth = np.asarray(truth, dtype=np.float64).reshape(68, 2)
         distance = np.linalg.norm(faces.predict(image, face, predictor) - truth, axis=1)
         unit = np.linalg.norm(truth[45] - truth[36]) / 100
-        errors.append(distance.mean() / unit)
-        inner.append(distance[17:].mean() / unit)
+        errors[number], inner[number] = distance.mean() / unit, distance[17:].mean() / unit
+    found = np.isfinite(errors)
     return {
         "pictures": len(images),
-        "found": round(len(errors) / len(images), 4),
-        "mean": round(float(np.mean(errors)), 3),
-        "median": round(float(np.median(errors)), 3),
-        "percentile_95": round(float(np.percentile(errors, 95)), 3),
-        "mean_without_jaw": round(float(np.mean(inner)), 3),
+        "found": round(float(found.mean()), 4),
+        "mean": round(float(np.nanmean(errors)), 3),
+        "median": round(float(np.nanmedian(errors)), 3),
+        "percentile_95": round(float(np.nanpercentile(errors, 95)), 3),
+        "mean_without_jaw": round(float(np.nanmean(inner)), 3),
+        "groups": by_group(groups_of(renders), found=found, mean=errors),
     }
 
 
@@ -217,7 +227,8 @@ def _options(settings: LandmarkSettings) -> "dlib.shape_predictor_training_optio
 
 
 def _save(model: "dlib.shape_predictor", path: Path) -> None:
-    """Written whole: temporary name, then rename."""
-    temporary = path.with_suffix(".part")
-    model.save(str(temporary))
-    os.replace(temporary, path)
+    """Rounded and packed: a fifth of what dlib writes."""
+    with tempfile.TemporaryDirectory() as folder:
+        plain = Path(folder) / "landmarks.dat"
+        model.save(str(plain))
+        write_bytes(path, lzma.compress(rounded(plain.read_bytes()), preset=9 | lzma.PRESET_EXTREME))

@@ -1,8 +1,7 @@
 """The mapping network by itself: random codes that are distributed as the codes of pictures.
 
-W is whitened, so every one of its axes varies equally, while the leading ones show most in a picture. One distance of
-the two distributions in all 512 numbers hardly sees what a few axes do, so the energy distance is taken in nested
-blocks of leading axes.
+The leading axes of W show most in a picture, but one distance of the two distributions in all 512 numbers hardly sees
+what a few axes do. So the energy distance is taken in nested blocks of leading axes.
 """
 
 import torch

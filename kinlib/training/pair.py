@@ -62,6 +62,8 @@ class PairSettings:
     """share of the schedule after which four pictures of five are"""
     features_from: float = 0.15
     """share of the schedule after which features of trained networks are compared, not pixels alone"""
+    features_of: float = 0.5
+    """share of a step's pictures whose features are compared, which takes as long as drawing them"""
     adversarial_from: float = 0.65
     """share of the schedule after which the discriminator joins"""
     batch: int = 16
@@ -243,6 +245,8 @@ def _choose(known: Tensor, base: Tensor, offsets: Tensor, settings: PairSettings
 def _compare(judges: Judges, drawn: Tensor, target: Tensor, settings: PairSettings) -> dict[str, Tensor]:
     """Losses in the features of identity network and parser."""
     identity, parser = judges.identity, judges.parser
+    some = max(1, round(settings.features_of * len(drawn)))
+    drawn, target = drawn[:some], target[:some]
     with precision(drawn.device):
         with torch.no_grad():
             wanted, wanted_parts = identity.features(target), parser.features(target)

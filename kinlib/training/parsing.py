@@ -3,13 +3,16 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from kinlib.faces.parsing import Parser, ParsingNet, probabilities
 from kinlib.labels import CLASSES, REGIONS
+from kinlib.training.data import read_facts
 from kinlib.training.descent import Descent
+from kinlib.training.groups import groups_of
 from kinlib.training.label_maps import LabelledAugmentation, LabelledFaces, load_labelled
 from kinlib.training.loop import Workers, launch, precision, use_channels_last
 
@@ -64,9 +67,10 @@ def _train(settings: ParsingSettings, workers: Workers) -> None:
             logits = net(images.to(device, memory_format=torch.channels_last))
         descent.step(parsing_loss(logits, labels.to(device), settings.dice))
     if workers.leads:
-        figures = evaluate(descent.average, load_labelled(settings.data, held_out=True))
+        facts = read_facts(settings.data, held_out=True)
+        figures = evaluate(descent.average, load_labelled(settings.data, held_out=True), facts)
         descent.run.log(**{name: figures[name] for name in ("class_iou_mean", "region_iou_mean")})
-        descent.write("parsing", figures, len(training))
+        descent.write("parsing", figures, len(training), len(training.person.unique()))
 
 
 def parsing_loss(logits: tuple[Tensor, Tensor], labels: Tensor, dice: float) -> Tensor:
@@ -95,29 +99,70 @@ def dice_loss(logarithms: Tensor, truth: Tensor) -> Tensor:
 
 
 def confusion(found: Tensor, truth: Tensor, count: int) -> Tensor:
-    """How many pixels of each label (rows) were taken for which (columns): int64 [C, C]."""
-    return torch.bincount(truth.flatten().long() * count + found.flatten().long(), minlength=count**2).view(
-        count, count
-    )
+    """How many pixels of each label (rows) were taken for which (columns), in each picture: int64 [B, C, C].
+
+    Args:
+        found, truth: labels, [B, H, W].
+        count: C, the number of labels.
+    """
+    picture = torch.arange(len(truth)).view(-1, 1, 1)
+    cells = (picture * count + truth.long()) * count + found.long()
+    return torch.bincount(cells.flatten(), minlength=len(truth) * count**2).view(-1, count, count)
 
 
-def evaluate(net: ParsingNet, held_out: LabelledFaces, batch: int = 32) -> dict:
+def evaluate(net: ParsingNet, held_out: LabelledFaces, facts: pd.DataFrame | None = None, batch: int = 32) -> dict:
     """On people never trained on: intersection over union of every label, over all pixels, and share of right pixels.
 
-    Labels that do not occur are left out of the means.
+    Labels that do not occur are left out of the means; of the means under `groups` those that any group lacks.
+
+    Args:
+        net: the network.
+        held_out: N pictures.
+        facts: what is known of them, one row each, for the groups; None for no groups.
+        batch: pictures at once.
     """
-    device = next(net.parameters()).device
-    parser = Parser(net.eval())
-    tables = [torch.zeros(len(names), len(names), dtype=torch.int64) for names in (CLASSES, REGIONS)]
+    tables = _confusions(Parser(net.eval()), held_out, batch)
+    figures: dict = {"people": len(held_out.person.unique()), "pictures": len(held_out)}
+    for kind, names, each in (("class", CLASSES, tables[0]), ("region", REGIONS, tables[1])):
+        iou, right = _overlap(each)
+        there = {name: float(value) for name, value in zip(names, iou, strict=True) if value.isfinite()}
+        figures[f"{kind}_iou_mean"] = sum(there.values()) / max(len(there), 1)
+        figures[f"{kind}_accuracy"] = right
+        figures[f"{kind}_iou"] = {name: round(value, 4) for name, value in there.items()}
+    groups = {} if facts is None else groups_of(facts)
+    return figures | {"groups": _by_group(groups, tables[0])}
+
+
+def _confusions(parser: Parser, held_out: LabelledFaces, batch: int) -> tuple[Tensor, Tensor]:
+    """`confusion` of classes, [N, 19, 19], and of regions, [N, 34, 34]."""
+    device = next(parser.net.parameters()).device
+    tables: tuple[list, list] = ([], [])
     for images, labels in zip(held_out.images.split(batch), held_out.labels.split(batch), strict=True):
         found = probabilities(parser, images.to(device).float() / 127.5 - 1)
-        for head, (table, shares) in enumerate(zip(tables, found, strict=True)):
-            table += confusion(shares.argmax(dim=1).cpu(), labels[:, head], len(table))
-    figures: dict = {"people": len(held_out.person.unique()), "pictures": len(held_out)}
-    for kind, names, table in (("class", CLASSES, tables[0]), ("region", REGIONS, tables[1])):
-        right, union = table.diag(), table.sum(0) + table.sum(1) - table.diag()
-        iou = {name: float(right[i] / union[i]) for i, name in enumerate(names) if table[i].sum() > 0}
-        figures[f"{kind}_iou_mean"] = sum(iou.values()) / max(len(iou), 1)
-        figures[f"{kind}_accuracy"] = float(right.sum() / table.sum())
-        figures[f"{kind}_iou"] = {name: round(value, 4) for name, value in iou.items()}
-    return figures
+        for head, shares in enumerate(found):
+            tables[head].append(confusion(shares.argmax(dim=1).cpu(), labels[:, head], shares.shape[1]))
+    return torch.cat(tables[0]), torch.cat(tables[1])
+
+
+def _overlap(tables: Tensor) -> tuple[Tensor, float]:
+    """Intersection over union of every label [C], NaN where it does not occur, and share of right pixels."""
+    table = tables.sum(dim=0)
+    right, true = table.diag(), table.sum(dim=1)
+    iou = right / (table.sum(dim=0) + true - right)
+    return torch.where(true > 0, iou, torch.nan), float(right.sum() / table.sum())
+
+
+def _by_group(groups: dict, tables: Tensor) -> dict[str, dict[str, float]]:
+    """The same for each group, as a mean over the classes that all groups have, or else rare ones would decide."""
+    found = {name: _overlap(tables[torch.from_numpy(rows)]) for name, rows in groups.items()}
+    if not found:
+        return {}
+    shared = torch.stack([iou for iou, _ in found.values()]).isfinite().all(dim=0)
+    return {
+        name: {
+            "pictures": int(groups[name].sum()),
+            "class_iou_mean": round(float(iou[shared].mean()), 4),
+            "class_accuracy": round(right, 4),
+        }
+        for name, (iou, right) in found.items()
+    }

@@ -11,6 +11,7 @@ from torch import Tensor
 from kinlib.gan.encoder import Encoder
 from kinlib.gan.generator import Generator
 from kinlib.training.data import FaceSet
+from kinlib.training.groups import by_group, groups_of
 
 __all__ = ["detection_rate", "frechet_distance", "measure_pair", "reconstruct", "sample_sheet", "write_grid"]
 
@@ -32,7 +33,7 @@ def reconstruct(generator: Generator, encoder: Encoder, images: Tensor, batch: i
 
 
 @torch.no_grad()
-def measure_pair(generator: Generator, encoder: Encoder, identity, held_out: FaceSet) -> dict[str, float]:
+def measure_pair(generator: Generator, encoder: Encoder, identity, held_out: FaceSet) -> dict:
     """Quality of the reconstructions of one picture of every held-out person, 500 people at most.
 
     Returns:
@@ -40,7 +41,7 @@ def measure_pair(generator: Generator, encoder: Encoder, identity, held_out: Fac
         one (same picture; and another picture of the person), rate at which MTCNN finds a face (pictures enlarged to
         256 px) in originals, reconstructions, blends of two people and random samples; Frechet distances to the
         originals in the identity network's embeddings: of reconstructions, of random samples, and, for comparison, of
-        other pictures of the same people.
+        other pictures of the same people. Under `groups`, what can be told of single pictures, by group.
     """
     from torchmetrics.functional.image import peak_signal_noise_ratio as psnr
     from torchmetrics.functional.image import structural_similarity_index_measure as ssim
@@ -50,20 +51,22 @@ def measure_pair(generator: Generator, encoder: Encoder, identity, held_out: Fac
     images = _pictures(held_out, view == 0, generator.resolution)
     other = _pictures(held_out, view == 1, generator.resolution)
     drawn = reconstruct(generator, encoder, images)
-    each = torch.stack([psnr(a[None], b[None], data_range=2.0) for a, b in zip(drawn, images, strict=True)])
     mine, same, second = identity(drawn), identity(images), identity(other)
+    each = {
+        "psnr_db": torch.stack([psnr(a[None], b[None], data_range=2.0) for a, b in zip(drawn, images, strict=True)]),
+        "ssim": ssim(drawn, images, data_range=2.0, reduction="none"),
+        "identity_cosine": (mine * same).sum(dim=1),
+        "identification_rate": _nearest_is_right(mine, same),
+        "identification_rate_other_view": _nearest_is_right(mine, second),
+        "identification_rate_other_view_of_originals": _nearest_is_right(same, second),
+    }
     codes = encoder(images)
     blends = generator.synthesis((codes + codes.roll(1, 0)) / 2, batch_size=50)
     z = torch.randn(len(images), generator.style_dim, generator=torch.Generator().manual_seed(1))
     random = generator.broadcast(generator.mapping(z))
     return {
         "people": len(images),
-        "psnr_db": float(each.mean()),
-        "ssim": float(ssim(drawn, images, data_range=2.0)),
-        "identity_cosine": float((mine * same).sum(dim=1).mean()),
-        "identification_rate": _nearest_is_right(mine, same),
-        "identification_rate_other_view": _nearest_is_right(mine, second),
-        "identification_rate_other_view_of_originals": _nearest_is_right(same, second),
+        **{name: float(values.mean()) for name, values in each.items()},
         "mtcnn_originals": detection_rate(images),
         "mtcnn_reconstructions": detection_rate(drawn),
         "mtcnn_blends": detection_rate(blends),
@@ -71,12 +74,13 @@ def measure_pair(generator: Generator, encoder: Encoder, identity, held_out: Fac
         "frechet_reconstructions": frechet_distance(mine, same),
         "frechet_random": frechet_distance(identity(generator.synthesis(random, batch_size=50).clamp(-1, 1)), same),
         "frechet_other_view": frechet_distance(second, same),
+        "groups": by_group(groups_of(held_out.table[view == 0]), **each),
     }
 
 
-def _nearest_is_right(probes: Tensor, gallery: Tensor) -> float:
-    """Share of embeddings [N, D] whose nearest in the gallery [N, D] has the same row."""
-    return float(((probes @ gallery.t()).argmax(dim=1) == torch.arange(len(probes))).float().mean())
+def _nearest_is_right(probes: Tensor, gallery: Tensor) -> Tensor:
+    """1 for each of the embeddings [N, D] whose nearest in the gallery [N, D] has the same row, else 0: float [N]."""
+    return ((probes @ gallery.t()).argmax(dim=1) == torch.arange(len(probes))).float()
 
 
 def frechet_distance(x: Tensor, y: Tensor) -> float:

@@ -12,8 +12,10 @@ from torch import Tensor, nn
 
 from kinlib import __version__
 from kinlib.files import write_json
+from kinlib.resume import read_note
+from kinlib.training.data import SET_NOTE
 
-__all__ = ["register", "write", "write_report"]
+__all__ = ["register", "scalars", "write", "write_report"]
 
 
 def write(net: nn.Module | dict[str, Tensor], folder: Path, name: str, recipe: dict, figures: dict, **more) -> Path:
@@ -38,11 +40,22 @@ def write(net: nn.Module | dict[str, Tensor], folder: Path, name: str, recipe: d
 
 
 def write_report(folder: Path, name: str, recipe: dict, figures: dict, **more) -> dict:
-    """Write `name.json`: recipe, figures, the versions it was made with, and more; returns its content."""
+    """Write `name.json` and return its content.
+
+    That is: recipe, figures, the versions it was made with, what the folder of the training data says of itself (`set`,
+    where it does), and more.
+    """
     made = {"kinlib": __version__, "torch": torch.__version__, "python": platform.python_version()}
-    report = {"recipe": _plain(recipe), "figures": figures, "made_with": made, **more}
+    note = read_note(Path(recipe["data"]) / SET_NOTE) if "data" in recipe else None
+    report = {"recipe": _plain(recipe), **({"set": note} if note else {}), "figures": figures, "made_with": made}
+    report |= more
     write_json(folder / f"{name}.json", report)
     return report
+
+
+def scalars(figures: dict) -> dict[str, float]:
+    """Those figures that are single numbers, for a log."""
+    return {name: value for name, value in figures.items() if isinstance(value, int | float)}
 
 
 def register(path: Path) -> None:

@@ -202,7 +202,8 @@ def _train(settings: UpscalerSettings, workers: Workers) -> None:
         if run.step % 50 == 0:
             run.log(loss=loss.item())
     if workers.leads:
-        _write(average.net.cpu(), settings, run, held_out, calls)
+        used = {"steps_done": run.step, "pictures_used": len(training), "people": len({p.person for p in training})}
+        _write(average.net.cpu(), settings, used, run, held_out, calls)
 
 
 def _pace(progress: float) -> float:
@@ -210,18 +211,21 @@ def _pace(progress: float) -> float:
     return min(1.0, 0.05 + progress / 0.05) * (0.51 + 0.49 * math.cos(math.pi * progress))
 
 
-def _write(net: TwoHeads, settings: UpscalerSettings, run: Run, held_out: list[Pair], calls: list[dict]) -> None:
+def _write(
+    net: TwoHeads, settings: UpscalerSettings, used: dict, run: Run, held_out: list[Pair], calls: list[dict]
+) -> None:
     singles = {factor: net.single(factor) for factor in HEADS}
     figures = measure_upscaler(singles, [as_photograph(pair) for pair in held_out])
     figures["people"] = len({pair.person for pair in held_out})
     bad = measure_upscaler(singles, [as_bad_photograph(pair, number) for number, pair in enumerate(held_out)])
-    figures |= {f"bad_{name}": value for name, value in bad.items()}
+    figures |= {f"bad_{name}": value for name, value in record.scalars(bad).items()}
     if settings.photos:
         families = measure_upscaler(singles, list(family_pairs(settings.photos, settings.workers)))
+        figures["groups"] = families.pop("groups")  # more people than are held out
         figures |= {f"families_{name}": value for name, value in families.items()}
-    run.log(**figures)
+    run.log(**record.scalars(figures))
     name = "upscaler_esrgan" if settings.clean else "upscaler"
-    record.write(net, settings.out, name, asdict(settings) | {"steps_done": run.step}, figures, calls=calls)
+    record.write(net, settings.out, name, asdict(settings) | used, figures, calls=calls)
 
 
 def _tensor(pixels: np.ndarray, device: torch.device) -> Tensor:

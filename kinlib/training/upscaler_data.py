@@ -11,7 +11,7 @@ A small render is what a family photograph is: no blurred large one, but fewer p
 import io
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
@@ -25,7 +25,7 @@ from kinlib.studio import family_plan
 from kinlib.studio.family_photos import HEIGHT, WIDTH, Album, albums, take_photo
 from kinlib.studio.family_plan import Photo
 from kinlib.studio.head import load_head
-from kinlib.training.data import HELD_OUT_EVERY
+from kinlib.training.data import HELD_OUT_EVERY, read_part
 from kinlib.training.degrade import Degradation, compress, reduce
 from kinlib.workers import spread
 
@@ -46,12 +46,14 @@ class Pair:
         small: uint8 [H, W, 3].
         large: uint8 [4 H, 4 W, 3].
         landmarks: float32 [68, 2], in pixels of the small one.
+        facts: what is known of who is in it and how, see `kinlib.training.groups.groups_of`.
     """
 
     person: int | str
     small: np.ndarray
     large: np.ndarray
     landmarks: np.ndarray
+    facts: dict = field(default_factory=dict)
 
 
 Batch = tuple[np.ndarray, np.ndarray]  # small and large patches, uint8 [B, P, P, 3] and [B, 4 P, 4 P, 3]
@@ -74,7 +76,8 @@ def read_pairs(large: Path, small: Path | None) -> list[Pair]:
         if picture.shape[:2] != (reduced.shape[0] * FACTOR, reduced.shape[1] * FACTOR):
             raise KinlibError(f"the pictures in '{large}' must be {FACTOR} times the size of those in '{small}'")
         landmarks = (np.asarray(row.landmarks, np.float32).reshape(68, 2) + 0.5) / FACTOR - 0.5
-        pairs.append(Pair(int(row.person), reduced, picture, landmarks))
+        facts = {name: getattr(row, name) for name in ("person", "seed", "attributes") if hasattr(row, name)}
+        pairs.append(Pair(int(row.person), reduced, picture, landmarks, facts))
     if not pairs:
         raise KinlibError(f"'{large}' and '{small}' have no photograph in common: render both with the same --seed")
     return pairs
@@ -107,9 +110,12 @@ def family_pairs(count: int, workers: int = 1) -> Iterator[Pair]:
     """Family photographs as they lie on disk, rendered again in full size; see `family_jobs`."""
     jobs = family_jobs(count)
     folder = config.data_dir() / "studio" / "families"
+    homes = pd.read_parquet(folder.parent / "people.parquet").set_index("name")["population"]
     for (album, photo), (large, landmarks) in zip(jobs, spread(_take_large, jobs, workers), strict=True):
         small = _decode((folder / album.family / album.name / f"{photo.number:02d}.jpg").read_bytes())
-        yield Pair(album.name, small, large, (landmarks + 0.5) / FACTOR - 0.5)
+        facts = {"male": album.person.male, "age": photo.age, "melanin": album.person.traits.melanin}
+        facts["population"] = homes[album.name]
+        yield Pair(album.name, small, large, (landmarks + 0.5) / FACTOR - 0.5, facts)
 
 
 def _take_large(job: tuple[Album, Photo]) -> tuple[np.ndarray, np.ndarray]:
@@ -172,7 +178,7 @@ def _read(folder: Path) -> dict[tuple[int, int], tuple]:
     if not parts:
         raise KinlibError(f"there is no *.parquet file with photographs in '{folder}'")
     columns = ["person", "view", "image", "landmarks"]
-    table = pd.concat([pd.read_parquet(part, columns=columns) for part in parts], ignore_index=True)
+    table = pd.concat([read_part(part, columns) for part in parts], ignore_index=True)
     return {(row.person, row.view): row for row in table.itertuples(index=False)}
 
 

@@ -149,8 +149,9 @@ def _check_cell(cell: dict) -> list[str]:
 def _check_output(output: dict) -> list[str]:
     if output["output_type"] == "error":
         return [f"ended with {output.get('ename', 'an error')}"]
-    found = []
     data = output.get("data", {"text/plain": output.get("text", "")})
+    private = output.get("metadata", {}).get("private") and any(kind.startswith("image/") for kind in data)
+    found = ["holds a private picture: `run_notebooks.py --write` leaves it out"] if private else []
     for kind, content in data.items():
         text = content if isinstance(content, str) else "".join(content) if isinstance(content, list) else str(content)
         if kind.startswith("image/"):

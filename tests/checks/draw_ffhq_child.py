@@ -7,6 +7,7 @@ stage (of the process on a CPU, of PyTorch's tensors on a GPU), and what was dra
 """
 
 import json
+import re
 import resource
 import sys
 import time
@@ -40,6 +41,9 @@ class Stages:
     def _peak(self) -> float:
         if self.device.type == "cuda":
             return torch.cuda.max_memory_allocated() / 2**20
+        status = Path("/proc/self/status")
+        if status.exists():  # getrusage would also count what the process that started this one had held
+            return int(re.search(r"VmHWM:\s+(\d+) kB", status.read_text())[1]) / 2**10
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10  # of the process so far
 
 

@@ -4,7 +4,7 @@ The published files may be neither shipped nor downloaded by a test. Names, shap
 depends on, and those are here as they are in the originals.
 """
 
-import shutil
+import lzma
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -13,13 +13,15 @@ import torch
 from torch import Tensor
 
 from kinlib import images, parents, weights
+from kinlib.compat import patch_torchvision
+from kinlib.faces.bisenet import BiSeNet
 from kinlib.faces.facenet import FaceNet
 from kinlib.faces.landmarks import bundled_predictor
 from kinlib.gan.encoder import IRSE50
 from kinlib.gan.generator import Generator
 from kinlib.photos import read_photo
 
-__all__ = ["e4e_content", "facenet_state", "offered", "write_all"]
+__all__ = ["e4e_content", "facenet_state", "offered", "write_all", "write_parser_and_upscaler"]
 
 E4E_OPTIONS = {  # the ones that loaders ask for, of the 40 in the file
     "encoder_type": "Encoder4Editing",
@@ -42,7 +44,21 @@ def write_all(folder: Path, seed: int = 0) -> None:
         for name, shape in (("age", (1, 512)), ("smile", (1, 512)), ("pose", (1, 18, 512))):
             direction = torch.nn.functional.normalize(torch.randn(shape), dim=-1)
             torch.save(direction, folder / f"interfacegan_{name}.pt")
-    shutil.copyfile(bundled_predictor(), folder / "shape_predictor_68_face_landmarks.dat")
+    predictor = lzma.decompress(bundled_predictor().read_bytes())
+    (folder / "shape_predictor_68_face_landmarks.dat").write_bytes(predictor)
+
+
+def write_parser_and_upscaler(folder: Path, seed: int = 0) -> None:
+    """Write BiSeNet's and RealESRGAN_x2plus' files; 120 MB."""
+    patch_torchvision()
+    from basicsr.archs.rrdbnet_arch import RRDBNet
+
+    folder.mkdir(parents=True, exist_ok=True)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        torch.save(BiSeNet().state_dict(), folder / "79999_iter.pth")
+        network = RRDBNet(3, 3, scale=2, num_feat=64, num_block=23, num_grow_ch=32)
+        torch.save({"params_ema": network.state_dict()}, folder / "RealESRGAN_x2plus.pth")
 
 
 @contextmanager

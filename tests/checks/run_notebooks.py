@@ -61,7 +61,10 @@ def execute(path: Path, output: Path, parameters: dict, cell_limit: float) -> No
 
 
 def clean(notebook: nbformat.NotebookNode, root: Path = ROOT) -> nbformat.NotebookNode:
-    """Drop what differs from run to run or machine to machine: metadata, warnings, progress bars, absolute paths."""
+    """Drop what differs from run to run or machine to machine, and pictures that are marked as private.
+
+    The former are metadata, warnings, progress bars, absolute paths.
+    """
     notebook.metadata = nbformat.from_dict({"kernelspec": KERNEL})
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     for number, cell in enumerate(notebook.cells):
@@ -82,6 +85,8 @@ def _clean_output(output: nbformat.NotebookNode, root: Path) -> nbformat.Noteboo
         return output
     if output.output_type == "error":
         return output
+    if output.metadata.get("private"):
+        output.data = {kind: content for kind, content in output.data.items() if not kind.startswith("image/")}
     output.metadata = nbformat.from_dict({})
     output.data.pop(WIDGET, None)  # a stored notebook has no live widgets; the static picture beside it stays
     for kind, content in output.data.items():

@@ -496,7 +496,17 @@ def test_wrong_photorealistic_weights(child, folder: Path, cache: Path):
 def test_weights_list_and_verify(kinlib, folder: Path, data: Path, cache: Path):
     assert kinlib("weights").out == kinlib("weights", "list").out
     assert len(kinlib("weights", "list", "ffhq").out.splitlines()) >= 8
-    assert kinlib("weights", "list", "e4e_ffhq").out.startswith("e4e_ffhq ")
+    header, row = kinlib("weights", "list", "e4e_ffhq").out.splitlines()
+    words = ["name", "preset", "size", "SHA-256", "present", "purpose"]
+    begins = [header.index(word) for word in words]
+    cells = [row[begin:end].strip() for begin, end in zip(begins, [*begins[1:], None], strict=True)]
+    said = "encoder from a face to an editable W+ code [MIT code; weights non-commercial]"
+    assert cells == ["e4e_ffhq", "ffhq", "1.2 GB", "2ace1d9a8c05", "absent", said] and header.endswith("[licence]")
+    (cache / "weights").mkdir(parents=True)
+    (cache / "weights" / "e4e_ffhq_encode.pt").touch()
+    assert kinlib("weights", "list", "e4e_ffhq").out.splitlines()[1] == row.replace("absent", "here  ")
+    shown = [line.split()[0] for line in kinlib("weights", "list", "studio", "child").out.splitlines()]
+    assert shown[:2] == ["name", "studio_generator"] and shown[-1] == "direction_age"
     result = kinlib("weights", "verify", "studio_generator")
     assert result.code == 0 and result.out.split() == ["studio_generator", "good"]
     assert kinlib("weights", "fetch", "studio_generator").out.split()[1].endswith("generator.safetensors")

@@ -1,5 +1,6 @@
 """Age, sex, origin and emotion: the rules behind the truth, the table, the training, and DeepFace kept in check."""
 
+import importlib
 import json
 import os
 from pathlib import Path
@@ -9,10 +10,10 @@ import pandas as pd
 import pytest
 import torch
 
-from kinlib import config
+from kinlib import config, weights
 from kinlib.errors import KinlibError
 from kinlib.faces import demography
-from kinlib.faces.deepface_analysis import analyse_with_deepface, flatten, prepare
+from kinlib.faces.deepface_analysis import ACTIONS, analyse_with_deepface, flatten, prepare
 from kinlib.faces.demography import AGES, GENDERS, DemographyNet, analyse, expected_age, load_demography
 from kinlib.studio import emotions
 from kinlib.studio.crowd import member_genome
@@ -293,13 +294,152 @@ def test_deepface_gets_its_files_from_our_cache_and_its_colours_in_order(cache, 
     assert not np.allclose(table.iloc[0, 1:].astype(float), table.iloc[1, 1:].astype(float), atol=0.2)
 
 
-def test_a_replaced_file_reaches_deepface(cache, monkeypatch):
-    monkeypatch.setenv("DEEPFACE_HOME", "")
-    monkeypatch.setenv("DEEPFACE_BACKEND_ENGINE", "")
-    file = cache / "weights" / "facial_expression_model_weights.pth"
-    file.parent.mkdir(parents=True)
-    for content in (b"old", b"new"):
-        file.unlink(missing_ok=True)
-        file.write_bytes(content)
+FILES = {action: weights.find(f"deepface_{action}").file for action in ACTIONS}
+
+
+@pytest.fixture
+def deepface_weights(cache, monkeypatch) -> Path:
+    """The folder where DeepFace's files belong, and an environment that `prepare` may change."""
+    pytest.importorskip("deepface")
+    monkeypatch.setenv("DEEPFACE_HOME", str(cache))
+    monkeypatch.setenv("DEEPFACE_BACKEND_ENGINE", "pytorch")
+    folder = cache / "weights"
+    folder.mkdir(parents=True)
+    from deepface.modules import modeling
+
+    monkeypatch.setattr(modeling, "cached_models", {name: {} for name in modeling.AVAILABLE_MODELS}, raising=False)
+    return folder
+
+
+def layout(action: str, **changes) -> dict[str, torch.Tensor]:
+    """Names and shapes of a model of DeepFace, from one number each: half a gigabyte's layout in a few kilobytes."""
+    module = importlib.import_module(f"deepface.models.demography.pytorch.{action.capitalize()}")
+    with torch.device("meta"):
+        net = module.base_model()
+    state = {name: torch.zeros(()).expand(value.shape) for name, value in net.state_dict().items()}
+    return {name: value for name, value in (state | changes).items() if value is not None}
+
+
+def test_a_replaced_file_reaches_deepface(deepface_weights):
+    file = deepface_weights / FILES["emotion"]
+    for number in (1.0, 2.0):
+        torch.save(layout("emotion", **{"fc_3.bias": torch.full((7,), number)}), file)
         home = prepare(("emotion",))
-        assert (home / ".deepface" / "weights" / file.name).read_bytes() == content
+        linked = torch.load(home / ".deepface" / "weights" / file.name)
+        assert float(linked["fc_3.bias"][0]) == number
+        file.unlink()
+
+
+def test_all_four_models_are_taken(deepface_weights):
+    for action, file in FILES.items():
+        torch.save(layout(action), deepface_weights / file)
+    folder = prepare() / ".deepface" / "weights"
+    assert {path.name for path in folder.iterdir()} == set(FILES.values())
+
+
+class Said:
+    """One of DeepFace's models, with an answer that does not depend on the picture."""
+
+    def __init__(self, answer):
+        self.answer = answer
+
+    def predict(self, picture):
+        assert picture.shape == (1, 224, 224, 3) or picture.shape == (224, 224, 3)
+        return self.answer
+
+
+def test_columns_are_those_of_deepface_itself(deepface_weights, monkeypatch, net):
+    """The real DeepFace.analyze around models that answer at once, flattened by pandas."""
+    for action, file in FILES.items():
+        torch.save(layout(action), deepface_weights / file)
+    from deepface import DeepFace
+    from deepface.modules import modeling
+
+    answers = {
+        "Age": np.float64(31.2),
+        "Gender": np.float32([0.25, 0.75]),
+        "Race": np.float32([0.1, 0.1, 0.1, 0.5, 0.1, 0.1]),
+        "Emotion": np.float32([0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.4]),
+    }
+    monkeypatch.setattr(modeling, "build_model", lambda task, model_name: Said(answers[model_name]))
+    picture = np.full((64, 64, 3), 99, np.uint8)
+    ours = analyse_with_deepface(picture[None])
+    found = DeepFace.analyze(picture, ACTIONS, detector_backend="skip", align=False, silent=True)
+    theirs = pd.json_normalize(found)
+
+    left_out = {name for name in theirs if name.startswith("region.")} | {"face_confidence"}
+    assert set(ours) == set(theirs) - left_out and len(left_out) >= 5
+    for name in ours:
+        assert ours[name].dtype == (theirs[name].dtype if name.startswith("dominant_") else np.float64)
+        assert ours[name][0] == theirs[name][0]
+    studio = analyse(torch.zeros(1, 3, 64, 64), net=net)
+    races = [name for name in ours if name.startswith("race.")]
+    invented = [f"race.{name}" for name in POPULATIONS]
+    assert [name for name in ours if name not in races] == [name for name in studio if name not in invented]
+    assert all(studio[name].dtype == ours[name].dtype for name in studio if name not in invented)
+
+
+class Armed:
+    """Makes a folder when it is unpickled."""
+
+    def __init__(self, folder: Path):
+        self.folder = str(folder)
+
+    def __reduce__(self):
+        return os.mkdir, (self.folder,)
+
+
+def spoil(way: str, action: str, file: Path, victim: Path) -> None:
+    """Put into DeepFace's place what users find there."""
+    if way == "json":
+        file.write_text('{"error":"quota"}')
+    elif way == "page":
+        file.write_text("<!DOCTYPE html><html><title>Quota exceeded</title></html>")
+    elif way == "note of Git LFS":
+        file.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 537110000\n")
+    elif way == "code":
+        torch.save(layout(action) | {"extra": Armed(victim)}, file)
+    elif way == "truncated":
+        torch.save(layout(action), file)
+        file.write_bytes(file.read_bytes()[:-900])
+    elif way in ACTIONS:
+        torch.save(layout(way), file)
+    elif way == "another network":
+        torch.save({"predictions.weight": torch.zeros(7, 3)}, file)
+    elif way == "wrapped":
+        torch.save({"state_dict": layout(action)}, file)
+
+
+@pytest.mark.parametrize("action", ["age", "emotion"])
+@pytest.mark.parametrize(
+    ("way", "reason"),
+    [
+        ("json", "not a file of weights"),
+        ("page", "web page"),
+        ("note of Git LFS", "note of Git LFS"),
+        ("code", "could run code"),
+        ("truncated", "damaged"),
+        ("gender", "holds DeepFace's model for gender, not the one for {}: delete it and run"),
+        ("race", "holds DeepFace's model for race, not the one for {}: delete it and run"),
+        ("another network", "holds no model of DeepFace, not the one for {}: delete it and run"),
+        ("wrapped", "holds no model of DeepFace"),
+    ],
+)
+def test_what_is_not_deepfaces_model_is_refused(deepface_weights, tmp_path, monkeypatch, action, way, reason):
+    file = deepface_weights / FILES[action]
+    spoil(way, action, file, tmp_path / "code-was-run")
+    asked = []
+    monkeypatch.setattr("deepface.DeepFace.analyze", lambda *given, **options: asked.append(given))
+    with pytest.raises(KinlibError, match=reason.format(action)) as caught:
+        analyse_with_deepface(np.zeros((1, 64, 64, 3), np.uint8), (action,))
+    assert str(file) in str(caught.value) and "\n" not in str(caught.value)
+    assert not asked and not (tmp_path / "code-was-run").exists()
+    assert not (config.cache_dir() / "deepface").exists()  # nothing was handed over
+
+
+@pytest.mark.parametrize("changes", [{"conv_3.weight": None}, {"conv_3.bias": torch.zeros(3)}, {"more": torch.ones(1)}])
+def test_layers_that_do_not_fit_are_told_in_one_sentence(deepface_weights, changes):
+    torch.save(layout("emotion", **changes), deepface_weights / FILES["emotion"])
+    with pytest.raises(KinlibError, match=r"DeepFace cannot use .*kinlib weights fetch deepface_emotion") as caught:
+        analyse_with_deepface(np.zeros((1, 64, 64, 3), np.uint8), ("emotion",))
+    assert "\n" not in str(caught.value)

@@ -126,6 +126,21 @@ def test_loss_has_gradients(file: Path, astronaut):
     assert float(identity_loss(target, target, net)) == pytest.approx(0, abs=1e-5)
 
 
+def test_the_studios_own_network_has_gradients():
+    """With respect to the picture, and in the right direction: a small step makes it more like the other."""
+    net, target = load_identity(), images.resize(images.to_tensor(parents_face()), 64)
+    other = find_and_align(parents.couple(2)[1], 256).aligned
+    drawn = images.resize(images.to_tensor(other), 64).requires_grad_(True)
+    loss = identity_loss(drawn, target)
+    (gradient,) = torch.autograd.grad(loss, drawn)
+    assert loss.item() > 0.1 and gradient.isfinite().all() and float(gradient.abs().max()) > 0
+    assert not any(parameter.requires_grad for parameter in net.parameters())
+    step = 0.01 * gradient / gradient.square().mean().sqrt()
+    with torch.no_grad():
+        assert float(identity_loss(drawn - step, target)) < loss.item() < float(identity_loss(drawn + step, target))
+        assert float(identity_loss(target, target)) == pytest.approx(0, abs=1e-5)
+
+
 def test_evaluation_takes_it_like_ours(file: Path, astronaut):
     found = embed_pictures([astronaut, parents_face()], load_identity(file))
     assert found.shape == (2, 512) and np.allclose(np.linalg.norm(found, axis=1), 1, atol=1e-5)

@@ -274,6 +274,9 @@ def test_folders(make):
     }
     assert tables.images["person"].tolist() == ["SMITH/John_Smith"]
     missing = {problem.person: problem.text for problem in tables.problems if problem.kind == "missing_folder"}
+    lines = {problem.person: problem.where for problem in tables.problems if problem.kind == "missing_folder"}
+    assert lines == {"SMITH/Ann_Miller": "FAMILY101.txt:3", "SMITH/Cleo_Smith": "FAMILY101.txt:5"}
+    assert "no folder SMITH/Cleo_Smith" in missing["SMITH/Cleo_Smith"]
     assert "Ann_Milner" in missing["SMITH/Ann_Miller"] and set(missing) == {"SMITH/Ann_Miller", "SMITH/Cleo_Smith"}
     stray = {problem.where: problem.text for problem in tables.problems if problem.kind == "unlisted_folder"}
     assert set(stray) == {"SMITH/Bob_Smith/old", "SMITH/Ann_Milner", "SMITH/Stray_Dog", "HILL"}
@@ -283,6 +286,8 @@ def test_folders(make):
 def test_a_family_without_a_folder(make):
     tables = family101.read(make(SMITH[:4], folders=["HILL/Joe_Hill"]))
     assert tables.problem_counts() == {"missing_folder": 3, "unlisted_folder": 1}
+    lines = {problem.where for problem in tables.problems if problem.kind == "missing_folder"}
+    assert lines == {"FAMILY101.txt:2", "FAMILY101.txt:3", "FAMILY101.txt:4"}
     assert tables.images.empty and list(tables.images.columns) == ["image", "person", "photo"]
 
 

@@ -1,5 +1,7 @@
 """The other sets' layouts, written here small, with the slips that public loaders fall for. All names are invented."""
 
+import shutil
+
 import numpy as np
 import pytest
 from scipy.io import savemat
@@ -185,6 +187,15 @@ def test_fiw_relations_that_do_not_mirror(tmp_path):
     assert parents(tables, "F0001/MID3") == {"mother": "F0001/MID2"}
 
 
+def test_fiw_missing_folders_are_told_by_line(tmp_path):
+    root = make_fiw(tmp_path)
+    shutil.rmtree(root / "FIDs" / "F0001" / "MID3")
+    tables = fiw.read(root)
+    (problem,) = tables.problems
+    assert (problem.kind, problem.where, problem.person) == ("missing_folder", "F0001/mid.csv:4", "F0001/MID3")
+    assert "no folder F0001/MID3" in problem.text
+
+
 @pytest.mark.parametrize(
     ("sexes", "kept"),
     [
@@ -228,6 +239,8 @@ def test_fiw_of_kaggle(tmp_path):
     pictures(tmp_path / "test", "face00001.jpg")
     tables = fiw.read(tmp_path)
     assert tables.problem_counts() == {"malformed_line": 2, "repeated_line": 1, "missing_folder": 1, "wrong_pair": 1}
+    missing = [problem.where for problem in tables.problems if problem.kind == "missing_folder"]
+    assert missing == ["train_relationships.csv:2"]  # where MID3 is first named
     assert tables.relations.empty and tables.members.empty  # the list does not say who is whose parent
     assert tables.pairs[["first", "second"]].to_numpy().tolist() == [
         ["F0002/MID1", "F0002/MID3"],

@@ -1,5 +1,6 @@
 """Figures: layout of faces, storage that can be repeated byte by byte, and a style that leaves pyplot alone."""
 
+import base64
 import hashlib
 import io
 import json
@@ -11,7 +12,10 @@ from types import SimpleNamespace
 import matplotlib
 import numpy as np
 import pytest
+from IPython.core.formatters import DisplayFormatter
+from nbformat.v4 import new_code_cell, new_notebook, new_output
 from PIL import Image
+from run_notebooks import clean
 
 from kinlib import config, figures
 from kinlib.errors import KinlibError
@@ -211,6 +215,20 @@ def test_private_figures_are_shown_and_not_stored(root, plot):
     assert not (root / "figures").exists()
 
 
+def test_private_figures_leave_a_mark_that_cleaning_goes_by(root, plot):
+    """What Jupyter would store of a private figure, and what is left of it when the notebook is stored."""
+    formatter = DisplayFormatter()
+    shown = {}
+    for private in (False, True):
+        data, metadata = formatter.format(figures.save("07_blends", plot, private=private))
+        assert data["image/png"] and metadata.get("private", False) is private
+        data["image/png"] = base64.b64encode(data["image/png"]).decode()  # as the kernel sends it
+        cell = new_code_cell("fig", outputs=[new_output("execute_result", data, metadata=metadata)])
+        cleaned = clean(new_notebook(cells=[cell])).cells[0].outputs[0]
+        shown[private] = set(cleaned.data)
+    assert shown == {False: {"text/plain", "image/png"}, True: {"text/plain"}}
+
+
 def test_figures_show_themselves(root, plot):
     assert Image.open(io.BytesIO(plot._repr_png_())).format == "PNG"
     saved = figures.save("07_blends", plot)
@@ -245,6 +263,14 @@ def test_numbers(root):
     path = figures.save_numbers("07_blending", {"mean": np.float64(1 / 3), "count": 3, "rows": [1, 0.5], "by": "mask"})
     assert path == root / "report" / "numbers" / "07_blending.json"
     assert json.loads(path.read_text()) == {"mean": 0.333333, "count": 3, "rows": [1, 0.5], "by": "mask"}
+
+
+def test_numbers_of_real_people_are_not_stored(root):
+    assert figures.save_numbers("07_blending", {"mean": 1.0}, private=True) is None
+    assert not (root / "report").exists()
+    known = figures.save_numbers("07_blending", {"mean": 1.0})
+    figures.save_numbers("07_blending", {"mean": 2.0, "worst": float("nan")}, private=True)
+    assert json.loads(known.read_text()) == {"mean": 1.0}
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), [1.0, float("nan")], np.array([np.inf])])

@@ -14,7 +14,7 @@ PACKAGE = ROOT / "kinlib"
 # import each other. A unit is a sub-package or a module directly in kinlib.
 BASE = [
     *("errors", "arguments", "config", "compat", "files", "images", "photos", "crop", "options", "parents", "labels"),
-    *("results", "figures", "known_weights", "download", "opening", "states", "weights", "memory"),
+    *("results", "figures", "known_weights", "download", "opening", "states", "sums", "weights", "memory"),
     *("resume", "workers"),
 ]
 LAYERS = [

@@ -264,6 +264,25 @@ def test_probes_read_what_was_asked_for(kin: Kinship, faces, age: float | None, 
         assert float(direction.read(child.latent)) == pytest.approx(asked, abs=0.01 * span)
 
 
+@pytest.mark.parametrize(
+    ("absent", "steps", "named"),
+    [
+        (("landmarks",), 0, ["dlib_68"]),
+        (("identity",), 0, []),
+        (("identity",), 1, ["vggface2"]),
+        (("landmarks", "identity"), 1, ["dlib_68", "vggface2"]),
+    ],
+)
+def test_what_stands_in_for_absent_files_is_said(kin: Kinship, photos, absent, steps: int, named: list[str]):
+    """The studio's networks under the other preset's name: the same way, without some of its files."""
+    lacking = replace(kin, preset="ffhq", _faces=OrderedDict(), **dict.fromkeys(absent))
+    notes = lacking.encode(photos[0], refine_steps=steps).notes
+    assert [note.rpartition(" ")[2].strip("`") for note in notes] == named
+    assert all(note.count("kinlib weights fetch") == 1 and "\n" not in note for note in notes)
+    whole = replace(kin, preset="ffhq", _faces=OrderedDict())
+    assert whole.encode(photos[0], refine_steps=steps).notes == ()
+
+
 def test_directions_without_a_probe_move_once(kin: Kinship, faces):
     step = torch.full((1, 512), 0.5)
     directions = kin.directions | {"age": Direction(step)}

@@ -4,6 +4,7 @@ import bz2
 import io
 import json
 import logging
+import lzma
 import shutil
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from kinlib.errors import KinlibError
 from kinlib.faces import landmarks
 from kinlib.faces.align import find_and_align
 from kinlib.faces.keypoints import Keypoints, detect
+from kinlib.training.dlib_file import rounded
 from kinlib.training.landmarks import LandmarkSettings, measure, read_renders, train
 
 
@@ -39,10 +41,10 @@ def points(astronaut: Image.Image, face: Keypoints) -> np.ndarray:
 
 
 def test_size_of_the_bundled_file():
-    assert landmarks.bundled_predictor().stat().st_size <= 6_000_000
+    assert landmarks.bundled_predictor().stat().st_size <= 2_000_000
     manifest = json.loads(landmarks.bundled_predictor().with_name("manifest.json").read_text())
-    assert manifest["landmarks.dat"]["size"] == landmarks.bundled_predictor().stat().st_size
-    report = json.loads(landmarks.bundled_predictor().with_suffix(".json").read_text())
+    assert manifest["landmarks.dat.xz"]["size"] == landmarks.bundled_predictor().stat().st_size
+    report = json.loads(landmarks.bundled_predictor().with_name("landmarks.json").read_text())
     assert report["figures"]["median"] < 2.0
 
 
@@ -89,7 +91,7 @@ def test_any_size(astronaut: Image.Image, points: np.ndarray, size: tuple[int, i
 def test_face_as_points_box_and_array(astronaut: Image.Image, face: Keypoints, points: np.ndarray):
     assert np.array_equal(landmarks.predict(astronaut, face.points), points)
     assert np.array_equal(landmarks.predict(np.asarray(astronaut), face), points)
-    assert np.linalg.norm(landmarks.predict(astronaut, face.box) - points, axis=1).mean() < 2
+    assert np.linalg.norm(landmarks.predict(astronaut, face.box) - points, axis=1).mean() < 3
 
 
 def test_bundled_predictor_drives_the_crop(astronaut: Image.Image):
@@ -143,13 +145,28 @@ def test_files_that_are_no_predictor(tmp_path: Path, content: bytes):
         landmarks.load_predictor(path)
 
 
+@pytest.mark.parametrize("packed", [True, False])
 @pytest.mark.parametrize("share", [0.01, 0.5, 0.999])
-def test_truncated_predictor(tmp_path: Path, share: float):
+def test_truncated_predictor(tmp_path: Path, share: float, packed: bool):
     content = landmarks.bundled_predictor().read_bytes()
-    path = tmp_path / "cut.dat"
+    content = content if packed else lzma.decompress(content)
+    path = tmp_path / ("cut.dat.xz" if packed else "cut.dat")
     path.write_bytes(content[: int(len(content) * share)])
     with pytest.raises(KinlibError, match=r"cut\.dat"):
         landmarks.load_predictor(path)
+
+
+def test_coarser_numbers_move_the_points_little(astronaut: Image.Image, face: Keypoints, tmp_path: Path):
+    content = lzma.decompress(landmarks.bundled_predictor().read_bytes())
+    assert rounded(content) == content  # they are rounded already
+    coarse = tmp_path / "coarse.dat"
+    coarse.write_bytes(rounded(content, bits=12))
+    assert len(lzma.compress(coarse.read_bytes())) < 0.8 * len(lzma.compress(content))
+    moved = landmarks.predict(astronaut, face, coarse) - landmarks.predict(astronaut, face)
+    assert 0 < np.abs(moved).mean() < 1
+    for broken in (b"", content[:1000], b"<html></html>"):
+        with pytest.raises(KinlibError, match="not the file of a dlib shape predictor"):
+            rounded(broken)
 
 
 def test_missing_predictor(tmp_path: Path):
@@ -208,14 +225,15 @@ def test_training_in_miniature(renders: Path, tmp_path: Path, caplog: pytest.Log
     assert (report["recipe"]["pictures_used"], report["recipe"]["people"]) == (8, 8)  # person 18 is held out
     figures = report["figures"]
     assert figures["pictures"] == 1 and figures["found"] == 1 and 0 < figures["median"] < 25
+    assert figures["groups"] == {}  # nothing is known of whom they show
     assert json.loads((tmp_path / "first" / "landmarks.json").read_text()) == report
     written = sorted(path.name for path in (tmp_path / "first").iterdir())
-    assert written == ["landmarks.dat", "landmarks.json", "manifest.json"]
-    assert measure(read_renders(renders), tmp_path / "first" / "landmarks.dat")["pictures"] == 9
+    assert written == ["landmarks.dat.xz", "landmarks.json", "manifest.json"]
+    assert measure(read_renders(renders), tmp_path / "first" / "landmarks.dat.xz")["pictures"] == 9
 
     again = LandmarkSettings(**{**vars(settings), "out": tmp_path / "second"})
     train(again)
-    first, second = ((tmp_path / name / "landmarks.dat").read_bytes() for name in ("first", "second"))
+    first, second = ((tmp_path / name / "landmarks.dat.xz").read_bytes() for name in ("first", "second"))
     assert first == second  # one seed, one file
     shutil.rmtree(tmp_path / "second")
 

@@ -9,6 +9,9 @@ from torch import nn
 from kinlib import Kinship, images, memory, parents
 from kinlib.cli import main
 from kinlib.errors import KinlibError
+from kinlib.faces.bisenet import BiSeNet
+from kinlib.faces.demography import DemographyNet, analyse
+from kinlib.faces.parsing import Parser, ParsingNet, parse
 from kinlib.gan.encoder import Encoder
 from kinlib.gan.generator import Generator
 
@@ -116,6 +119,25 @@ def test_a_device_that_fails_half_way_leaves_nothing_behind(monkeypatch):
     with pytest.raises(torch.OutOfMemoryError), memory.on_device(net, "meta"):
         pass
     assert {tensor.device.type for tensor in tensors(net)} == {"cpu"}
+
+
+@pytest.mark.parametrize("work", ["parse", "analyse"])
+def test_networks_that_look_at_faces_are_lent(work: str):
+    """On the device without memory the work ends when its result is fetched; the networks are back by then."""
+    nets = {"parse": [ParsingNet(), BiSeNet()], "analyse": [DemographyNet()]}[work]
+    for net in nets:
+        net.eval().requires_grad_(False)
+    places = [tensor.data_ptr() for net in nets for tensor in tensors(net)]
+    seen = []
+    for net in nets:
+        net.register_forward_pre_hook(lambda net, given: seen.append((net, next(net.parameters()).device.type)))
+    with pytest.raises(NotImplementedError, match="meta"):
+        if work == "parse":
+            parse(torch.zeros(1, 3, 64, 64), parser=Parser(*nets), device="meta")
+        else:
+            analyse(torch.zeros(1, 3, 64, 64), net=nets[0], device="meta")
+    assert {net for net, _ in seen} == set(nets) and {place for _, place in seen} == {"meta"}
+    assert [tensor.data_ptr() for net in nets for tensor in tensors(net)] == places
 
 
 def test_gradients_pass_through_lent_weights():

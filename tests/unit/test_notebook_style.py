@@ -97,6 +97,7 @@ PRINTED = {"output_type": "stream", "name": "stdout", "text": ["saved /ho" + "me
         (set_in("cells", 4, "execution_count", None), "top to bottom"),
         (set_in("cells", 4, "outputs", [ERROR]), "ValueError"),
         (set_in("cells", 4, "outputs", [PRINTED]), "output contains an absolute path"),
+        (set_in("cells", 4, "outputs", [picture(100) | {"metadata": {"private": True}}]), "private picture"),
         (set_in("cells", 4, "outputs", [picture(210_000)]), "a picture has 157 kB"),
         (set_in("cells", 4, "outputs", [picture(190_000)] * 6), "1.14 MB"),
         (set_in("cells", 4, "source", "open('/ho" + "me/me/a.jpg')"), "absolute path"),

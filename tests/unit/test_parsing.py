@@ -301,4 +301,15 @@ def test_figures_are_what_they_say(data):
     assert figures["class_accuracy"] == pytest.approx(1 - float(hair))
     assert figures["class_iou"]["hair"] == 0 and figures["class_iou"]["nose"] == 1
     assert 0 < figures["class_iou"]["hat"] < 1
-    assert figures["people"] == figures["pictures"] == 8
+    assert figures["people"] == figures["pictures"] == 8 and figures["groups"] == {}
+
+
+def test_figures_of_groups_rest_on_classes_that_all_of_them_have(data):
+    faces = load_labelled(data)
+    faces.labels[:, 0] = 1
+    faces.labels[:2, 0, :64] = HAIR  # of two pictures the oracle calls half "hat"
+    faces.labels[2, 0, :64] = CLASSES.index("nose")
+    faces.images[:, 0] = faces.labels[:, 0] * 12
+    groups = evaluate(Oracle(), faces, pd.DataFrame({"male": [True, True, *[False] * 6]}))["groups"]
+    assert groups["men"] == {"pictures": 2, "class_iou_mean": 1.0, "class_accuracy": 0.5}  # of skin alone
+    assert groups["women"] == {"pictures": 6, "class_iou_mean": 1.0, "class_accuracy": 1.0}

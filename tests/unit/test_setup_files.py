@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-TARGETS = ["help", "setup", "demo", "test", "bench", "notebooks", "lab", "train", "format", "clean"]
+TARGETS = ["help", "setup", "demo", "test", "bench", "notebooks", "report", "lab", "train", "format", "clean"]
 
 
 def requirements(name: str) -> dict[str, Requirement]:

@@ -100,6 +100,9 @@ def test_pair_goes_on_where_it_stopped_and_says_so(pair):
     assert report["recipe"]["steps_done"] == 3
     assert [call["step"] for call in report["calls"]] == [0, 2]
     assert report["figures"]["people"] == 2
+    men = report["figures"]["groups"]["men"]  # both
+    assert men["pictures"] == 2 and men["psnr_db"] == pytest.approx(report["figures"]["psnr_db"], abs=1e-3)
+    assert men["ssim"] == pytest.approx(report["figures"]["ssim"], abs=1e-3)
     assert report["recipe"]["data"] and "/" not in report["recipe"]["data"]
     assert sorted(json.loads((pair / "manifest.json").read_text())) == ["encoder.safetensors", "generator.safetensors"]
     assert not list(pair.rglob("*.part"))
@@ -210,6 +213,13 @@ def test_identity_with_two_workers(data, tmp_path):
     train("identity", settings)
     report = json.loads((tmp_path / "identity.json").read_text())
     assert 0 <= report["figures"]["verification_auc"] <= 1
+    men = report["figures"]["groups"]["men"]  # everybody who is held out
+    assert men == {
+        "pictures": 4,
+        "identification_rate": report["figures"]["identification_rate"],
+        "verification_auc": report["figures"]["verification_auc"],
+    }
+    assert report["recipe"]["people"] == 6 and report["recipe"]["pictures_used"] == 12
     embeddings = load_identity(tmp_path / "identity.safetensors")(torch.zeros(2, 3, 64, 64))
     torch.testing.assert_close(embeddings.norm(dim=1), torch.ones(2))
 

@@ -46,6 +46,7 @@ def data(tmp_path_factory) -> Path:
             stream = io.BytesIO()
             portrait.resize((side, side), Image.Resampling.BOX).save(stream, "PNG")
             rows.append({"person": person, "view": 0, "image": stream.getvalue(), "landmarks": landmarks(side)})
+            rows[-1]["attributes"] = json.dumps({"male": person > 0, "age": 30.0})
         (root / name).mkdir()
         pd.DataFrame(rows if name == "large" else rows[:-1]).to_parquet(root / name / "part-00000.parquet")
     return root
@@ -127,6 +128,10 @@ def test_a_run_goes_on_and_its_file_enlarges(data, tmp_path):
     assert report["recipe"]["steps_done"] == 4 and [call["step"] for call in report["calls"]] == [0, 2]
     figures = report["figures"]
     assert figures["people"] == figures["pictures"] == 2
+    groups = figures["groups"]
+    assert set(groups) == {"women", "men", "18 to 39 years"}
+    gain = figures["psnr_db_x2"] - figures["psnr_db_x2_bicubic"]
+    assert groups["18 to 39 years"]["psnr_gain_x2"] == pytest.approx(gain, abs=1e-3)
     for factor in (2, 4):
         assert 10 < figures[f"psnr_db_x{factor}"] < 60 and 0 < figures[f"ssim_x{factor}"] <= 1
         assert -1 <= figures[f"identity_x{factor}_bicubic"] <= 1

@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 from kinlib.compat import patch_torchvision
 from kinlib.errors import KinlibError
 from kinlib.faces import upscale as module
+from kinlib.faces import upscale_networks
 from kinlib.faces.upscale import METHODS, enlarge, upscale
 from kinlib.faces.upscale_networks import RENAMED, Compact, Upscaler, load_upscaler
 from kinlib.known_weights import PUBLISHED, STUDIO
@@ -147,18 +148,30 @@ def test_a_factor_that_the_network_lacks(tmp_path, photo):
         assert np.abs(np.int32(enlarged) - np.int32(upscale(photo, factor, "bilinear"))).mean() < 3
 
 
-def test_tiles_leave_no_seams_and_both_engines_agree(monkeypatch, photo):
+def test_tiles_leave_no_seams_and_both_engines_agree(photo):
     torch.manual_seed(1)
     net = Compact(8, 4, 2).eval()
     large = photo.resize((90, 70))
     whole = enlarge([large], Upscaler(net, 2))[0]
-    monkeypatch.setattr(module, "TILE", 32)
-    tiled = enlarge([large], Upscaler(net, 2))[0]
-    np.testing.assert_array_equal(whole, tiled)
+    np.testing.assert_array_equal(whole, enlarge([large], Upscaler(net, 2), tile=32)[0])
+    blind = np.int32(enlarge([large], Upscaler(net, 2), tile=32, overlap=0)[0])
+    seams = np.abs(blind - whole)  # the picture was mirrored outwards by 10 px before it was divided
+    assert seams[42:46].max() > 1 and seams[:30, :30].max() == 0
     pytest.importorskip("basicsr")
-    library = module._library_engine(Upscaler(net, 2), "cpu")
+    library = module._library_engine(Upscaler(net, 2), "cpu", 32)
     pixels = np.asarray(large)
-    assert np.abs(np.int32(library(pixels)) - module._plain_engine(Upscaler(net, 2), "cpu")(pixels)).max() <= 1
+    assert np.abs(np.int32(library(pixels)) - module._plain_engine(Upscaler(net, 2), "cpu", 32)(pixels)).max() <= 1
+
+
+def test_upscale_in_tiles_of_ones_own_size(tmp_path, photo):
+    """Through the library's handler where it is installed: overlap hides what tiles alone show."""
+    torch.manual_seed(1)
+    torch.save({"params": Compact(8, 4, 2).state_dict()}, tmp_path / "compact.pth")
+    large, own = photo.resize((90, 70)), {"path": tmp_path / "compact.pth"}
+    whole = np.int32(upscale(large, 2, **own))
+    assert np.abs(np.int32(upscale(large, 2, tile=32, **own)) - whole).max() <= 1
+    seams = np.abs(np.int32(upscale(large, 2, tile=32, overlap=0, **own)) - whole)
+    assert seams[42:46].max() > 1 and seams[:30, :30].max() <= 1
 
 
 def test_without_realesrgan_ours_works_and_others_say_why(monkeypatch, tmp_path, photo, two_heads):
@@ -174,8 +187,12 @@ def test_without_realesrgan_ours_works_and_others_say_why(monkeypatch, tmp_path,
     monkeypatch.setattr(builtins, "__import__", refuse)
     module._engine.cache_clear()
     assert upscale(photo, 2, path=two_heads).size == (74, 58)
-    with pytest.raises(KinlibError, match=r"Python 3\.13"):
-        upscale(photo, 2, path=tmp_path / "large.pth")
+    assert upscale_networks.NOT_BUILT == (3, 13)
+    for first, words in (((99, 0), "not installed: run `pip install --no-deps"), ((3, 0), r"not build on Python 3\.0")):
+        monkeypatch.setattr(upscale_networks, "NOT_BUILT", first)
+        with pytest.raises(KinlibError, match=words) as caught:
+            upscale(photo, 2, path=tmp_path / "large.pth")
+        assert "\n" not in str(caught.value)
 
 
 def test_a_failing_network_is_heard(tmp_path, photo):
@@ -203,6 +220,8 @@ def test_a_failing_network_is_heard(tmp_path, photo):
         (Image.new("RGB", (20, 15)), {"method": "bicubic"}, "at least 16 px"),
         (Image.new("L", (6000, 6000)), {"method": "bicubic"}, "more than 100 million pixels when enlarged 2 times"),
         ("nowhere.jpg", {"method": "bicubic"}, "no file 'nowhere.jpg'"),
+        (Image.new("RGB", (20, 20)), {"tile": 8}, "tiles must be 16 px or more"),
+        (Image.new("RGB", (20, 20)), {"overlap": -1}, "overlap by 0 or more"),
         ([Image.new("RGB", (20, 20)), None], {"method": "bicubic"}, "not NoneType"),
         (Image.new("RGB", (20, 20)), {"path": "nowhere.pth"}, "no file 'nowhere.pth'"),
         (Image.new("RGB", (20, 20)), {"preset": "ffhq"}, "kinlib weights fetch realesrgan_x2"),

@@ -52,6 +52,10 @@ Upscaling, parsing, demography
 - BiSeNet's classes have an order of their own:
   `test_parsing::test_bisenet_takes_the_official_layout_and_puts_its_classes_in_our_order`
 - left may be the viewer's: `test_parsing::test_left_is_the_persons_left_whatever_the_file_calls_it`
+- the original BiSeNet downloads a ResNet when it is made: `test_bisenet_downloads_nothing`
+- ESRGAN expects pictures that MATLAB has reduced: `test_clean_pictures_are_reduced_as_matlab_does`
+- DeepFace takes TensorFlow first, where that is installed: `test_deepface_computes_with_pytorch`
+- DeepFace checks no sums: `test_demography::test_what_is_not_deepfaces_model_is_refused`
 - DeepFace's colours, files, labels:
   `test_demography::test_deepface_gets_its_files_from_our_cache_and_its_colours_in_order`,
   `test_demography::test_labels_are_deepfaces`
@@ -60,8 +64,12 @@ Directions
 - [1, 512] for all layers, [1, 18, 512] for each: `test_directions::test_published_shapes`
 - rows need not have unit length, numbers may be float64: `test_directions::test_published_shapes`
 - ffhq_pca.pt is no direction: `test_components_are_no_direction`
+- InterFaceGAN's own boundaries have the right shape and belong to other networks:
+  `test_boundaries_of_other_networks_are_refused`
 
 All files
+- files without a published sum: `test_weights::test_without_a_sum_what_is_no_weights_is_not_stored`,
+  `test_weights::test_sum_of_the_first_good_download_is_noted`
 - quota and error pages, archives, dropped connections: `test_weights::test_bad_mirrors_are_passed_over`,
   `test_weights::test_dropped_connections_are_resumed`, `test_weights::test_spoilt_beginning_is_thrown_away`
 - no network: `test_weights::test_offline`
@@ -84,10 +92,13 @@ import numpy as np
 import pytest
 import torch
 from official_layout import facenet_state
+from PIL import Image
 
 from kinlib import weights
 from kinlib.errors import KinlibError
 from kinlib.faces import landmarks
+from kinlib.faces.bisenet import BiSeNet
+from kinlib.faces.deepface_analysis import prepare
 from kinlib.faces.facenet import FaceNet
 from kinlib.faces.identity import load_identity
 from kinlib.gan import checkpoints
@@ -95,6 +106,7 @@ from kinlib.gan.directions import load_direction
 from kinlib.gan.encoder import IRSE50, load_encoder
 from kinlib.gan.generator import Generator, load_generator
 from kinlib.known_weights import PUBLISHED
+from kinlib.training.degrade import reduce
 
 HERE = Path(__file__).parent
 CHANNELS = {4: 8, 8: 8}
@@ -320,6 +332,79 @@ def test_components_are_no_direction(tmp_path: Path, cache: Path):
     torch.save(content, tmp_path / "ffhq_pca.pt")
     with pytest.raises(KinlibError, match="one tensor was expected"):
         load_direction(tmp_path / "ffhq_pca.pt")
+
+
+@pytest.mark.parametrize(
+    "name", ["stylegan_ffhq_age_w_boundary", "stylegan_celebahq_pose_boundary", "pggan_celebahq_smile_c_age_boundary"]
+)
+def test_boundaries_of_other_networks_are_refused(tmp_path: Path, name: str):
+    boundary = np.random.default_rng(0).normal(size=(1, 512))
+    boundary /= np.linalg.norm(boundary)
+    np.save(tmp_path / f"{name}.npy", boundary)
+    with pytest.raises(KinlibError, match="belongs to PGGAN or the first StyleGAN"):
+        load_direction(tmp_path / f"{name}.npy")
+    np.save(tmp_path / "age.npy", boundary)  # of the same shape and type, for StyleGAN2, as others publish them
+    assert load_direction(tmp_path / "age.npy").shape == (1, 512)
+
+
+# --- upscaling, parsing, demography ---
+
+
+def matlab_reduced(picture: np.ndarray, factor: int) -> np.ndarray:
+    """MATLAB's imresize(picture, 1 / factor): Keys' cubic with a = -1/2, stretched by the factor, edges mirrored."""
+
+    def along_rows(values: np.ndarray) -> np.ndarray:
+        length = values.shape[0]
+        rows = []
+        for target in range(length // factor):
+            centre = (target + 0.5) * factor - 0.5
+            taps = np.arange(np.floor(centre - 2 * factor), np.ceil(centre + 2 * factor) + 1)
+            x = np.abs(taps - centre) / factor
+            weight = np.where(x <= 1, 1.5 * x**3 - 2.5 * x**2 + 1, -0.5 * x**3 + 2.5 * x**2 - 4 * x + 2) * (x < 2)
+            index = np.mod(taps.astype(int), 2 * length)
+            index = np.where(index < length, index, 2 * length - 1 - index)
+            rows.append(np.tensordot(weight / weight.sum(), values[index], axes=1))
+        return np.stack(rows)
+
+    reduced = along_rows(along_rows(picture.astype(np.float64)).swapaxes(0, 1)).swapaxes(0, 1)
+    return np.clip(np.round(reduced), 0, 255)
+
+
+@pytest.mark.parametrize("factor", [2, 4])
+def test_clean_pictures_are_reduced_as_matlab_does(factor: int):
+    """What our own ESRGAN learns from is what the published one learnt from, but for the edges."""
+    picture = np.random.default_rng(0).integers(0, 256, (64, 48, 3), np.uint8)
+    inside = (slice(3, -3), slice(3, -3))
+    found, wanted = reduce(picture, factor).astype(float)[inside], matlab_reduced(picture, factor)[inside]
+    assert np.abs(found - wanted).max() <= 1
+    plain = np.asarray(Image.fromarray(picture[::factor, ::factor]), float)[inside]
+    assert np.abs(plain - wanted).max() > 50  # another way of reducing is far from it
+
+
+def test_bisenet_downloads_nothing(tmp_path: Path, monkeypatch):
+    """Its layers are ResNet-18's; the original starts from torchvision's file and fails without a network."""
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    asked = []
+    monkeypatch.setattr(torch.hub, "load_state_dict_from_url", lambda *given, **_: asked.append(given))
+    assert len(BiSeNet().state_dict()) == 191
+    assert asked == [] and not list(tmp_path.iterdir())
+
+
+def test_deepface_computes_with_pytorch(tmp_path: Path, cache: Path, monkeypatch):
+    """A package called tensorflow is here, which DeepFace would take; after `prepare` it does not."""
+    pytest.importorskip("deepface")
+    monkeypatch.setenv("DEEPFACE_HOME", str(cache))
+    monkeypatch.delenv("DEEPFACE_BACKEND_ENGINE", raising=False)
+    from deepface.commons import backend_utils
+
+    (tmp_path / "tensorflow").mkdir()
+    (tmp_path / "tensorflow" / "__init__.py").write_text("raise ImportError('the wrong one')")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(backend_utils, "_backend_engine", None)
+    assert backend_utils.get_backend_engine() == "tensorflow"
+    prepare(())
+    monkeypatch.setattr(backend_utils, "_backend_engine", None)
+    assert backend_utils.get_backend_engine() == "pytorch"
 
 
 def test_sums_that_are_wrong_are_not_in_the_table():

@@ -22,7 +22,15 @@ from kinlib.errors import KinlibError
 from kinlib.known_weights import PUBLISHED, STUDIO
 from kinlib.states import load_state
 
+BODIES = {  # what servers send in place of a file, with a status that says that all is well
+    "json": b'{"error":"quota"}',
+    "bomjson": b"\xef\xbb\xbf" + b'{"error": {"code": 403, "message": "downloadQuotaExceeded"}}',
+    "lfs": b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 537110000\n",
+    "xml": b'<?xml version="1.0" encoding="UTF-8"?><Error><Code>AccessDenied</Code></Error>',
+    "text": b"Not Found",
+}
 CONTENT = random.Random(0).randbytes(1 << 21)
+PACKED = bz2.compress(CONTENT)
 BOMB = bz2.compress(bytes(1 << 24))
 
 
@@ -64,6 +72,33 @@ class Handler(BaseHTTPRequestHandler):
     def serve_page(self, start):
         self.answer(b"\n<!DOCTYPE html><html><title>Quota exceeded</title></html>", kind="text/html")
 
+    def serve_json(self, start):
+        self.answer(BODIES["json"], kind="application/json")
+
+    def serve_bomjson(self, start):
+        self.answer(BODIES["bomjson"], kind="application/json")
+
+    def serve_lfs(self, start):
+        self.answer(BODIES["lfs"], kind="text/plain")
+
+    def serve_xml(self, start):
+        self.answer(BODIES["xml"], kind="application/xml")
+
+    def serve_text(self, start):
+        self.answer(BODIES["text"], kind="text/plain")
+
+    def serve_unrecorded(self, start):
+        """Weights whose sum is in no table."""
+        self.answer(self.server.unrecorded, start)
+
+    def serve_half(self, start):
+        """Half of them, called the whole."""
+        self.answer(self.server.unrecorded[: len(self.server.unrecorded) // 2])
+
+    def serve_code(self, start):
+        """Weights, and code that runs when it is unpickled."""
+        self.answer(self.server.armed)
+
     def serve_gone(self, start):
         self.answer(b"no", status=404)
 
@@ -81,7 +116,7 @@ class Handler(BaseHTTPRequestHandler):
         self.answer(CONTENT, stop=0)
 
     def serve_packed(self, start):
-        self.answer(bz2.compress(CONTENT), start)
+        self.answer(PACKED, start)
 
     def serve_bomb(self, start):
         self.answer(BOMB, start)
@@ -104,7 +139,7 @@ def server():
 @pytest.fixture
 def offer(server, cache, monkeypatch):
     """Put one checkpoint, mirrored by some of the server's ways, into the table; returns where its file belongs."""
-    monkeypatch.setattr(download.Downloader.__init__, "__defaults__", (None, None, 10, 5, 0.01))
+    monkeypatch.setattr(download.Downloader.__init__, "__defaults__", (None, None, 10, 5, 0.01, None))
 
     def put(*ways, **changes):
         base = f"http://127.0.0.1:{server.server_address[1]}"
@@ -213,6 +248,78 @@ def test_mirrors_are_tried_in_order():
     asked = []
     assert download.try_mirrors(urls, lambda url: asked.append(url) or answers[url]) is None
     assert asked == urls[:2]
+
+
+@pytest.fixture
+def unrecorded(offer, server, tmp_path):
+    """As `offer`, for a file of weights of which neither sum nor size is known."""
+    for name, content in (("unrecorded", {"w": torch.arange(5.0)}), ("armed", {"w": Malicious(tmp_path / "code-ran")})):
+        torch.save(content, tmp_path / "file")
+        setattr(server, name, (tmp_path / "file").read_bytes())
+    return lambda *ways: offer(*ways, sha256=None, also=(), size=None)
+
+
+@pytest.mark.parametrize(
+    ("way", "reason"),
+    [
+        *(("json", "not a file of weights"), ("bomjson", "not a file of weights"), ("text", "not a file of weights")),
+        *(("lfs", "a note of Git LFS"), ("xml", "a web page"), ("page", "a web page")),
+        *(("half", "is damaged"), ("code", "was not opened")),
+    ],
+)
+def test_without_a_sum_what_is_no_weights_is_not_stored(unrecorded, tmp_path, way, reason):
+    place = unrecorded(way)
+    with pytest.raises(KinlibError, match=reason) as caught:
+        weights.fetch("toy", progress=False)
+    assert "127.0.0.1" in str(caught.value) and "by hand" in str(caught.value) and "\n" not in str(caught.value)
+    assert not list(place.parent.iterdir()) and not (tmp_path / "code-ran").exists()
+
+
+def test_sum_of_the_first_good_download_is_noted(unrecorded, server):
+    place = unrecorded("json", "half", "lfs", "unrecorded")
+    weights.fetch("toy", progress=False)
+    assert [path for path, _ in server.log] == ["/json", "/half", "/lfs", "/unrecorded"]
+    assert sorted(path.name for path in place.parent.iterdir()) == ["toy.dat", "toy.dat.sha256"]
+    assert place.with_name("toy.dat.sha256").read_text() == f"{weights.sha256(place)}  toy.dat\n"
+    assert weights.verify("toy")[0]["state"] == "good"
+    weights.fetch("toy", progress=False)
+    assert len(server.log) == 4 and weights.to_fetch("toy") == []
+
+    other = torch.arange(6.0)
+    torch.save({"w": other}, place)  # opens as well, but is not what came
+    assert weights.verify("toy")[0]["state"] == "damaged" and [e.name for e in weights.to_fetch("toy")] == ["toy"]
+    with pytest.raises(KinlibError, match=r"not the file that was downloaded for 'toy'.*kinlib weights fetch toy"):
+        weights.open_checkpoint(place)
+    weights.fetch("toy", progress=False)
+    assert weights.verify("toy")[0]["state"] == "good" and len(weights.open_checkpoint(place)["w"]) == 5
+
+
+def test_file_put_there_by_hand_is_unrecorded(unrecorded, server):
+    place = unrecorded("unrecorded")
+    place.parent.mkdir(parents=True)
+    place.write_bytes(server.unrecorded)
+    weights.fetch("toy", progress=False)
+    assert server.log == [] and weights.verify("toy")[0]["state"] == "unrecorded"
+    place.write_bytes(BODIES["json"])  # what fetching stored before it looked
+    weights.fetch("toy", progress=False)
+    assert place.read_bytes() == server.unrecorded and weights.verify("toy")[0]["state"] == "good"
+
+
+@pytest.mark.parametrize("note", [b"", b"soon", b"\xff\xfe", b"0" * 10])
+def test_spoilt_note_is_none(unrecorded, server, note):
+    place = unrecorded("unrecorded")
+    weights.fetch("toy", progress=False)
+    place.with_name("toy.dat.sha256").write_bytes(note)
+    assert weights.verify("toy")[0]["state"] == "unrecorded"
+
+
+def test_groups(cache):
+    child = ["stylegan2_ffhq", "e4e_ffhq", "dlib_68", "vggface2", "direction_age"]
+    assert [entry.name for entry in weights.to_fetch()] == [entry.name for entry in weights.to_fetch("child")] == child
+    assert [entry.name for entry in weights.to_fetch("all")] == [entry.name for entry in PUBLISHED]
+    assert [entry.name for entry in weights.to_fetch(["child", "e4e_ffhq", "bisenet"])] == [*child, "bisenet"]
+    assert weights.to_fetch("studio") == []
+    assert [row["name"] for row in weights.table("child")] == child
 
 
 def test_why_no_mirror_worked():

@@ -1,0 +1,30 @@
+"""`kinlib report`: the report from stored figures and numbers."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from kinlib import config
+
+__all__ = ["ReportCommand"]
+
+
+@dataclass(kw_only=True)
+class ReportCommand:
+    """Build the report from the figures and numbers that the notebooks have stored."""
+
+    out: Path | None = None
+    """PDF to write; report/report.pdf by default"""
+    pages: Path | None = None
+    """folder for the pages as PNG, instead of a PDF"""
+
+    def run(self) -> None:
+        from kinlib.report import build, exports
+        from kinlib.report.sources import read_sources
+
+        exports.export()
+        for lacking in read_sources(config.project_root()).left_out:
+            print(f"left out: a passage that needs {lacking}, which its notebook has not stored")
+        if self.pages is not None:
+            print(f"wrote {len(build.build_pages(self.pages))} pages into {self.pages}")
+        else:
+            print(f"wrote {build.build(self.out)}")
