@@ -268,7 +268,7 @@ STUDIO = (
     _studio("generator", "generator of studio faces"),
     _studio("encoder", "encoder from a face to an editable W+ code"),
     _studio("identity", "identity embedding"),
-    _studio("landmarks", "68 landmarks of a face", suffix=".dat"),
+    _studio("landmarks", "68 landmarks of a face", suffix=".dat.xz"),
     _studio("directions", "latent directions of the studio's attributes"),
     _studio("parsing", "parsing of a face into 19 classes and 34 regions"),
     _studio("demography", "age, sex, founder population and emotion of a face"),
