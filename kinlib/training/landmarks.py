@@ -5,8 +5,8 @@ as found and once more with those points disturbed, mirrored half of the time. S
 photographs, which it never sees, the pixels are treated roughly: other light, one-sided shade, blur, noise and JPEG.
 People, not pictures, are held out for the figures.
 
-The file takes about 1.2 bytes x 136 numbers x 2^depth leaves x trees x cascades, rounded (`kinlib.training.dlib_file`)
-and packed: 1.1 MB with the settings below.
+The file takes about 1.8 bytes x 136 numbers x 2^depth leaves x trees x cascades, rounded (`kinlib.training.dlib_file`)
+and packed: 1.7 MB with the settings below.
 """
 
 import io
