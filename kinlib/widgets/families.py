@@ -6,9 +6,7 @@
 A stored notebook shows a plain picture instead, and of a private data set nothing.
 """
 
-import base64
 import html
-import io
 from collections.abc import Callable
 
 import ipywidgets as widgets
@@ -20,6 +18,7 @@ from kinlib.families import drawing
 from kinlib.families.tables import FamilyTables, extended_families
 from kinlib.families.trios import HOW, ROLES, num_image_trios, pair_images
 from kinlib.photos import read_photo
+from kinlib.widgets.snapshot import Panel, as_png
 
 __all__ = ["FamilyBrowser", "TrioBrowser"]
 
@@ -28,12 +27,14 @@ TREE_WIDTH, ALBUM_WIDTH, FACE = 640, 640, 180  # pixels on the page
 MOST_SHOWN = 500  # image trios that the slider goes through
 
 
-class _Browser(widgets.VBox):
+class _Browser(Panel):
     """Controls, pictures, and a line of text that says what went wrong."""
+
+    WORDS = "a panel to leaf through; run the notebook to use it"
 
     def __init__(self, tables: FamilyTables):
         super().__init__()
-        self.tables = tables
+        self.tables, self.private = tables, tables.private
         self.controls: dict[str, widgets.Widget] = {}
         self.images: dict[str, widgets.Image] = {}
         self.status = widgets.HTML()
@@ -57,18 +58,6 @@ class _Browser(widgets.VBox):
         except KinlibError as problem:
             self.images[name].layout.display = "none"
             self.status.value += f"<div>{html.escape(str(problem))}</div>"
-
-    def _snapshot(self) -> bytes:
-        raise NotImplementedError
-
-    def _repr_mimebundle_(self, **kwargs):
-        """Beside the live panel a plain picture, which is all that a stored notebook can show; none of real people."""
-        inherited = getattr(super(), "_repr_mimebundle_", None)  # ipywidgets 7 has none and displays itself
-        bundle = inherited(**kwargs) if inherited else None
-        if isinstance(bundle, dict) and not self.tables.private:
-            bundle["text/plain"] = "a panel to leaf through; run the notebook to use it"
-            bundle["image/jpeg"] = base64.b64encode(self._snapshot()).decode()
-        return bundle
 
 
 class FamilyBrowser(_Browser):
@@ -203,9 +192,7 @@ class TrioBrowser(_Browser):
             self.captions[role].value = f"{role}: {pair[role].rpartition('/')[2]}"
 
     def _picture(self, image: str) -> bytes:
-        stream = io.BytesIO()
-        read_photo(self.tables.path(image)).save(stream, "PNG", compress_level=1)
-        return stream.getvalue()
+        return as_png(read_photo(self.tables.path(image)))
 
     def _snapshot(self) -> bytes:
         """Six image trios of the chosen one."""

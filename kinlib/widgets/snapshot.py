@@ -20,7 +20,7 @@ class Panel(widgets.VBox):
     private = False
 
     def _snapshot(self) -> bytes:
-        """What a stored notebook shows, as JPEG."""
+        """What a stored notebook shows, as JPEG; every panel has its own."""
         raise NotImplementedError
 
     def _repr_mimebundle_(self, **kwargs):
