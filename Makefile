@@ -66,7 +66,7 @@ $(PY):
 
 $(STAMP): requirements.txt requirements-nodeps.txt pyproject.toml | $(PY)
 	@$(PY) -m pip --version >/dev/null 2>&1 || $(PY) -m ensurepip
-	@echo "[2/4] installing the libraries: up to 6 GB on disk with PyTorch, a few minutes"
+	@echo "[2/4] installing the libraries: about 7 GB on disk with PyTorch, a few minutes"
 	$(PY) -m pip install -r requirements.txt
 	@echo "[3/4] installing what must not bring dependencies, and kinlib itself"
 	$(PY) -m pip install --no-deps -r requirements-nodeps.txt

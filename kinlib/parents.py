@@ -1,4 +1,4 @@
-"""The bundled studio parents: rendered people to start with, before one's own photographs."""
+"""The bundled studio parents: portraits of rendered people to start with, before one's own photographs."""
 
 import re
 from pathlib import Path
@@ -11,7 +11,7 @@ __all__ = ["couple", "couples"]
 
 def couples() -> list[tuple[Path, Path]]:
     """(father, mother) pictures of every bundled couple, in the order of their numbers."""
-    folder = config.data_dir() / "studio" / "parents"
+    folder = config.data_dir() / "studio" / "portraits"
     numbered = {}
     for father in folder.glob("couple_*_father.*"):
         number = re.fullmatch(r"couple_(\d+)_father", father.stem)
@@ -29,7 +29,7 @@ def couple(number: int) -> tuple[Path, Path]:
     """
     found = couples()
     if not found:
-        folder = config.data_dir() / "studio" / "parents"
+        folder = config.data_dir() / "studio" / "portraits"
         raise KinlibError(f"the bundled parents are not in {folder}: get them again with the project's files")
     if not 1 <= number <= len(found):
         raise KinlibError(f"there is no couple {number}: choose one from 1 to {len(found)}")

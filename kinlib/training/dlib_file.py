@@ -14,7 +14,7 @@ __all__ = ["rounded"]
 NEGATIVE = 0x80
 
 
-def rounded(content: bytes, bits: int = 20) -> bytes:
+def rounded(content: bytes, bits: int = 16) -> bytes:
     """The file with every correction rounded to a multiple of 2^-bits of the face's side.
 
     Raises:

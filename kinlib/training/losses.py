@@ -17,6 +17,8 @@ __all__ = [
     "r1_penalty",
 ]
 
+SQUARED = 4.0  # weight of the squared distance of pixels: the two are equal at a quarter of the way from black to grey
+
 
 def gan_generator(fake_logits: Tensor) -> Tensor:
     """Non-saturating loss of the generator (Goodfellow et al. 2014): softplus(-D(G(z)))."""
@@ -54,24 +56,28 @@ def path_length(images: Tensor, w_plus: Tensor, average: Tensor, decay: float = 
 
 
 def pixels(drawn: Tensor, target: Tensor, weight: Tensor, levels: int = 3) -> Tensor:
-    """L1 distance at several sizes, and of the gradients at the finest.
+    """L1 and squared distance at several sizes, and of the gradients at the finest.
+
+    L1 alone asks for the median of what may be there, which leaves out what is thin and never in quite the same place:
+    glasses, above all.
 
     Args:
         drawn, target: [B, 3, S, S].
         weight: [B, 1, S, S], importance of each pixel.
     """
     difference = drawn - target
-    total = _weighted((difference[..., 1:] - difference[..., :-1]).abs(), weight[..., 1:])
-    total = total + _weighted((difference[..., 1:, :] - difference[..., :-1, :]).abs(), weight[..., 1:, :])
+    total = _weighted(difference[..., 1:] - difference[..., :-1], weight[..., 1:])
+    total = total + _weighted(difference[..., 1:, :] - difference[..., :-1, :], weight[..., 1:, :])
     for level in range(levels):
         if level:
             difference, weight = F.avg_pool2d(difference, 2), F.avg_pool2d(weight, 2)
-        total = total + _weighted(difference.abs(), weight)
+        total = total + _weighted(difference, weight)
     return total
 
 
-def _weighted(value: Tensor, weight: Tensor) -> Tensor:
-    return (value * weight).mean() / weight.mean()
+def _weighted(difference: Tensor, weight: Tensor) -> Tensor:
+    distance = difference.abs() + SQUARED * difference.square()
+    return (distance * weight).mean() / weight.mean()
 
 
 def perceptual(drawn: list[Tensor], target: list[Tensor]) -> Tensor:

@@ -23,6 +23,7 @@ from kinlib.evaluation import bootstrap, heredity, measures, oracles, scores
 from kinlib.evaluation.heredity import Children
 from kinlib.evaluation.reference import Provenance, Reference, load_reference, write_reference
 from kinlib.evaluation.traits import category_statistics, number_statistics
+from kinlib.faces.align import find_and_align
 from kinlib.faces.identity import load_identity
 from kinlib.faces.keypoints import detect
 from kinlib.faces.landmarks import MIRRORED, predict
@@ -32,7 +33,7 @@ from kinlib.studio import genetics
 NUM_COUPLES, NUM_TRAITS = 24, 12
 MENDELIAN = 0.5  # variance within families, of an additive variance of one
 SEEN = 0.1  # variance that measuring from pictures adds
-PARENTS = sorted((config.data_dir() / "studio" / "parents").glob("*.jpg"))
+PARENTS = sorted((config.data_dir() / "studio" / "heredity" / "parents").glob("couple_0[1-8]_*.jpg"))
 
 
 def seeded(seed: int = 0) -> np.random.Generator:
@@ -760,11 +761,11 @@ def parent_measures() -> pd.DataFrame:
     return measures.measure_all(PARENTS)
 
 
-def test_embeddings(parent_pictures=PARENTS):
-    found = heredity.embed_pictures(parent_pictures, batch=3)
-    assert found.shape == (8, 512) and found.dtype == np.float32
+def test_embeddings():
+    found = heredity.embed_pictures(PARENTS, batch=3)
+    assert found.shape == (len(PARENTS), 512) and found.dtype == np.float32
     assert np.allclose(np.linalg.norm(found, axis=1), 1, atol=1e-5)
-    opened = [Image.open(path).convert("RGB") for path in parent_pictures]
+    opened = [Image.open(path).convert("RGB") for path in PARENTS]
     tensor = to_tensor(opened)
     assert np.allclose(found, load_identity()(tensor).numpy(), atol=1e-5)
     assert np.allclose(found, heredity.embed_pictures(tensor), atol=1e-5)
@@ -801,17 +802,18 @@ RANGES = {
 
 
 def test_parents_are_measured_sensibly(parent_measures: pd.DataFrame):
-    assert list(parent_measures) == list(RANGES) == list(measures.MEASURES) and len(parent_measures) == 8
+    assert list(parent_measures) == list(RANGES) == list(measures.MEASURES)
+    assert len(parent_measures) == len(PARENTS) == 16
     for name, (low, high) in RANGES.items():
         assert parent_measures[name].between(low, high).all(), name
     assert (parent_measures.std() > 0).all()
 
 
 def test_colours_follow_what_one_sees(parent_measures: pd.DataFrame):
-    """The fair first father and the dark second mother; the palest and the darkest skin."""
+    """The fair second mother and the dark first one; the palest father and the darkest."""
     named = parent_measures.set_index(pd.Index([path.stem for path in PARENTS]))
-    assert named.loc["couple_1_father", "hair_lightness"] > named.loc["couple_1_mother", "hair_lightness"] + 15
-    assert named.loc["couple_1_father", "skin_lightness"] > named.loc["couple_4_mother", "skin_lightness"] + 5
+    assert named.loc["couple_02_mother", "hair_lightness"] > named.loc["couple_01_mother", "hair_lightness"] + 15
+    assert named.loc["couple_02_father", "skin_lightness"] > named.loc["couple_04_father", "skin_lightness"] + 5
 
 
 def test_mirrored_pictures_measure_the_same(parent_measures: pd.DataFrame):
@@ -822,13 +824,13 @@ def test_mirrored_pictures_measure_the_same(parent_measures: pd.DataFrame):
 
 
 def test_smaller_pictures_measure_the_same(parent_measures: pd.DataFrame):
-    small = measures.measure_all([Image.open(path).resize((64, 64), Image.Resampling.LANCZOS) for path in PARENTS])
+    small = measures.measure_all([Image.open(path).resize((96, 96), Image.Resampling.LANCZOS) for path in PARENTS])
     assert (np.sqrt(np.square(small - parent_measures).mean()) < parent_measures.std() * 0.5).all()
 
 
 @pytest.fixture(scope="module")
 def face() -> tuple[Image.Image, np.ndarray]:
-    image = Image.open(PARENTS[0]).convert("RGB")
+    image = find_and_align(PARENTS[0], 128).aligned
     return image, np.float64(predict(image, detect(image)[0]))
 
 
