@@ -5,9 +5,7 @@ panel.controls["dial"].value = "hair_red"
 panel.controls["position"].value = 2.0
 """
 
-import base64
 import html
-import io
 from collections.abc import Callable
 
 import ipywidgets as widgets
@@ -17,6 +15,7 @@ from kinlib import figures
 from kinlib.errors import KinlibError
 from kinlib.studio import steps
 from kinlib.studio.dials import DIALS, Dial
+from kinlib.widgets.snapshot import Panel, as_png
 
 __all__ = ["DialStudio", "dial_studio"]
 
@@ -25,7 +24,7 @@ WIDE = {"layout": {"width": "520px"}, "style": {"description_width": "80px"}}
 Draw = Callable[[str, float], Image.Image]
 
 
-class DialStudio(widgets.VBox):
+class DialStudio(Panel):
     """A menu of dials, a slider, and two faces: where the dial began, and where it stands.
 
     Attributes:
@@ -35,6 +34,8 @@ class DialStudio(widgets.VBox):
         captions: the words below them.
         status: the line of text.
     """
+
+    WORDS = "the panel of dials; run the notebook to use it"
 
     def __init__(self, live: bool, draw: Draw, dial: str):
         super().__init__()
@@ -81,7 +82,7 @@ class DialStudio(widgets.VBox):
         name = self.controls["dial"].value
         try:
             if (name, value) not in self._known:
-                self._known[name, value] = _png(self._draw(name, value))
+                self._known[name, value] = as_png(_enlarged(self._draw(name, value)))
         except KinlibError as problem:
             self.status.value = html.escape(str(problem))
             return
@@ -93,15 +94,6 @@ class DialStudio(widgets.VBox):
         """The bundled steps of this dial side by side, as JPEG."""
         row = steps.series(self.controls["dial"].value)
         return figures.panels(row.pictures, row.labels, columns=5, title=row.title).jpeg()
-
-    def _repr_mimebundle_(self, **kwargs):
-        """Beside the live panel a plain picture, which is all that a stored notebook can show."""
-        inherited = getattr(super(), "_repr_mimebundle_", None)  # ipywidgets 7 has none and displays itself
-        bundle = inherited(**kwargs) if inherited else None
-        if isinstance(bundle, dict):
-            bundle["text/plain"] = "the panel of dials; run the notebook to use it"
-            bundle["image/jpeg"] = base64.b64encode(self._snapshot()).decode()
-        return bundle
 
 
 def dial_studio(live: bool | None = None, dial: str = "hair_red") -> DialStudio:
@@ -128,7 +120,5 @@ def _bundled(name: str, value: float) -> Image.Image:
     return steps.series(name).pictures[steps.nearest(name, value)]
 
 
-def _png(picture: Image.Image) -> bytes:
-    stream = io.BytesIO()
-    picture.resize((SHOWN, SHOWN), Image.Resampling.LANCZOS).save(stream, "PNG", compress_level=1)
-    return stream.getvalue()
+def _enlarged(picture: Image.Image) -> Image.Image:
+    return picture.resize((SHOWN, SHOWN), Image.Resampling.LANCZOS)

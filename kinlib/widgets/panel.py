@@ -1,6 +1,5 @@
 """The panel itself: pictures, controls, and a line that says what is going on."""
 
-import base64
 import html
 
 import ipywidgets as widgets
@@ -9,6 +8,7 @@ from kinlib import config, figures, parents
 from kinlib.inheritance.blend import methods
 from kinlib.kinship import Face, Kinship, Photo
 from kinlib.widgets.family import PICTURES, REFINE_STEPS, ROLES, Family, Settings
+from kinlib.widgets.snapshot import Panel
 
 __all__ = ["FamilyStudio", "family_studio"]
 
@@ -19,7 +19,7 @@ SHARES = {"coarse": "coarse: head, pose", "middle": "middle: features, hair", "f
 WIDE = {"layout": {"width": "400px"}, "style": {"description_width": "150px"}}
 
 
-class FamilyStudio(widgets.VBox):
+class FamilyStudio(Panel):
     """The panel: pictures, controls, and a line that says what is going on.
 
     Attributes:
@@ -30,6 +30,8 @@ class FamilyStudio(widgets.VBox):
         status: the line of text.
         bar: how much of a long computation is done.
     """
+
+    WORDS = "the panel of sliders; run the notebook to use it"
 
     def __init__(self, family: Family):
         super().__init__()
@@ -42,6 +44,11 @@ class FamilyStudio(widgets.VBox):
         self._listen()
         self.children = [_pictures_box(self.images), _controls_box(self.controls), self.status, self.bar]
         self._show()
+
+    @property
+    def private(self) -> bool:
+        """Whether people are shown who are not the studio's own, or nobody yet: then no notebook keeps a picture."""
+        return self.family.child is None or not self.family.bundled
 
     def settings(self) -> Settings:
         """Where the controls stand."""
@@ -116,18 +123,6 @@ class FamilyStudio(widgets.VBox):
         shares = ", ".join(f"{name} {self.controls[name].value:.2f}" for name in SHARES)
         title = f"father's share: {shares}"
         return figures.family_row([self.family.child], drawn, title).jpeg()
-
-    def _repr_mimebundle_(self, **kwargs):
-        """Beside the live panel a plain picture, which is all that a stored notebook can show.
-
-        Pictures of people who are not the studio's own are left out, so that no notebook stores them unasked.
-        """
-        inherited = getattr(super(), "_repr_mimebundle_", None)  # ipywidgets 7 has none and displays itself
-        bundle = inherited(**kwargs) if inherited else None
-        if isinstance(bundle, dict) and self.family.child is not None and self.family.bundled:
-            bundle["text/plain"] = "the panel of sliders; run the notebook to use it"
-            bundle["image/jpeg"] = base64.b64encode(self._snapshot()).decode()
-        return bundle
 
 
 def family_studio(

@@ -5,7 +5,6 @@ panel.controls["score"].value = 0.97                      what a hand does with 
 panel.kept.sum()
 """
 
-import base64
 import io
 from collections.abc import Sequence
 
@@ -14,17 +13,17 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from kinlib.errors import KinlibError
+from kinlib.widgets.snapshot import GREY, Panel, as_jpeg
 
 __all__ = ["PhotoSieve"]
 
 TILE = (60, 75)  # pixels of a picture on the page
 COLUMNS, ROWS = 10, 2
 LEAST_SCORE, MOST_YAW = 0.5, 60.0  # where sliders begin and end
-GREY = (238, 238, 238)
 WIDE = {"layout": {"width": "520px"}, "style": {"description_width": "150px"}}
 
 
-class PhotoSieve(widgets.VBox):
+class PhotoSieve(Panel):
     """Sliders for the detector's score and for yaw; what stays, what goes, and how many of those are good faces.
 
     Attributes:
@@ -33,6 +32,8 @@ class PhotoSieve(widgets.VBox):
         images: `stays` and `goes`, the pictures nearest to the thresholds.
         captions: the words above them.
     """
+
+    WORDS = "photographs that stay, above those that go; run the notebook to move the thresholds"
 
     def __init__(
         self,
@@ -81,7 +82,7 @@ class PhotoSieve(widgets.VBox):
         order = np.argsort(np.abs(np.nan_to_num(margin, nan=-1.0)), kind="stable")
         for name, chosen in (("stays", self.kept), ("goes", ~self.kept)):
             self.captions[name].value = self._caption(name, chosen)
-            self.images[name].value = _jpeg(self._sheet(order[chosen[order]]))
+            self.images[name].value = as_jpeg(self._sheet(order[chosen[order]]))
 
     def _caption(self, name: str, chosen: np.ndarray) -> str:
         text = f"<b>{name}</b>: {chosen.sum():,} of {len(chosen):,} photographs"
@@ -106,25 +107,10 @@ class PhotoSieve(widgets.VBox):
         both = Image.new("RGB", (sheets[0].width, 2 * sheets[0].height + gap), "white")
         for place, sheet in enumerate(sheets):
             both.paste(sheet, (0, place * (sheet.height + gap)))
-        return _jpeg(both)
-
-    def _repr_mimebundle_(self, **kwargs):
-        """Beside the live panel a plain picture, which is all that a stored notebook can show; none of real people."""
-        inherited = getattr(super(), "_repr_mimebundle_", None)  # ipywidgets 7 has none and displays itself
-        bundle = inherited(**kwargs) if inherited else None
-        if isinstance(bundle, dict) and not self.private:
-            bundle["text/plain"] = "photographs that stay, above those that go; run the notebook to move the thresholds"
-            bundle["image/jpeg"] = base64.b64encode(self._snapshot()).decode()
-        return bundle
+        return as_jpeg(both)
 
 
 def _slider(text: str, value: float, least: float, most: float, step: float, form: str) -> widgets.FloatSlider:
     return widgets.FloatSlider(
         value=value, min=least, max=most, step=step, description=text, readout_format=form, **WIDE
     )
-
-
-def _jpeg(sheet: Image.Image) -> bytes:
-    buffer = io.BytesIO()
-    sheet.save(buffer, "JPEG", quality=85)
-    return buffer.getvalue()
