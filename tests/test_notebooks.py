@@ -81,10 +81,8 @@ def test_smoke_values_belong_to_notebooks():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [path.name for path in notebooks()] or [None])
+@pytest.mark.parametrize("name", [path.name for path in notebooks()])
 def test_notebook_runs(name, project, tmp_path):
-    if name is None:
-        pytest.skip("no notebooks yet")
     start = time.monotonic()
     path = project / "notebooks" / name
     execute(path, tmp_path / name, SMOKE.get(path.stem, {}), cell_limit=LIMIT)

@@ -19,10 +19,12 @@ class ReportCommand:
 
     def run(self) -> None:
         from kinlib.report import build, exports
-        from kinlib.report.sources import read_sources
+        from kinlib.report.sources import read_sources, report_folder
 
+        root = config.project_root()
+        report_folder(root)  # before anything is written
         exports.export()
-        for lacking in read_sources(config.project_root()).left_out:
+        for lacking in read_sources(root).left_out:
             print(f"left out: a passage that needs {lacking}, which its notebook has not stored")
         if self.pages is not None:
             print(f"wrote {len(build.build_pages(self.pages))} pages into {self.pages}")

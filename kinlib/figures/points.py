@@ -2,6 +2,7 @@
 
 import matplotlib.style
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from PIL import Image, ImageDraw
 
@@ -49,22 +50,32 @@ def landmark_picture(image: Image.Image, landmarks: np.ndarray) -> Plot:
         axes = figure.add_axes((left / WIDTH, 0.05 / (height + 0.1), wide / WIDTH, height / (height + 0.1)))
         axes.set_axis_off()
         axes.imshow(np.asarray(image), interpolation="lanczos")
-        for place, (name, (parts, ring, colour)) in enumerate(GROUPS.items()):
-            for first, end in parts:
-                own = landmarks[[*range(first, end), *([first] if ring else [])]].T
-                style = {"linestyle": "-", "linewidth": 1.2, "marker": "o", "markersize": 3.2}
-                axes.plot(*own, color=colour, markeredgecolor="black", **style)
-            words = f"{parts[0][0]} to {parts[-1][1] - 1}  {name}"
-            corner = (left + wide + 0.25) / WIDTH, 0.85 - 0.1 * place
-            dot = {"marker": "o", "markersize": 8, "markerfacecolor": colour, "markeredgecolor": "black"}
-            figure.add_artist(Line2D([corner[0]], [corner[1]], linestyle="none", **dot))
-            figure.text(corner[0] + 0.025, corner[1], words, fontsize=9, va="center", color="#222222")
-        for number in NUMBERED:
-            style = {"fontsize": 6.5, "color": "white", "xytext": (4, 4), "textcoords": "offset points"}
-            box = {"facecolor": "black", "alpha": 0.5, "pad": 0.8, "linewidth": 0}
-            axes.annotate(str(number), landmarks[number], **style, bbox=box)
+        _draw_groups(axes, landmarks)
+        _draw_names(figure, (left + wide + 0.25) / WIDTH)
         axes.set(xlim=(low[0], high[0]), ylim=(high[1], low[1]))
     return figure
+
+
+def _draw_groups(axes: Axes, landmarks: np.ndarray) -> None:
+    """The points of each group joined by lines, some with their number."""
+    style = {"linestyle": "-", "linewidth": 1.2, "marker": "o", "markersize": 3.2, "markeredgecolor": "black"}
+    for parts, ring, colour in GROUPS.values():
+        for first, end in parts:
+            axes.plot(*landmarks[[*range(first, end), *([first] if ring else [])]].T, color=colour, **style)
+    words = {"fontsize": 6.5, "color": "white", "xytext": (4, 4), "textcoords": "offset points"}
+    box = {"facecolor": "black", "alpha": 0.5, "pad": 0.8, "linewidth": 0}
+    for number in NUMBERED:
+        axes.annotate(str(number), landmarks[number], **words, bbox=box)
+
+
+def _draw_names(figure: Plot, left: float) -> None:
+    """Colour, numbers and name of each group, from `left` (a share of the figure's width) on."""
+    for place, (name, (parts, _, colour)) in enumerate(GROUPS.items()):
+        height = 0.85 - 0.1 * place
+        dot = {"marker": "o", "markersize": 8, "markerfacecolor": colour, "markeredgecolor": "black"}
+        figure.add_artist(Line2D([left], [height], linestyle="none", **dot))
+        words = f"{parts[0][0]} to {parts[-1][1] - 1}  {name}"
+        figure.text(left + 0.025, height, words, fontsize=9, va="center", color="#222222")
 
 
 def close_up(

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import math
-import os
 import re
 import sys
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from matplotlib.figure import Figure
 from kinlib import config
 from kinlib.errors import KinlibError
 from kinlib.figures.style import MAX_PREVIEW, PRINT, as_jpeg, as_png, as_svg
+from kinlib.files import make_folder, write_bytes, write_json
 
 __all__ = ["Saved", "save", "save_numbers"]
 
@@ -73,7 +73,7 @@ def save(
         What was stored; as a cell's last line it shows the figure.
 
     Raises:
-        KinlibError: if the name or the kind is unusable.
+        KinlibError: if the name or the kind is unusable, or the figure cannot be written.
     """
     if not re.fullmatch(r"[A-Z\d]\d_[a-z0-9_]+", name):
         raise KinlibError(f"'{name}' cannot name a figure: use the notebook's number and words, such as 07_methods")
@@ -85,8 +85,8 @@ def save(
     if private:
         return Saved(None, preview, kind)
     content = as_svg(fig) if kind == "plot" else as_png(fig, MAX_PHOTOS, PRINT)
-    path = _folder("figures") / f"{name}{KINDS[kind]}"
-    _write(path, content)
+    path = make_folder(config.project_root() / "figures") / f"{name}{KINDS[kind]}"
+    write_bytes(path, content)
     _note(path, source or _notebook(name), dict(parameters or {}), seed, content)
     return Saved(path, preview, kind)
 
@@ -104,21 +104,24 @@ def save_numbers(name: str, numbers: Mapping[str, float | int | str | list], pri
         Where they are stored; None if they are not.
 
     Raises:
-        KinlibError: if a number is not finite.
+        KinlibError: if a number is not finite, or the file cannot be written.
     """
     if private:
         return None
     plain = {key: _plain(value, key) for key, value in numbers.items()}
-    path = _folder("report", "numbers") / f"{name}.json"
-    _write(path, (json.dumps(plain, indent=1) + "\n").encode())
+    path = make_folder(config.project_root() / "report" / "numbers") / f"{name}.json"
+    write_json(path, plain)
     return path
 
 
 def _note(path: Path, notebook: str, parameters: dict, seed: int | None, content: bytes) -> None:
-    """Enter a figure into the manifest; the commit is that of the first run that gave these very bytes."""
+    """Enter a figure into the manifest; the commit is that of the first run that gave these very bytes.
+
+    A figure that was stored in another kind before is gone then: one name, one figure.
+    """
     manifest = path.with_name("manifest.json")
     try:
-        entries = json.loads(manifest.read_text()) if manifest.exists() else {}
+        entries = json.loads(manifest.read_bytes()) if manifest.exists() else {}
     except ValueError as error:
         raise KinlibError(f"{manifest} is damaged: delete it and run the notebooks again") from error
     settings = {key: _plain(value, key) for key, value in parameters.items()}
@@ -127,8 +130,11 @@ def _note(path: Path, notebook: str, parameters: dict, seed: int | None, content
     same = (known.get("sha256"), known.get("parameters"), known.get("seed")) == (digest, settings, seed)
     commit = known["commit"] if same else config.commit()
     facts = {"notebook": notebook, "parameters": settings, "seed": seed, "commit": commit, "sha256": digest}
-    entries[path.name] = facts
-    _write(manifest, (json.dumps(dict(sorted(entries.items())), indent=1) + "\n").encode())
+    replaced = {f"{path.stem}{suffix}" for suffix in KINDS.values()} - {path.name}
+    kept = {name: entry for name, entry in entries.items() if name not in replaced}
+    write_json(manifest, dict(sorted({**kept, path.name: facts}.items())))
+    for name in replaced:
+        path.with_name(name).unlink(missing_ok=True)
 
 
 def _notebook(name: str) -> str:
@@ -153,16 +159,3 @@ def _plain(value, key: str):
     if not math.isfinite(value):
         raise KinlibError(f"the number '{key}' is {value}: it must be finite")
     return float(f"{value:.6g}")
-
-
-def _folder(*parts: str) -> Path:
-    folder = config.project_root().joinpath(*parts)
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write whole: a temporary name first, then renamed."""
-    temporary = path.with_name(f".{path.name}.part")
-    temporary.write_bytes(content)
-    os.replace(temporary, path)

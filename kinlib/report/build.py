@@ -21,6 +21,7 @@ __all__ = ["build", "build_pages", "is_current", "report_path"]
 
 TIMESTAMP = 0  # Typst's clock stands still; the date on the title page is the text's own
 JPEG_QUALITY = 82  # with half the resolution in colour: nothing of it shows at the printed size
+PIXELS_PER_INCH = 110  # of pages to look at
 KEYWORD = "sources "  # of the PDF, before the sum of what it was made from
 PANIC = re.compile(r'panicked with: "?(.*?)"?$', re.DOTALL)
 
@@ -43,14 +44,15 @@ def build(out: Path | None = None, root: Path | None = None) -> Path:
     """
     root = root or config.project_root()
     out = out or report_path(root)
+    content = _compile(_sound(read_sources(root)), format="pdf")
     make_folder(out.parent)
-    write_bytes(out, _compile(_sound(read_sources(root)), format="pdf"))
+    write_bytes(out, content)
     return out
 
 
-def build_pages(folder: Path, root: Path | None = None, pixels_per_inch: float = 110) -> list[Path]:
+def build_pages(folder: Path, root: Path | None = None) -> list[Path]:
     """Draw the report's pages as PNG files, to look at; raises as `build`."""
-    pages = _compile(_sound(read_sources(root or config.project_root())), format="png", ppi=pixels_per_inch)
+    pages = _compile(_sound(read_sources(root or config.project_root())), format="png", ppi=PIXELS_PER_INCH)
     make_folder(folder)
     paths = []
     for number, page in enumerate(pages if isinstance(pages, list) else [pages], start=1):
@@ -107,7 +109,8 @@ def _lay_out(sources: Sources, folder: Path) -> None:
         manifest[small] = manifest.pop(file)
     files["figures/manifest.json"] = json.dumps(manifest).encode()
     for name, content in files.items():
-        write_bytes(make_folder((folder / name).parent) / Path(name).name, content)
+        make_folder((folder / name).parent)
+        write_bytes(folder / name, content)
 
 
 def _for_print(file: str, content: bytes) -> tuple[str, bytes]:

@@ -50,7 +50,8 @@ def bundled_numbers(data: Path) -> dict:
             "networks": _networks(data / "weights" / "studio"),
         }
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise KinlibError(f"the sets in '{studio}' are missing or damaged: run `kinlib render --families`") from error
+        told = f"the sets in '{studio}' are missing or damaged"
+        raise KinlibError(f"{told}: run `kinlib render --families` and `kinlib render --reference`") from error
 
 
 def _people(people: pd.DataFrame) -> dict:

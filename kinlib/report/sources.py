@@ -16,7 +16,7 @@ from kinlib.errors import KinlibError
 from kinlib.report.passages import lacking, look_up, without
 from kinlib.report.prose import lost_semicolons, typed_numbers
 
-__all__ = ["EXPORTED", "Sources", "problems", "read_sources"]
+__all__ = ["EXPORTED", "MAIN", "Sources", "problems", "read_sources", "report_folder"]
 
 EXPORTED = "studio"  # the numbers file that no notebook writes but `kinlib.report.exports`
 MAIN = "report.typ"
@@ -82,15 +82,25 @@ class Sources:
         return digest.hexdigest()[:32]
 
 
+def report_folder(root: Path) -> Path:
+    """The folder of a checkout's report.
+
+    Raises:
+        KinlibError: if there is no report.
+    """
+    folder = root / "report"
+    if not (folder / MAIN).is_file():
+        raise KinlibError(f"there is no report to build in '{root}': run this in a checkout of the project")
+    return folder
+
+
 def read_sources(root: Path) -> Sources:
     """Read the report of a checkout.
 
     Raises:
         KinlibError: if there is no report, or a file of it is damaged.
     """
-    folder = root / "report"
-    if not (folder / MAIN).is_file():
-        raise KinlibError(f"there is no report to build in '{root}': run this in a checkout of the project")
+    folder = report_folder(root)
     names = [path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*.typ"))]
     whole = {name: (folder / name).read_text(encoding="utf-8") for name in names}
     numbers = {path.stem: _json(path) for path in sorted((folder / "numbers").glob("*.json"))}

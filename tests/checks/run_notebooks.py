@@ -61,9 +61,9 @@ def execute(path: Path, output: Path, parameters: dict, cell_limit: float) -> No
 
 
 def clean(notebook: nbformat.NotebookNode, root: Path = ROOT) -> nbformat.NotebookNode:
-    """Drop what differs from run to run or machine to machine, and pictures that are marked as private.
+    """Drop pictures that are marked as private, and what differs from run to run or machine to machine.
 
-    The former are metadata, warnings, progress bars, absolute paths.
+    That is: metadata, warnings, progress bars, absolute paths.
     """
     notebook.metadata = nbformat.from_dict({"kernelspec": KERNEL})
     notebook.nbformat, notebook.nbformat_minor = 4, 5

@@ -194,6 +194,14 @@ def test_commit_is_of_the_run_that_changed_the_figure(root, plot, monkeypatch):
     assert commit() == "later"
 
 
+def test_a_figure_of_another_kind_takes_the_place_of_the_old_one(root, plot):
+    """Else the report could go on showing the old one."""
+    for kind, file in (("photos", "07_blends.png"), ("plot", "07_blends.svg")):
+        figures.save("07_blends", plot, kind=kind)
+        assert sorted(path.name for path in (root / "figures").iterdir()) == [file, "manifest.json"]
+        assert list(json.loads((root / "figures" / "manifest.json").read_text())) == [file]
+
+
 def test_nothing_half_written_stays(root, plot):
     figures.save("07_blends", plot)
     assert sorted(path.name for path in (root / "figures").iterdir()) == ["07_blends.svg", "manifest.json"]

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import check_report
 import pytest
+from PIL import Image
 
 from kinlib import cli, config
 from kinlib.errors import KinlibError
 from kinlib.report import build, exports
 from kinlib.report.passages import without
-from kinlib.report.sources import problems, read_sources
+from kinlib.report.sources import PICTURE, problems, read_sources
 
 ROOT = config.project_root()
 FONTS = ("Libertinus", "NewCM", "NewComputerModern", "DejaVuSansMono")  # that come with Typst
@@ -54,8 +55,6 @@ def store(root: Path, name: str, content: bytes) -> None:
 @pytest.fixture
 def project(tmp_path):
     """A small checkout with a report of one chapter, without a problem."""
-    from PIL import Image
-
     root = tmp_path / "project"
     for folder in ("report/chapters", "report/numbers", "notebooks"):
         (root / folder).mkdir(parents=True)
@@ -130,7 +129,7 @@ DAMAGE = {
     "number": (numbers_with(share=None), r"no such number: run notebook 07"),
     "figure": (without_file("figures/07_plot.svg"), r"figures/07_plot\.svg is not there: run notebook 07"),
     "figure's entry": (
-        lambda root: change(root, "figures/manifest.json", **{"07_grid.png": None}),
+        lambda root: change(root, MANIFEST, **{"07_grid.png": None}),
         r"the figure '07_grid', which no notebook has stored: run notebook 07",
     ),
     "stale figure": (
@@ -186,6 +185,25 @@ def test_several_problems_are_counted(project):
         build.build(root=project)
 
 
+def test_pages_are_drawn(project, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(config, "project_root", lambda: project)
+    monkeypatch.setattr(exports, "export", lambda: None)
+    assert cli.main(["report", "--pages", str(tmp_path / "deep" / "pages")]) == 0
+    (page, *others) = sorted((tmp_path / "deep" / "pages").iterdir())
+    assert page.name == "page-01.png" and f"wrote {1 + len(others)} pages" in capsys.readouterr().out
+    with Image.open(page) as picture:
+        assert picture.height > picture.width > 800 and len(picture.getcolors(2**24)) > 2
+    assert not build.report_path(project).exists()
+
+
+def test_where_there_is_no_report_nothing_is_written(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("KINLIB_DATA", str(config.data_dir()))
+    monkeypatch.setattr(config, "project_root", lambda: tmp_path)
+    assert cli.main(["report"]) == 2
+    assert "there is no report to build" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
 def test_without_typst_a_sentence_says_so(project, monkeypatch):
     monkeypatch.setitem(sys.modules, "typst", None)
     with pytest.raises(KinlibError, match="Typst is not installed: run `make setup`"):
@@ -223,13 +241,11 @@ def test_a_passage_whose_number_is_lacking_is_left_out_with_its_figure(project, 
         build.build(tmp_path / "a.pdf", project)
 
 
-def query(root: Path, selector: str) -> list[dict]:
-    """Elements of the report as Typst sets it."""
+def query(root: Path, folder: Path, selector: str) -> list[dict]:
+    """Elements of the report as Typst sets it, laid out in an empty folder."""
     import typst
 
-    sources = read_sources(root)
-    folder = root.parent / "laid-out"
-    build._lay_out(sources, folder)
+    build._lay_out(read_sources(root), folder)
     fonts = typst.Fonts(include_system_fonts=False)
     return json.loads(typst.Compiler(folder / "report/report.typ", root=folder, font_paths=fonts).query(selector))
 
@@ -246,7 +262,7 @@ def words_of(node) -> str:
     return str(node.get("text", "")) + "".join(map(words_of, parts))
 
 
-def test_numbers_are_written_as_readers_expect(project):
+def test_numbers_are_written_as_readers_expect(project, tmp_path):
     change(project, "report/numbers/07_blending.json", small=-0.0004, loss=-1234567.891, whole=3.0, near=2.9996)
     edit(
         project,
@@ -256,7 +272,7 @@ def test_numbers_are_written_as_readers_expect(project):
         'number("07_blending/small", digits: 2), number("07_blending/near", digits: 3), percent("07_blending/share"),'
         'number("07_blending/near", digits: 2), computed(2 / 3), computed-percent(1 / 8, digits: 1))) <all>\n= One',
     )
-    (found,) = query(project, "<all>")
+    (found,) = query(project, tmp_path / "laid-out", "<all>")
     assert found["value"] == ["1,234", "−1,234,567.9", "3", "0.00", "3.000", "63%", "3.00", "0.67", "12.5%"]
 
 
@@ -291,13 +307,11 @@ def test_the_command_builds_the_report(tmp_path, monkeypatch, capsys):
 
 
 def test_every_caption_names_its_notebook_and_every_figure_is_shown(tmp_path):
-    root = tmp_path / "copy"
-    for folder in ("report", "figures"):
-        shutil.copytree(ROOT / folder, root / folder)
-    figures = query(root, "figure.where(kind: image)")
+    figures = query(ROOT, tmp_path, "figure.where(kind: image)")
     assert len(figures) > 10
-    for figure in figures:
-        name = figure["label"].strip("<>").removeprefix("fig:")
+    names = [figure["label"].strip("<>").removeprefix("fig:") for figure in figures]
+    assert sorted(names) == sorted(read_sources(ROOT).found(PICTURE))
+    for name, figure in zip(names, figures, strict=True):
         assert words_of(figure["caption"]).endswith(f"(notebook {name[:2]})")
 
 
