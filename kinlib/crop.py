@@ -176,7 +176,7 @@ def _trim(image: Image.Image, quad: np.ndarray, border: int) -> tuple[Image.Imag
 
 
 def _extend(
-    image: Image.Image, quad: np.ndarray, border: int, blur: bool = True, fade: bool = True
+    image: Image.Image, quad: np.ndarray, border: int, blur: bool, fade: bool
 ) -> tuple[Image.Image, np.ndarray]:
     """Continue the photo on all sides if the quad reaches beyond it: reflected, blurred, faded into the median."""
     low, high = _bounds(quad)

@@ -14,28 +14,22 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from kinlib.crop import crop_quad, map_to_crop
+from kinlib.crop import map_to_crop
 from kinlib.errors import KinlibError
 from kinlib.faces import landmarks as shape
 from kinlib.faces.keypoints import Keypoints, detect
+from kinlib.faces.landmarks import quad_of
 from kinlib.photos import to_rgb
 
 if TYPE_CHECKING:
     import dlib
 
-__all__ = ["CROP", "WAYS", "any_found", "crop_error", "crop_parts", "dlib_finds", "landmark_error"]
+__all__ = ["CROP", "RIGHT", "any_found", "crop_error", "crop_parts", "dlib_finds", "five_error", "landmark_error"]
 __all__ += ["measure_alignment", "quad_of"]
 
 CROP = 256  # px, the aligned face
-WAYS = ("5", "68")
 RIGHT = 1.0  # eye distances; a face found further from the true one is another, or none
 OUTER = (36, 45)  # outer corners of the eyes, whose distance is the unit of landmark errors
-
-
-def quad_of(landmarks: np.ndarray) -> np.ndarray:
-    """The FFHQ square [4, 2] of a face whose 68 landmarks are known."""
-    left_eye, right_eye, _, *mouth = shape.five_from_68(landmarks)
-    return crop_quad(left_eye, right_eye, *mouth)
 
 
 def crop_error(quad: np.ndarray, truth: np.ndarray, size: int = CROP) -> float:
@@ -76,6 +70,13 @@ def landmark_error(points: np.ndarray, truth: np.ndarray) -> float:
     return float(np.linalg.norm(np.asarray(points, np.float64) - truth, axis=1).mean() / unit)
 
 
+def five_error(points: np.ndarray, truth: np.ndarray) -> float:
+    """How far a detector's eyes and mouth corners, of five points, lie from the true ones: mean, in eye distances."""
+    true = shape.five_from_68(truth)
+    distances = np.linalg.norm(points - true, axis=1)[[0, 1, 3, 4]]
+    return float(distances.mean() / max(np.hypot(*(true[1] - true[0])), 1e-6))
+
+
 def measure_alignment(
     photos: Sequence[Image.Image], truths: Sequence[np.ndarray], predictor: "shape.Predictor" = None, size: int = CROP
 ) -> pd.DataFrame:
@@ -102,25 +103,20 @@ def measure_alignment(
     model = predictor if isinstance(predictor, dlib.shape_predictor) else shape.load_predictor(predictor)
     rows = []
     for photo, face, truth in zip(photos, detect(list(photos)), truths, strict=True):
-        right = face is not None and _off(face.points, truth) <= RIGHT
+        right = face is not None and five_error(face.points, truth) <= RIGHT
         rows.append({"found": right} | (_errors(photo, face, truth, model, size) if right else {}))
     columns = ["found", "points68", "agree", "crop5", "crop68"]
     return pd.DataFrame(rows, columns=columns).astype({name: float for name in columns})
 
 
-def dlib_finds(photos: Sequence[Image.Image], truths: Sequence[np.ndarray], enlarge: int = 0) -> np.ndarray:
+def dlib_finds(photos: Sequence[Image.Image], truths: Sequence[np.ndarray]) -> np.ndarray:
     """Whether dlib's own frontal detector (King, 2009) finds the face, bool [N]; what aligners in the wild begin with.
 
-    Args:
-        photos, truths: as for `measure_alignment`.
-        enlarge: how often dlib is to double the picture first; its smallest face is 80 px wide.
+    `photos` and `truths` are as for `measure_alignment`.
     """
-    import dlib
-
-    detector, found = dlib.get_frontal_face_detector(), []
-    for photo, truth in zip(photos, truths, strict=True):
+    found = []
+    for boxes, truth in zip(_dlib_boxes(photos), truths, strict=True):
         x, y = shape.five_from_68(truth)[:3].mean(axis=0)
-        boxes = detector(np.asarray(to_rgb(photo)), enlarge)
         found.append(any(box.left() <= x <= box.right() and box.top() <= y <= box.bottom() for box in boxes))
     return np.array(found, dtype=bool)
 
@@ -131,11 +127,16 @@ def any_found(photos: Sequence[Image.Image]) -> pd.DataFrame:
     Returns:
         `mtcnn` and `dlib` (its frontal detector, the picture as it is), bool.
     """
+    by_dlib = [len(boxes) > 0 for boxes in _dlib_boxes(photos)]
+    return pd.DataFrame({"mtcnn": [face is not None for face in detect(list(photos))], "dlib": by_dlib}, dtype=bool)
+
+
+def _dlib_boxes(photos: Sequence[Image.Image]) -> list["dlib.rectangles"]:
+    """Where dlib's frontal detector sees faces, the pictures as they are; its smallest face is 80 px wide."""
     import dlib
 
     detector = dlib.get_frontal_face_detector()
-    by_dlib = [len(detector(np.asarray(to_rgb(photo)), 0)) > 0 for photo in photos]
-    return pd.DataFrame({"mtcnn": [face is not None for face in detect(list(photos))], "dlib": by_dlib}, dtype=bool)
+    return [detector(np.asarray(to_rgb(photo)), 0) for photo in photos]
 
 
 def _errors(photo: Image.Image, face: Keypoints, truth: np.ndarray, model: "dlib.shape_predictor", size: int) -> dict:
@@ -146,10 +147,3 @@ def _errors(photo: Image.Image, face: Keypoints, truth: np.ndarray, model: "dlib
         "crop5": crop_error(shape.face_quad(face), truth, size),
         "crop68": crop_error(quad_of(points), truth, size),
     }
-
-
-def _off(points: np.ndarray, truth: np.ndarray) -> float:
-    """Mean distance of eyes and mouth corners from the true ones, in eye distances."""
-    true = shape.five_from_68(truth)
-    distances = np.linalg.norm(points - true, axis=1)[[0, 1, 3, 4]]
-    return float(distances.mean() / max(np.hypot(*(true[1] - true[0])), 1e-6))

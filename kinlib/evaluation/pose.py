@@ -4,7 +4,7 @@ Every way to estimate a pose gives an array [N, 3] of yaw, pitch and roll in deg
 for a face that it could not do; the truth has the same shape. Signs are those of `kinlib.faces.pose`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -148,7 +148,7 @@ def _usable(points: np.ndarray) -> np.ndarray:
     return np.isfinite(points).all(axis=(1, 2))
 
 
-def _each(points: np.ndarray, estimate) -> np.ndarray:
+def _each(points: np.ndarray, estimate: Callable[[np.ndarray], Sequence[float]]) -> np.ndarray:
     """One estimate after the other, [N, 3]; NaN for faces without points and for points that form no face."""
     angles = np.full((len(points), 3), np.nan)
     for index in np.flatnonzero(_usable(points)):
@@ -168,7 +168,7 @@ def _shared(estimated: Mapping[str, np.ndarray], truth: np.ndarray) -> np.ndarra
     for angles in estimated.values():
         shared = shared & np.isfinite(angles[:, 0])
     if not shared.any():
-        raise KinlibError("there is no face whose pose is known and which every way could do")
+        raise KinlibError("there is no face whose pose is known and which every way could do: give more faces")
     return shared
 
 

@@ -16,13 +16,15 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from kinlib.crop import crop_quad, cut_quad
+from kinlib.crop import cut_quad
 from kinlib.errors import KinlibError
+from kinlib.evaluation.alignment import RIGHT, five_error
 from kinlib.evaluation.bootstrap import draw_weights, estimate, mean
 from kinlib.evaluation.embedding import embed_pictures
 from kinlib.faces.keypoints import detect
-from kinlib.faces.landmarks import five_from_68
+from kinlib.faces.landmarks import quad_of
 from kinlib.faces.upscale import upscale
+from kinlib.photos import read_photo
 from kinlib.studio.family_album import FamilyAlbum
 
 if TYPE_CHECKING:
@@ -32,7 +34,6 @@ __all__ = ["Gallery", "Photograph", "cut_faces", "detail", "fidelity", "find_fac
 __all__ += ["photographs", "restore", "strangers"]
 
 FACE = 128  # px, side of the faces that are compared
-FRONTAL = 20.0  # degrees; people are known by a picture that is turned less, if they have one
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,11 +157,8 @@ def detail(
 
 def cut_faces(pictures: Sequence[Image.Image], landmarks: Sequence[np.ndarray], size: int = FACE) -> list[Image.Image]:
     """The FFHQ crops of faces whose landmarks [68, 2] are known, in pixels of each picture."""
-    crops = []
-    for picture, points in zip(pictures, landmarks, strict=True):
-        left_eye, right_eye, _, *mouth = five_from_68(points)
-        crops.append(cut_quad(picture, crop_quad(left_eye, right_eye, *mouth), size, extend=False))
-    return crops
+    pairs = zip(pictures, landmarks, strict=True)
+    return [cut_quad(picture, quad_of(points), size, extend=False) for picture, points in pairs]
 
 
 def strangers(album: FamilyAlbum, identity: "IdentityNet | None" = None) -> Gallery:
@@ -171,14 +169,8 @@ def strangers(album: FamilyAlbum, identity: "IdentityNet | None" = None) -> Gall
     """
     sound = album.truth[album.truth["fault"].isna()]
     first = sound.loc[sound["yaw"].abs().groupby(sound["name"]).idxmin()]
-    faces = []
-    for row in first.itertuples():
-        path = album.folder / "families" / row.file
-        try:
-            picture = Image.open(path).convert("RGB")
-        except OSError as error:
-            raise KinlibError(f"{path} cannot be read: get it again with the project's files") from error
-        faces += cut_faces([picture], [np.reshape(row.landmarks, (68, 2))])
+    pictures = [read_photo(album.folder / "families" / file) for file in first["file"]]
+    faces = cut_faces(pictures, [np.reshape(points, (68, 2)) for points in first["landmarks"]])
     return Gallery(first["file"].tolist(), first["family"].tolist(), embed_pictures(faces, identity))
 
 
@@ -221,10 +213,8 @@ def find_faces(pictures: Sequence[Image.Image], landmarks: Sequence[np.ndarray])
     """
     rows = []
     for face, points in zip(detect(list(pictures)), landmarks, strict=True):
-        true = five_from_68(points)[[0, 1, 3, 4]]
-        eye_distance = np.hypot(*(true[1] - true[0]))
-        off = np.inf if face is None else np.linalg.norm(face.points[[0, 1, 3, 4]] - true, axis=1).mean() / eye_distance
-        rows.append((float(off < 1), off if off < 1 else np.nan))
+        off = np.inf if face is None else five_error(face.points, points)
+        rows.append((float(off <= RIGHT), off if off <= RIGHT else np.nan))
     return pd.DataFrame(rows, columns=["found", "off"], dtype=float)
 
 

@@ -73,7 +73,7 @@ def align_face(image: Image.Image, landmarks: np.ndarray, size: int = 256, overs
     Raises:
         KinlibError: if the landmarks have another shape, are not finite, do not form a face or lie outside the photo.
     """
-    return cut_quad(to_rgb(image), _quad_from_68(landmarks), size, oversample)
+    return cut_quad(to_rgb(image), shape.quad_of(landmarks), size, oversample)
 
 
 def align_from_five(image: Image.Image, points: np.ndarray, size: int = 256, oversample: int = 1) -> Image.Image:
@@ -122,7 +122,7 @@ def align_found(
     """
     face = faces[0]
     landmarks = _trusted_landmarks(image, face, predictor)
-    quad = shape.face_quad(face.points) if landmarks is None else _quad_from_68(landmarks)
+    quad = shape.face_quad(face.points) if landmarks is None else shape.quad_of(landmarks)
     return AlignedFace(
         aligned=cut_quad(image, quad, size),
         keypoints=face,
@@ -169,7 +169,3 @@ def _notes(faces: list[Keypoints], size: tuple[int, int], name: str) -> list[str
     if beyond.max() > CUT_OFF:
         notes.append(f"the face in {name} is cut off by the photo's edge: the result will be poor")
     return notes
-
-
-def _quad_from_68(landmarks: np.ndarray) -> np.ndarray:
-    return shape.face_quad(shape.five_from_68(landmarks))

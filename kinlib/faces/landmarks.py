@@ -46,6 +46,7 @@ __all__ = [
     "load_predictor",
     "plausible",
     "predict",
+    "quad_of",
 ]
 
 MIRRORED = (
@@ -128,6 +129,15 @@ def face_quad(face: Face) -> np.ndarray:
     if points.shape != (5, 2):
         raise KinlibError(f"a face is given by Keypoints or five points [5, 2], not by the shape {list(points.shape)}")
     return crop_quad(points[0], points[1], points[3], points[4])
+
+
+def quad_of(landmarks: np.ndarray) -> np.ndarray:
+    """The FFHQ square, float64 [4, 2], of a face whose 68 landmarks are known.
+
+    Raises:
+        KinlibError: if `landmarks` is not [68, 2], or they do not form a face.
+    """
+    return face_quad(five_from_68(landmarks))
 
 
 def cut_chip(image: Image.Image, quad: np.ndarray) -> np.ndarray:

@@ -21,7 +21,8 @@ FACE_BOX = (0.14, 0.19, 0.86, 0.91)
 def _onet(device: str) -> nn.Module:
     from facenet_pytorch.models.mtcnn import ONet
 
-    return ONet().eval().requires_grad_(False).to(device)
+    with torch.random.fork_rng(devices=[]):  # a network is born with random weights; the caller's numbers stay
+        return ONet().eval().requires_grad_(False).to(device)
 
 
 def five_points(aligned: Tensor) -> Tensor:

@@ -29,7 +29,8 @@ def estimate(points: np.ndarray) -> np.ndarray:
         points: [..., 5, 2] in the order of `kinlib.faces.keypoints`, pixels.
 
     Returns:
-        Degrees [..., 3], signs as in `kinlib.faces.pose`; not a number where eyes, or eyes and mouth, coincide.
+        Degrees [..., 3], signs as in `kinlib.faces.pose`; yaw is not finite where eyes and nose lie in one column, and
+        pitch where eyes and mouth lie in one row.
     """
     left, right, nose, *mouth = np.moveaxis(np.asarray(points, dtype=np.float64), -2, 0)
     eyes, mouth = (left + right) / 2, np.mean(mouth, axis=0)

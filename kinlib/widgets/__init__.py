@@ -5,7 +5,8 @@
 
 `Family` holds the parents and draws the child; it knows nothing of layout. `FamilyStudio` is what is seen. Photographs
 are encoded once, so that a slider's move only blends and draws. Works with ipywidgets 7 (Colab) and 8.
-The panel of notebook A1, which needs the studio's renderer, is imported by itself: `kinlib.widgets.dials`.
+The panels of other notebooks are imported by themselves: `families` (01 and 02), `sieve` (03), `upscaling` (04),
+`alignment` (05) and `dials` (A1).
 """
 
 from kinlib.widgets.family import Family, Settings

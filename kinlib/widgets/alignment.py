@@ -13,12 +13,12 @@ from PIL import Image
 
 from kinlib.crop import cut_quad
 from kinlib.errors import KinlibError
-from kinlib.evaluation.alignment import CROP, crop_error, quad_of
+from kinlib.evaluation.alignment import CROP, crop_error
 from kinlib.faces import landmarks as shape
 from kinlib.faces.keypoints import Keypoints, detect
 from kinlib.figures import mark_crop
 from kinlib.photos import to_rgb
-from kinlib.widgets.snapshot import Panel, as_jpeg, as_png
+from kinlib.widgets.snapshot import GREY, Panel, as_jpeg, as_png
 
 __all__ = ["AlignPanel"]
 
@@ -92,7 +92,7 @@ class AlignPanel(Panel):
             if self._truths is not None and way != TRUTH:
                 words += f"; the face lies {crop_error(quad, self._truths[number]):.1f} px off in the crop of {CROP} px"
         except KinlibError as problem:
-            drawn, words = (picture, Image.new("RGB", (CROP, CROP), (238, 238, 238))), str(problem)
+            drawn, words = (picture, Image.new("RGB", (CROP, CROP), GREY)), str(problem)
         self._drawn = [_scaled(one) for one in drawn]
         for image, one in zip(self.images.values(), self._drawn, strict=True):
             image.value = as_png(one)
@@ -101,7 +101,7 @@ class AlignPanel(Panel):
     def _points(self, number: int, way: str) -> tuple[np.ndarray, np.ndarray, str]:
         """Points, the square that follows from them, and what is to be said of them."""
         if way == TRUTH:
-            return self._truths[number], quad_of(self._truths[number]), ""
+            return self._truths[number], shape.quad_of(self._truths[number]), ""
         if number not in self._faces:
             self._faces[number] = detect(self._pictures[number])[0]
         face = self._faces[number]
@@ -113,7 +113,7 @@ class AlignPanel(Panel):
         note = f"; 68 points and five differ by {shape.disagreement(points, face):.2f}"
         if not shape.plausible(points, face, self.controls["limit"].value):
             return face.points, shape.face_quad(face), f"{note}, too much: the five are taken"
-        return points, quad_of(points), note
+        return points, shape.quad_of(points), note
 
     def _snapshot(self) -> bytes:
         """Both pictures beside each other."""

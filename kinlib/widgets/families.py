@@ -72,9 +72,18 @@ class FamilyBrowser(_Browser):
     """
 
     def __init__(self, tables: FamilyTables, family: str | None = None):
+        """Begin with a family, or with the largest.
+
+        Raises:
+            KinlibError: if there is no such family, or none at all.
+        """
         super().__init__(tables)
         sizes = extended_families(tables)
         entries = [(f"{row.family} ({row.people} people)", row.family) for row in sizes.itertuples()]
+        if not entries:
+            raise KinlibError("there are no families to leaf through: give a data set that lists people")
+        if family not in (None, *sizes["family"]):
+            raise KinlibError(f"there is no family '{family}': give its name as in the data set's list")
         self.controls = {
             "family": widgets.Dropdown(options=entries, value=family or entries[0][1], description="family", **WIDE),
             "person": widgets.Dropdown(options=[], description="person", **WIDE),
@@ -143,7 +152,7 @@ class TrioBrowser(_Browser):
         if not len(trios):
             raise KinlibError("there are no trios to leaf through: no child has a known father and mother")
         self.trios, self.seed = trios.reset_index(drop=True), seed
-        self._pairs = pair_images(self.trios[:0])
+        self._pairs, self._refused = pair_images(self.trios[:0]), ""
         families = list(dict.fromkeys(self.trios["family"]))
         self.controls = {
             "family": widgets.Dropdown(options=families, description="family", **WIDE),
@@ -170,7 +179,11 @@ class TrioBrowser(_Browser):
         how, row = self.controls["how"].value, self.controls["trio"].value
         count = int(num_image_trios(self.trios, how)[row])
         own = self.trios.loc[[row]]
-        self._pairs = pair_images(own, how, number=max(count, 1), per="trio", seed=self.seed)
+        try:
+            self._pairs = pair_images(own, how, number=max(count, 1), per="trio", seed=self.seed)
+            self._refused = ""
+        except KinlibError as problem:  # more combinations than memory
+            self._pairs, self._refused, count = self._pairs[:0], str(problem), 0
         self._filling = True
         self.controls["number"].max = max(1, min(count, MOST_SHOWN))
         self.controls["number"].value = 1
@@ -179,7 +192,7 @@ class TrioBrowser(_Browser):
 
     def _show(self) -> None:
         count = len(self._pairs)
-        self.status.value = f"{count:,} image trios of this trio"
+        self.status.value = html.escape(self._refused) or f"{count:,} image trios of this trio"
         if not count:
             trio = self.trios.loc[self.controls["trio"].value]
             for role in ROLES:

@@ -1,6 +1,5 @@
 """What the sliders do, without any layout: two parents and their child as PNG pictures."""
 
-import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +9,7 @@ from kinlib import parents
 from kinlib.errors import KinlibError
 from kinlib.inheritance.blend import group_shares
 from kinlib.kinship import Child, Face, Kinship, Photo
+from kinlib.widgets.snapshot import GREY, as_png
 from kinlib.widgets.uploads import read_upload
 
 __all__ = ["PICTURES", "REFINE_STEPS", "ROLES", "Family", "Settings"]
@@ -18,7 +18,7 @@ ROLES = ("father", "mother")
 PICTURES = (*ROLES, *(f"{role}_drawn" for role in ROLES), "child")
 REFINE_STEPS = 100  # of fitting a photograph's code; bundled parents are left as the encoder sees them
 SHOWN_SIZE = 512  # px; larger pictures only slow the connection down
-BLANK = Image.new("RGB", (256, 256), (238, 238, 238))
+BLANK = Image.new("RGB", (256, 256), GREY)
 
 
 @dataclass(frozen=True)
@@ -144,6 +144,4 @@ class Family:
 def _png(picture: Image.Image) -> bytes:
     if picture.width > SHOWN_SIZE:
         picture = picture.resize((SHOWN_SIZE, SHOWN_SIZE), Image.Resampling.LANCZOS)
-    buffer = io.BytesIO()
-    picture.save(buffer, "PNG", compress_level=1)  # the fastest: a slider is waiting
-    return buffer.getvalue()
+    return as_png(picture)

@@ -1,18 +1,25 @@
 """Panels that leave a plain picture of themselves in a stored notebook."""
 
 import base64
+import contextlib
 import io
 
 import ipywidgets as widgets
 from PIL import Image
 
-__all__ = ["Panel", "as_jpeg", "as_png"]
+from kinlib.errors import KinlibError
+
+__all__ = ["GREY", "Panel", "as_jpeg", "as_png"]
+
+GREY = (238, 238, 238)  # where there is no picture
+QUALITY = 88  # of JPEG
 
 
 class Panel(widgets.VBox):
     """A box of controls and pictures.
 
     Attributes:
+        WORDS: what a stored notebook says beside the picture.
         private: whether it shows people who did not agree to be published; then no picture is left behind.
     """
 
@@ -27,21 +34,24 @@ class Panel(widgets.VBox):
         """Beside the live panel a plain picture, which is all that a stored notebook can show."""
         inherited = getattr(super(), "_repr_mimebundle_", None)  # ipywidgets 7 has none and displays itself
         bundle = inherited(**kwargs) if inherited else None
-        if isinstance(bundle, dict) and not self.private:
-            bundle["text/plain"] = self.WORDS
-            bundle["image/jpeg"] = base64.b64encode(self._snapshot()).decode()
+        if not isinstance(bundle, dict):
+            return bundle
+        bundle["text/plain"] = self.WORDS  # its own words would list the menus' entries, such as people's names
+        if not self.private:
+            with contextlib.suppress(KinlibError):  # the panel itself says what cannot be drawn
+                bundle["image/jpeg"] = base64.b64encode(self._snapshot()).decode()
         return bundle
 
 
 def as_png(picture: Image.Image) -> bytes:
-    """For the page, without loss and at once."""
+    """For the page, without loss and at once: a slider is waiting."""
     stream = io.BytesIO()
     picture.save(stream, "PNG", compress_level=1)
     return stream.getvalue()
 
 
-def as_jpeg(picture: Image.Image, quality: int = 88) -> bytes:
-    """For a stored notebook."""
+def as_jpeg(picture: Image.Image) -> bytes:
+    """Small enough for a stored notebook."""
     stream = io.BytesIO()
-    picture.save(stream, "JPEG", quality=quality)
+    picture.save(stream, "JPEG", quality=QUALITY)
     return stream.getvalue()

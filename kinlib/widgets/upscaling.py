@@ -16,7 +16,7 @@ from kinlib.evaluation.upscaling import Photograph, fidelity
 from kinlib.faces.upscale import FACTORS, METHODS, upscale
 from kinlib.figures import close_up
 from kinlib.studio.originals import Original
-from kinlib.widgets.snapshot import Panel, as_jpeg, as_png
+from kinlib.widgets.snapshot import GREY, Panel, as_jpeg, as_png
 
 __all__ = ["UpscalePanel", "divided"]
 
@@ -56,14 +56,17 @@ class UpscalePanel(Panel):
             private: of people who did not agree to be published.
 
         Raises:
-            KinlibError: if there is no such photograph.
+            KinlibError: if there is no such photograph, or none at all.
         """
         super().__init__()
         self.private = private
+        if not len(originals):
+            raise KinlibError("the panel needs at least one photograph")
         if not 0 <= photo < len(originals):
             raise KinlibError(f"there is no photograph {photo}: choose one from 0 to {len(originals) - 1}")
         self.originals, self._preset = list(originals), preset
         self._known: dict[tuple[int, str, int], tuple[Image.Image, float | None]] = {}
+        self._picture = Image.new("RGB", (SHOWN, SHOWN), GREY)
         people = [(one.name.replace("_", " "), number) for number, one in enumerate(self.originals)]
         known = all(isinstance(one, Original) for one in self.originals)
         ways = [*METHODS, *([ORIGINAL] if known else [])]

@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 
 from kinlib import config
+from kinlib.faces import points as shares
 from kinlib.faces.cascade import BOX, PICTURE, POINTS, SCORE, Cascade, area_means
 
 FAMILIES = config.data_dir() / "studio" / "families"
@@ -85,9 +86,14 @@ def test_area_means_are_those_of_adaptive_pooling(size):
         np.testing.assert_allclose(mean, wanted.permute(1, 2, 0), atol=1e-6)
 
 
-def test_the_caller_s_random_numbers_stay():
+@pytest.mark.parametrize(
+    "make",
+    [lambda: Cascade(torch.device("cpu"), 20), lambda: shares._onet.__wrapped__("cpu")],
+    ids=["the cascade", "the last network alone"],
+)
+def test_the_caller_s_random_numbers_stay(make):
     torch.manual_seed(3)
     wanted = torch.rand(1)
     torch.manual_seed(3)
-    Cascade(torch.device("cpu"), 20)
+    make()
     assert torch.rand(1) == wanted

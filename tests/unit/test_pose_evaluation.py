@@ -8,6 +8,7 @@ from kinlib.errors import KinlibError
 from kinlib.evaluation import pose as scores
 from kinlib.faces import pose, pose_heuristics
 from kinlib.faces.align import turn_degrees
+from kinlib.faces.landmarks import five_from_68
 from kinlib.studio.family_album import load_album
 
 NAN = np.nan
@@ -100,8 +101,7 @@ def test_truth_by_path(album):
 def test_estimates_are_each_ways_own(album):
     files = album.truth["file"].iloc[[10, 11, 12]].tolist()
     points = scores.true_points(album, files)
-    five = np.array([points[:, 36:42].mean(1), points[:, 42:48].mean(1), points[:, 30], points[:, 48], points[:, 54]])
-    five = five.transpose(1, 0, 2)
+    five = np.array([five_from_68(one) for one in points])
     five[1] = NAN
     found = scores.estimates(five, (120, 150), true=points)
     assert list(found) == ["always straight", "rules of thumb", "turn_degrees", "five points", "68 true points"]
@@ -122,9 +122,7 @@ def test_a_head_in_space_beats_the_rules_on_the_studio(album):
     """Five true points of photographs of all yaws; the rules err at least five times as much in yaw."""
     rows = album.truth[album.truth["fault"].isna()].sort_values("yaw").iloc[::60]
     points = scores.true_points(album, rows["file"])
-    five = np.stack(
-        [points[:, 36:42].mean(1), points[:, 42:48].mean(1), points[:, 30], points[:, 48], points[:, 54]], axis=1
-    )
+    five = np.array([five_from_68(one) for one in points])
     truth = scores.true_poses(album, rows["file"])
     ways = scores.estimates(five, (120, 150), true=points)
     median = scores.errors(ways, truth)["median"]

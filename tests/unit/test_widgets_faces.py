@@ -70,6 +70,8 @@ def test_photograph_and_factor(originals, interpolated):
     assert np.abs(pixels(panel.image.value) - before).mean() > 10
     with pytest.raises(KinlibError, match="from 0 to 2"):
         UpscalePanel(originals, photo=3)
+    with pytest.raises(KinlibError, match="at least one"):
+        UpscalePanel([])
 
 
 def test_a_missing_network_is_said(originals, interpolated):
@@ -77,6 +79,16 @@ def test_a_missing_network_is_said(originals, interpolated):
     before = panel.image.value
     panel.controls["left"].value = "esrgan"
     assert "studio_upscaler_esrgan" in panel.status.value and panel.image.value == before
+
+
+def test_a_panel_whose_network_is_missing_from_the_start_can_be_shown(originals, monkeypatch):
+    def refuse(*arguments):
+        raise KinlibError("the weights are not here")
+
+    monkeypatch.setattr(upscaling, "upscale", refuse)
+    panel = UpscalePanel(originals)
+    assert panel.status.value == "the weights are not here"
+    assert pixels(base64.b64decode(panel._repr_mimebundle_()["image/jpeg"])).std() < 1  # nothing but grey
 
 
 def test_points_drive_the_crop(originals):
@@ -129,5 +141,5 @@ def test_stored_notebooks_show_a_picture_but_of_nobody_real(originals, interpola
         bundle = panel._repr_mimebundle_()
         assert "run the notebook" in bundle["text/plain"]
         assert pixels(base64.b64decode(bundle["image/jpeg"])).shape[0] >= 300
-    hidden = AlignPanel(few, ["a", "b", "c"], private=True)._repr_mimebundle_()
-    assert "image/jpeg" not in hidden
+    hidden = AlignPanel(few, ["Jane", "John", "Joan"], private=True)._repr_mimebundle_()
+    assert "image/jpeg" not in hidden and "Jane" not in str(hidden)  # nor are people named

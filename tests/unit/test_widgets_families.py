@@ -1,6 +1,7 @@
 """The panels that leaf through families and trios, driven by code on a small set made here."""
 
 import base64
+import functools
 import io
 
 import numpy as np
@@ -10,6 +11,7 @@ from PIL import Image
 from kinlib import families
 from kinlib.errors import KinlibError
 from kinlib.families import drawing, trios
+from kinlib.widgets import families as panels
 from kinlib.widgets.families import FamilyBrowser, TrioBrowser
 
 LIST = [
@@ -85,6 +87,11 @@ def test_what_cannot_be_drawn_is_said(tables):
     assert panel.images["tree"].layout.display == "" and panel.status.value == ""
 
 
+def test_a_family_has_to_be_there(tables):
+    with pytest.raises(KinlibError, match="no family 'BELLS'"):
+        FamilyBrowser(tables, "BELLS")
+
+
 def test_a_damaged_picture_breaks_no_panel(tables, root):
     (root / "BELL" / "Adam_Bell" / "02.png").write_bytes(b"damaged")
     panel = FamilyBrowser(tables)
@@ -122,6 +129,15 @@ def test_fixed_shows_what_the_family_s_number_leaves_for_a_trio(tables):
     assert panel.controls["number"].max == trios.num_image_trios(rows, "fixed")[0]
 
 
+def test_more_combinations_than_memory_are_refused_in_words(tables, monkeypatch):
+    monkeypatch.setattr(panels, "pair_images", functools.partial(trios.pair_images, most=23))
+    panel = TrioBrowser(tables, trios.build(tables))
+    panel.controls["how"].value = "all"
+    assert "24 image trios, more than 23" in panel.status.value and panel.images["child"].layout.display == "none"
+    panel.controls["how"].value = "min"
+    assert panel.status.value == "2 image trios of this trio" and panel.images["child"].layout.display == ""
+
+
 def test_a_trio_without_image_trios(tables):
     panel = TrioBrowser(tables, trios.build(tables))
     panel.controls["family"].value = "HART"
@@ -139,7 +155,7 @@ def test_without_trios(tables):
 def test_pictures_of_real_people_are_not_stored(tables):
     for panel in (FamilyBrowser(tables), TrioBrowser(tables, trios.build(tables))):
         bundle = panel._repr_mimebundle_()
-        assert "image/jpeg" not in (bundle or {})
+        assert "image/jpeg" not in (bundle or {}) and "BELL" not in str(bundle)  # nor are people named
 
 
 def test_a_stored_notebook_shows_a_picture(bundled):
@@ -148,6 +164,7 @@ def test_a_stored_notebook_shows_a_picture(bundled):
         assert shown.shape[1] > 400
     panel.controls["family"].value = "HART"
     assert panel._repr_mimebundle_()["image/jpeg"]
+    assert "image/jpeg" not in FamilyBrowser(bundled, "KING")._repr_mimebundle_()  # no couple, no tree, but a panel
 
 
 def test_drawing(tables):
