@@ -173,7 +173,7 @@ def _check_beginning(chunk: bytes, total: int | None, size: int | None) -> None:
 
 
 def retrieve(url: str, sha256: str | None, place: Path, loader: Downloader) -> str | None:
-    """Download one file with pooch and check its SHA-256; None when it worked, else the reason why not, in words.
+    """Download one file with pooch and check its SHA-256, if known; None when it worked, else why not, in words.
 
     Raises:
         KinlibError: if the file cannot be written here.

@@ -41,11 +41,11 @@ def load_networks(preset: str) -> Networks:
     """
     config.check_preset(preset)
     # All paths come first: what is absent should be said before gigabytes are read.
-    paths = [weights.for_role(preset, role).name for role in ("generator", "encoder")]
-    paths = [weights.path(name) for name in paths]
+    paths = [weights.path(weights.for_role(preset, role).name) for role in ("generator", "encoder")]
     with torch.random.fork_rng(devices=[]):  # networks are born with random weights; the caller's numbers stay
         generator, encoder = load_generator(paths[0]), load_encoder(paths[1])
-    directions = _studio_directions() if preset == "studio" else _published_directions()
+    studio = preset == "studio"
+    directions = load_directions(weights.path("studio_directions")) if studio else _published_directions()
     _check_layers(paths, generator, encoder, directions)
     return Networks(generator, encoder, directions, _file(preset, "landmarks"), _file(preset, "identity"))
 
@@ -69,7 +69,7 @@ def absent_notes(preset: str, landmarks: Path | None, identity: Path | None, ref
 def _file(preset: str, role: str) -> Path | None:
     """Where an optional network's file is, if it is here."""
     name = weights.for_role(preset, role).name
-    return weights.path(name) if any(row["name"] == name and row["present"] for row in weights.table()) else None
+    return weights.path(name) if weights.table(name)[0]["present"] else None
 
 
 def _check_layers(paths: list[Path], generator: Generator, encoder: Encoder, directions: dict[str, Direction]) -> None:
@@ -82,10 +82,6 @@ def _check_layers(paths: list[Path], generator: Generator, encoder: Encoder, dir
         if direction.step.shape[0] not in (1, layers):
             counts = f"{direction.step.shape[0]} layers instead of {layers}"
             raise KinlibError(f"the direction for {name} does not belong to the generator {paths[0]}: {counts}")
-
-
-def _studio_directions() -> dict[str, Direction]:
-    return load_directions(weights.path("studio_directions"))
 
 
 def _published_directions() -> dict[str, Direction]:

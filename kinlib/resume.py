@@ -11,7 +11,7 @@ from pathlib import Path
 from kinlib.errors import KinlibError
 from kinlib.files import make_folder, write_json
 
-__all__ = ["WORK", "check_folder", "is_complete", "open_work", "read_note"]
+__all__ = ["BEGUN", "WORK", "check_folder", "is_complete", "open_work", "read_note"]
 
 WORK, BEGUN = ".work", "begun.json"
 

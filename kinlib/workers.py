@@ -18,17 +18,28 @@ from typing import TypeVar
 
 from kinlib.errors import KinlibError
 
-__all__ = ["cores", "spread"]
+__all__ = ["check_workers", "cores", "spread"]
 
 Job, Result = TypeVar("Job"), TypeVar("Result")
 Team = dict[Connection, BaseProcess]
 
+MOST = 256  # processes; more are a slip of the finger
 AHEAD = 4  # jobs begun per process before the oldest is taken, so that results do not pile up in memory
 
 
 def cores() -> int:
     """How many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def check_workers(workers: int | None) -> None:
+    """Check a number of processes that somebody asked for; None leaves the choice here.
+
+    Raises:
+        KinlibError: if it is out of its range.
+    """
+    if workers is not None and not 1 <= workers <= MOST:
+        raise KinlibError(f"--workers must be from 1 to {MOST}, not {workers}")
 
 
 def spread(function: Callable[[Job], Result], jobs: Iterable[Job], workers: int | None = None) -> Iterator[Result]:

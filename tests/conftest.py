@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+pytest.register_assert_rewrite("command_line")  # so that its failures say what was there
+
 LOCAL = ("127.0.0.1", "::1", "localhost")
 
 

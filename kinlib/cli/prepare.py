@@ -6,11 +6,9 @@ from pathlib import Path
 from tyro.conf import Positional
 
 from kinlib.cli.bar import show_progress
-from kinlib.errors import KinlibError
+from kinlib.workers import check_workers
 
 __all__ = ["PrepareCommand"]
-
-MOST_WORKERS = 256
 
 
 @dataclass(kw_only=True)
@@ -37,8 +35,7 @@ class PrepareCommand:
     """number of processes; all cores by default, a few on a graphics card"""
 
     def run(self) -> None:
-        if self.workers is not None and not 1 <= self.workers <= MOST_WORKERS:
-            raise KinlibError(f"--workers must be from 1 to {MOST_WORKERS}, not {self.workers}")
+        check_workers(self.workers)
         from kinlib.prepare.listing import list_photos
         from kinlib.prepare.run import count_statuses, prepare
         from kinlib.prepare.settings import PrepareSettings

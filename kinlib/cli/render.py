@@ -6,10 +6,10 @@ from pathlib import Path
 from kinlib import config
 from kinlib.cli.bar import show_progress
 from kinlib.errors import KinlibError
+from kinlib.workers import check_workers
 
 __all__ = ["RenderCommand"]
 
-MOST_WORKERS = 256
 OF_A_CROWD = ("people", "images_each", "size", "crop")  # options that the fixed sets leave no room for
 
 
@@ -39,8 +39,7 @@ class RenderCommand:
     def run(self) -> None:
         if self.families and self.reference:
             raise KinlibError("choose one of --families and --reference")
-        if self.workers is not None and not 1 <= self.workers <= MOST_WORKERS:
-            raise KinlibError(f"--workers must be from 1 to {MOST_WORKERS}, not {self.workers}")
+        check_workers(self.workers)
         if not 0 <= self.seed < 2**31:
             raise KinlibError(f"--seed must be from 0 to {2**31 - 1:,}, not {self.seed}")
         if self.families or self.reference:

@@ -73,5 +73,6 @@ def _verify_weights(names: tuple[str, ...]) -> None:
     rows = weights.verify(names or None)
     for row in rows:
         print(f"{row['name']:22} {row['state']}")
-    if any(row["state"] == "damaged" for row in rows):
-        raise KinlibError("some files are not what they should be: delete them and fetch them again")
+    if damaged := [row["file"] for row in rows if row["state"] == "damaged"]:
+        how = "delete them and fetch them again, or get the studio's again with the project's files"
+        raise KinlibError(f"these files are not what they should be: {', '.join(damaged)}; {how}")

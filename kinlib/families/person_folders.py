@@ -24,8 +24,8 @@ class PersonFolders:
         root: Path,
         people: Mapping[tuple[str, str], str],
         list_name: str,
-        known: Iterable[str] = (),
-        lines: Mapping[str, str] | None = None,
+        known: Iterable[str],
+        lines: Mapping[str, str],
     ):
         """Walk through the folders.
 
@@ -36,7 +36,7 @@ class PersonFolders:
             known: files that are expected, relative to `root`.
             lines: person -> the line that lists them, such as "FAMILY101.txt:12", where there is one.
         """
-        self.root, self.list_name, self.known, self.lines = root, list_name, set(known), lines or {}
+        self.root, self.list_name, self.known, self.lines = root, list_name, set(known), lines
         self.problems: list[Problem] = []
         self._rows: list[tuple[str, str]] = []
         of_family: dict[str, dict[str, str]] = {}

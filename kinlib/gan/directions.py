@@ -127,9 +127,7 @@ def _read(path: Path) -> Tensor:
         except (ValueError, TypeError, OSError, EOFError) as problem:
             raise KinlibError(f"{path} is not a NumPy array of numbers") from problem
     content = open_checkpoint(path)
-    tensor = content.get("tensor") if isinstance(content, dict) else content
-    if tensor is None and isinstance(content, dict) and len(content) == 1:
-        tensor = next(iter(content.values()))
-    if not torch.is_tensor(tensor):
+    found = [content["tensor"]] if "tensor" in content else list(content.values())
+    if len(found) != 1 or not torch.is_tensor(found[0]):
         raise KinlibError(f"{path} holds no direction (one tensor was expected)")
-    return tensor.float()
+    return found[0].float()

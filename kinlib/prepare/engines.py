@@ -56,7 +56,7 @@ def on_ray(parts: list[Part], workers: int | None = None) -> Iterator[PreparedPa
         yield from _from_actors(parts, workers)
     except ray.exceptions.RayTaskError as error:
         raise error.cause from error
-    except ray.exceptions.RayActorError as error:
+    except (ray.exceptions.RayActorError, ray.exceptions.OutOfMemoryError) as error:
         raise KinlibError(
             "a Ray worker died, most likely for lack of memory: run the same again with fewer --workers"
         ) from error

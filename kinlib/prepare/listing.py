@@ -111,8 +111,9 @@ def _as_text(name: str) -> str:
 
 
 def _with_targets(rows: list[tuple[str, str | None, str | None]]) -> Iterator[Photo]:
-    """Give every picture a file of its own for the aligned face: a.png and a.png.jpg must not meet."""
+    """Give every picture a file of its own for the aligned face: a.png and a.png.jpg, file or folder, must not meet."""
     taken = {image for image, _, _ in rows if image.casefold().endswith(JPEG)}
+    taken |= {str(folder) for image, _, _ in rows for folder in PurePosixPath(image).parents}
     for image, person, family in rows:
         target = image
         if image not in taken:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from PIL import Image
 from threadpoolctl import threadpool_limits
 
 from kinlib.errors import KinlibError
@@ -94,7 +95,7 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _as_jpeg(picture) -> bytes:
+def _as_jpeg(picture: Image.Image) -> bytes:
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=QUALITY, subsampling=0)
     return buffer.getvalue()

@@ -27,11 +27,11 @@ from kinlib.prepare.listing import Listing
 from kinlib.prepare.parts import Part, PreparedPart, split
 from kinlib.prepare.settings import PrepareSettings
 from kinlib.prepare.table import SCHEMA, STATUSES, TABLE
-from kinlib.resume import WORK, check_folder, read_note
+from kinlib.resume import BEGUN, WORK, check_folder, read_note
 
 __all__ = ["ENGINES", "NOTE", "count_statuses", "prepare"]
 
-NOTE, BEGUN = "prepare.json", "begun.json"
+NOTE = "prepare.json"
 FORMAT = 1  # of the folder
 ROWS_AT_ONCE = 1024  # when parts are put together
 
@@ -157,7 +157,8 @@ def _is_whole(out: Path, part: Part) -> bool:
 def _keep(prepared: PreparedPart, out: Path) -> None:
     """Write a part's pictures, then its rows."""
     for name, content in prepared.pictures.items():
-        write_bytes(make_folder((out / name).parent) / (out / name).name, content)
+        make_folder((out / name).parent)
+        write_bytes(out / name, content)
     write_bytes(_path(out, prepared.number), prepared.table)
 
 

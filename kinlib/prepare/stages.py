@@ -158,8 +158,7 @@ def _encode(batch: list[Work], networks: Networks) -> None:
             codes = networks.encoder(faces).float().cpu().numpy()
         for work, code in zip(batch, codes, strict=True):
             work.latent = code
-            if not np.isfinite(code).all():
-                work.stop("failed", f"the code is not finite in {networks.settings.dtype}: use float32")
+            _check_finite(work, "code", code, networks)
         if networks.identity is not None:
             with _shared(batch, "embed"):
                 if faces.shape[-1] != networks.identity.input_size:
@@ -167,6 +166,12 @@ def _encode(batch: list[Work], networks: Networks) -> None:
                 embeddings = networks.identity(faces).float().cpu().numpy()
             for work, embedding in zip(batch, embeddings, strict=True):
                 work.embedding = embedding
+                _check_finite(work, "embedding", embedding, networks)
+
+
+def _check_finite(work: Work, what: str, numbers: np.ndarray, networks: Networks) -> None:
+    if work.status == "ok" and not np.isfinite(numbers).all():
+        work.stop("failed", f"the {what} is not finite in {networks.settings.dtype}: use float32")
 
 
 def _tensors(batch: list[Work], networks: Networks) -> Iterator[torch.Tensor]:
@@ -197,5 +202,6 @@ def _shared(batch: list[Work], stage: str) -> Iterator[None]:
     """Note everybody's share of the time that a whole batch takes."""
     begun = time.perf_counter()
     yield
+    spent = time.perf_counter() - begun
     for work in batch:
-        work.seconds[stage] = (time.perf_counter() - begun) / len(batch)
+        work.seconds[stage] = spent / len(batch)

@@ -84,9 +84,12 @@ def read_prepared(folder: str | os.PathLike, columns: Sequence[str] | None = Non
     """The table of a prepared folder, or some of its columns.
 
     Raises:
-        KinlibError: if the folder holds none, or it is damaged.
+        KinlibError: if the folder holds none, it is damaged, or there is no such column.
     """
     path = Path(folder) / TABLE
+    unknown = next((name for name in columns or () if name not in SCHEMA.names), None)
+    if unknown is not None:
+        raise KinlibError(f"unknown column '{unknown}': choose of {', '.join(SCHEMA.names)}")
     if not path.is_file():
         raise KinlibError(f"'{folder}' holds no {TABLE}: make it with `kinlib prepare ROOT --out {folder}`")
     try:

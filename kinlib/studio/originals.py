@@ -4,8 +4,8 @@
     pairs[0].small, pairs[0].image           120 x 150 px as in the family data set, and 480 x 600 px
 
 Both sizes are renders of the same moment, so the small one is no blurred large one: fewer pixels and the same soft
-lens, as if taken with a smaller camera. The large one is kept as WebP, about 39 dB from the render itself: what is
-measured against it comes out a little too low. The bundle is a folder beside the families:
+lens, as if taken with a smaller camera. The large one is kept as WebP, which loses a little of the render itself: what
+is measured against it comes out a little too low. The bundle is a folder beside the families:
 
     originals.parquet    one row a photograph: file (as in the families), family, name, age, landmarks, image
     originals.json       how it was made: version of the renderer, seed, size, quality

@@ -7,6 +7,7 @@
 import re
 
 from kinlib import config
+from kinlib.files import write_bytes
 from kinlib.studio.card import studio_table
 from kinlib.training.card_words import ROWS, TITLES
 from kinlib.training.model_cards import flat_figures, model_cards, read_reports
@@ -22,11 +23,13 @@ def weights_table() -> str:
     reports = read_reports()
     people = reports["encoder"]["figures"]["people"]
     lines = [f"| preset `studio`, {people:.0f} held-out rendered people | |", "|---|---|"]
-    for name in reports:
-        figures = flat_figures(name, reports[name])
+    for name, report in reports.items():
+        if name == "upscaler_esrgan":  # not used, only compared with
+            continue
+        figures = flat_figures(name, report)
         title = "" if name == "encoder" else f"{TITLES[name].lower()}: "
         for key, (words, form) in ROWS[name].items():
-            if key in figures and name != "upscaler_esrgan":
+            if key in figures:
                 label = words.format(**figures)
                 lines.append(f"| {label if label.startswith('...') else title + label} | {form.format(figures[key])} |")
     return "\n".join(lines) + "\n"
@@ -48,7 +51,7 @@ def fill_all() -> None:
     """Fill all pages in place."""
     for name in PAGES:
         path = config.project_root() / name
-        path.write_text(fill(path.read_text()))
+        write_bytes(path, fill(path.read_text(encoding="utf-8")).encode())
 
 
 if __name__ == "__main__":

@@ -91,9 +91,11 @@ ROWS: dict[str, dict[str, tuple[str, str]]] = {
 }
 """File -> figure -> (words, format of the number)."""
 
+LEAST_AUC = 0.98  # of telling people apart, also in the hard kinds of pairs
+
 _UPSCALED = [f"families_{kind}_x{factor}" for factor in (2, 4) for kind in ("psnr_db", "identity")]
 TARGETS: dict[str, dict[str, float | str]] = {
-    "identity": dict.fromkeys((key for key in ROWS["identity"] if key.startswith("verification")), 0.98),
+    "identity": dict.fromkeys((key for key in ROWS["identity"] if key.startswith("verification")), LEAST_AUC),
     "upscaler": {key: f"{key}_bicubic" for key in _UPSCALED},
 }
 """File -> figure -> what it is to reach: a number, or a figure that it is to exceed."""
@@ -190,10 +192,10 @@ LIMITS: dict[str, tuple[tuple[str, Callable[[dict], bool] | None], ...]] = {
     "identity": (
         _OLD,
         ("Serves as a loss and as a measure; it is not meant to recognise real people and does so badly.", None),
-        ("Misses the target where heads are turned.", _below(0.98, "verification_auc_turned")),
-        ("Misses the target where hair has changed.", _below(0.98, "verification_auc_other_hair")),
-        ("Misses the target across the years.", _below(0.98, "verification_auc_other_age")),
-        ("Misses the target among strangers who look alike.", _below(0.98, "verification_auc_alike")),
+        ("Misses the target where heads are turned.", _below(LEAST_AUC, "verification_auc_turned")),
+        ("Misses the target where hair has changed.", _below(LEAST_AUC, "verification_auc_other_hair")),
+        ("Misses the target across the years.", _below(LEAST_AUC, "verification_auc_other_age")),
+        ("Misses the target among strangers who look alike.", _below(LEAST_AUC, "verification_auc_alike")),
     ),
     "landmarks": (
         _OLD,

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 from scipy.special import j1
 
-__all__ = ["Degradation", "blur_kernel", "compress", "reduce", "sinc_kernel"]
+__all__ = ["Degradation", "blur_kernel", "compress", "compress_pixels", "reduce", "sinc_kernel"]
 
 RESIZES = (cv2.INTER_AREA, cv2.INTER_LINEAR, cv2.INTER_CUBIC)
 KERNELS = ("gaussian", "generalised", "plateau")
@@ -105,10 +105,15 @@ def sinc_kernel(cutoff: float, size: int) -> np.ndarray:
 
 def compress(x: np.ndarray, quality: int) -> np.ndarray:
     """A picture, float32 in [0, 1], through a real JPEG file in memory."""
-    file = io.BytesIO()
     pixels = (np.clip(x, 0, 1) * 255 + 0.5).astype(np.uint8)
-    Image.fromarray(pixels).save(file, "JPEG", quality=quality)
-    return np.asarray(Image.open(file), np.float32) / 255
+    return compress_pixels(pixels, quality).astype(np.float32) / 255
+
+
+def compress_pixels(picture: np.ndarray, quality: int) -> np.ndarray:
+    """The same of a picture uint8 [H, W, 3]."""
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, "JPEG", quality=quality)
+    return np.asarray(Image.open(file))
 
 
 def _round(

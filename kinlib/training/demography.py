@@ -19,7 +19,7 @@ from kinlib.faces.demography import AGES, DemographyNet, answers, expected_age
 from kinlib.studio.emotions import EMOTIONS, emotion
 from kinlib.studio.populations import POPULATIONS
 from kinlib.training.augment import Augmentation
-from kinlib.training.data import FaceSet, load_faces
+from kinlib.training.data import SET_NOTE, FaceSet, load_faces
 from kinlib.training.descent import Descent
 from kinlib.training.groups import by_group, groups_of, population_indices
 from kinlib.training.loop import Workers, launch, precision, use_channels_last
@@ -81,10 +81,10 @@ def populations_of(folder: Path, people: np.ndarray) -> np.ndarray:
         KinlibError: if the set does not say from which seed it was made.
     """
     try:
-        seed = int(json.loads((Path(folder) / "render.json").read_text())["seed"])
+        seed = int(json.loads((Path(folder) / SET_NOTE).read_text())["seed"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise KinlibError(
-            f"'{folder}' has no render.json with the seed of its people: render a set with `kinlib render`"
+            f"'{folder}' has no {SET_NOTE} with the seed of its people: render a set with `kinlib render`"
         ) from error
     return population_indices(seed, people)
 

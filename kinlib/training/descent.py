@@ -75,8 +75,7 @@ class Descent:
         if self.run.step % 50 == 0:
             self.run.log(loss=loss.item())
 
-    def write(self, name: str, figures: dict, pictures: int, people: int | None = None) -> None:
+    def write(self, name: str, figures: dict, pictures: int, people: int) -> None:
         """Write the average with its figures and its recipe; it learned from so many `pictures` of so many `people`."""
-        recipe = asdict(self.settings) | {"steps_done": self.run.step, "pictures_used": pictures}
-        recipe |= {} if people is None else {"people": people}
-        record.write(self.average, self.settings.out, name, recipe, figures, calls=self.calls)
+        used = {"steps_done": self.run.step, "pictures_used": pictures, "people": people}
+        record.write(self.average, self.settings.out, name, asdict(self.settings) | used, figures, calls=self.calls)

@@ -36,7 +36,7 @@ def picture_factors(table: pd.DataFrame) -> tuple[Tensor, Tensor]:
 
     Returns:
         (traits, age, expression, hair, clothes and surroundings [N, F]; yaw and roll [N, 2]), every column of mean 0;
-        the mean square of each tensor is 1.
+        what varies has variance 1, but for the inherited traits, see there.
     """
     numbers = table[[name for name in (*NUMBERS, *MORE) if name in table]].astype(float)
     words = [pd.get_dummies(table[name]).astype(float) for name in WORDS if name in table]

@@ -3,15 +3,14 @@
 import json
 import math
 import statistics
-from collections.abc import Iterator
-from dataclasses import MISSING, fields
+from collections.abc import Iterable, Iterator
+from dataclasses import fields
 
-from kinlib import config
+from kinlib import config, weights
 from kinlib.errors import KinlibError
-from kinlib.known_weights import STUDIO
 from kinlib.training.card_words import GROUP_COLUMNS, LIMITS, LOWER_IS_BETTER, ROWS, TARGETS, TITLES, WORST_BY
 from kinlib.training.data import HELD_OUT_EVERY
-from kinlib.training.recipes import RECIPES, settings_of
+from kinlib.training.recipes import settings_of
 
 __all__ = ["flat_figures", "limits", "model_card", "model_cards", "read_reports"]
 
@@ -24,12 +23,16 @@ def read_reports() -> dict[str, dict]:
     Raises:
         KinlibError: if a record cannot be read.
     """
-    folder = config.data_dir() / "weights" / "studio"
-    try:
-        paths = {name: folder / f"{name}.json" for name in TITLES}
-        return {name: json.loads(path.read_text()) for name, path in paths.items() if path.exists()}
-    except (OSError, ValueError) as error:
-        raise KinlibError(f"the records in '{folder}' are damaged: train the network again") from error
+    reports = {}
+    for name in TITLES:
+        path = config.data_dir() / "weights" / "studio" / f"{name}.json"
+        try:
+            reports[name] = json.loads(path.read_bytes())
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError) as error:
+            raise KinlibError(f"{path} is damaged: get it again with the project's files") from error
+    return reports
 
 
 def model_cards() -> str:
@@ -75,18 +78,15 @@ def limits(name: str, report: dict) -> list[str]:
 
 def _facts(name: str, report: dict) -> Iterator[tuple[str, str]]:
     """Files, data, recipe and licence."""
-    manifest = json.loads((config.data_dir() / "weights" / "studio" / "manifest.json").read_text())
-    entries = {entry.role: entry for entry in STUDIO}
     roles = ("generator", "encoder") if name == "encoder" else (name,)
-    for role in roles:
-        files = [file for file in manifest if file.split(".")[0] == role]
-        sizes = "; ".join(f"`{file}`, {manifest[file]['size'] / 1e6:.1f} MB" for file in files)
-        yield entries[role].purpose, sizes
+    entries = [weights.for_role("studio", role) for role in roles]
+    for entry in entries:
+        yield entry.purpose, f"`{entry.file}`" + ("" if entry.size is None else f", {entry.size / 1e6:.1f} MB")
     yield "trained on", _data(report)
     yield "recipe", _recipe(report)
     yield "made by", _commands(name, report)
     heads = "the renders' head model is [ICT-FaceKit](https://github.com/ICT-VGL/ICT-FaceKit)'s (MIT)"
-    yield "licence", f"{entries[roles[0]].licence}, as the project; {heads}"
+    yield "licence", f"{entries[0].licence}, as the project; {heads}"
 
 
 def _data(report: dict) -> str:
@@ -123,12 +123,14 @@ def _commands(name: str, report: dict) -> str:
         commands.append(f"`kinlib render {' '.join(options)} --out {recipe['data']}`")
     called = name if name != "encoder" or "generator" in recipe else "pair"
     options = []
-    for field in fields(settings_of(called)) if called in RECIPES else ():
-        value = recipe.get(field.name)
-        if field.name in ("out", "run") or value in (None, False) or (field.default == value is not MISSING):
+    for field in fields(settings_of(called)):
+        value, option = recipe.get(field.name), field.name.replace("_", "-")
+        if field.name in ("out", "run") or value is None or value == field.default:
             continue
-        written = "" if value is True else f" {value:g}" if isinstance(value, float) else f" {value}"
-        options.append(f"--{field.name.replace('_', '-')}{written}")
+        if isinstance(value, bool):
+            options.append(f"--{option}" if value else f"--no-{option}")
+        else:
+            options.append(f"--{option} {value:g}" if isinstance(value, float) else f"--{option} {value}")
     return ", then ".join([*commands, f"`kinlib train {called} {' '.join(options)} --out DIR`"])
 
 
@@ -216,6 +218,6 @@ def _photographs(report: dict) -> str:
     return _table(head, rows)
 
 
-def _table(head: list[str], rows) -> str:
+def _table(head: list[str], rows: Iterable[Iterable[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)

@@ -17,21 +17,21 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from kinlib import config
+from kinlib import config, weights
 from kinlib.errors import KinlibError
 from kinlib.faces.align import find_and_align
 from kinlib.faces.identity import load_identity
 from kinlib.faces.parsing import Parsing, parse
+from kinlib.families.source import IMAGE_SUFFIXES
 from kinlib.files import write_json
 from kinlib.gan.directions import load_directions
-from kinlib.gan.encoder import load_encoder
+from kinlib.gan.encoder import Encoder, load_encoder
 from kinlib.gan.generator import load_generator
 from kinlib.images import check_writable, resize, to_tensor, to_uint8
 from kinlib.training.quality import reconstruct, write_grid
 
 __all__ = ["Readings", "check_sheet", "look_at", "record_readings", "write_sheet"]
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 SIZE = 256  # px of the aligned faces
 SHARES = {"share of glasses": "eye_g", "share of hair": "hair", "share of hat": "hat"}
 LEAST_SKIN = 50  # px; the colour of fewer says nothing
@@ -64,7 +64,8 @@ def look_at(folder: Path) -> Readings:
     """
     paths = _photographs(folder)
     aligned = to_tensor([find_and_align(path, SIZE).aligned for path in paths])
-    encoder, generator = load_encoder(_weights("encoder")), load_generator(_weights("generator"))
+    encoder = load_encoder(weights.path("studio_encoder"))
+    generator = load_generator(weights.path("studio_generator"))
     drawn = reconstruct(generator, encoder, aligned)
     faces = resize(aligned, generator.resolution)
     before, after = (_read(pictures, encoder) for pictures in (aligned, drawn))
@@ -94,7 +95,7 @@ def write_sheet(readings: Readings, path: Path) -> None:
 
 def record_readings(readings: Readings) -> None:
     """Keep the numbers, and nothing else, as `photographs` in the encoder's record."""
-    path = _weights("encoder").with_suffix(".json")
+    path = weights.path("studio_encoder").with_suffix(".json")
     report = json.loads(path.read_text())
     rows = []
     for row in readings.table.astype(object).where(readings.table.notna(), None).to_dict("records"):
@@ -104,9 +105,13 @@ def record_readings(readings: Readings) -> None:
 
 
 def _photographs(folder: Path) -> list[Path]:
-    found = sorted(path for path in Path(folder).glob("*") if path.suffix.casefold() in SUFFIXES)
+    found = sorted(
+        path
+        for path in Path(folder).glob("*")
+        if path.suffix.casefold() in IMAGE_SUFFIXES and not path.name.startswith(".")
+    )
     if not found:
-        raise KinlibError(f"there is no photograph ({', '.join(SUFFIXES)}) in '{folder}'")
+        raise KinlibError(f"there is no photograph ({', '.join(IMAGE_SUFFIXES)}) in '{folder}'")
     return found
 
 
@@ -114,15 +119,12 @@ def _short(value: float | None) -> float | None:
     return None if value is None else round(float(value), 3)
 
 
-def _weights(role: str) -> Path:
-    return config.data_dir() / "weights" / "studio" / f"{role}.safetensors"
-
-
-def _read(pictures: Tensor, encoder) -> dict[str, np.ndarray]:
+def _read(pictures: Tensor, encoder: Encoder) -> dict[str, np.ndarray]:
     """Readings of aligned faces, each [N]."""
-    found = parse(resize(pictures, SIZE))
+    large = resize(pictures, SIZE)
+    found = parse(large)
     result = {name: found.mask(label).mean(axis=(1, 2)) for name, label in SHARES.items()}
-    result["skin tone"] = _skin_tone(resize(pictures, SIZE), found)
+    result["skin tone"] = _skin_tone(large, found)
     codes = encoder(pictures)
     return result | {name: direction.read(codes).numpy() for name, direction in load_directions().items()}
 
@@ -142,7 +144,7 @@ def main(arguments: list[str] | None = None) -> None:
     """The script: see the module's first lines."""
     import argparse
 
-    parser = argparse.ArgumentParser(prog="python -m kinlib.training.photographs", description=__doc__.split("\\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m kinlib.training.photographs", description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="photographs of people who agreed")
     parser.add_argument("--sheet", type=Path, help="write faces and drawings to this PNG, outside the project")
     parser.add_argument("--record", action="store_true", help="keep the numbers for the model card")

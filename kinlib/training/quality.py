@@ -10,6 +10,7 @@ from torch import Tensor
 
 from kinlib.gan.encoder import Encoder
 from kinlib.gan.generator import Generator
+from kinlib.images import write_image
 from kinlib.training.data import FaceSet
 from kinlib.training.groups import by_group, groups_of
 
@@ -127,4 +128,4 @@ def write_grid(images: Tensor, path: Path, columns: int = 12) -> None:
     """Pictures [N, 3, S, S] as one PNG, twice their size, `columns` in a row; N is a multiple of `columns`."""
     sheet = torch.cat([torch.cat(list(row), dim=2) for row in images.split(columns)], dim=1)
     pixels = ((sheet.clamp(-1, 1) + 1) * 127.5).round().byte().permute(1, 2, 0).numpy()
-    Image.fromarray(pixels).resize((pixels.shape[1] * 2, pixels.shape[0] * 2)).save(path)
+    write_image(Image.fromarray(pixels).resize((pixels.shape[1] * 2, pixels.shape[0] * 2)), path)

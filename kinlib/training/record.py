@@ -2,16 +2,15 @@
 
 import hashlib
 import json
-import os
 import platform
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from kinlib import __version__
-from kinlib.files import write_json
+from kinlib.files import write_bytes, write_json
 from kinlib.resume import read_note
 from kinlib.training.data import SET_NOTE
 
@@ -31,9 +30,7 @@ def write(net: nn.Module | dict[str, Tensor], folder: Path, name: str, recipe: d
     folder.mkdir(parents=True, exist_ok=True)
     state = net if isinstance(net, dict) else net.state_dict()
     path = folder / f"{name}.safetensors"
-    save_file({key: _shrink(value) for key, value in state.items()}, path.with_suffix(".part"))
-    os.chmod(path.with_suffix(".part"), 0o644)  # safetensors writes files that only their owner may read
-    os.replace(path.with_suffix(".part"), path)
+    write_bytes(path, save({key: _shrink(value) for key, value in state.items()}))
     write_report(folder, name, recipe, figures, **more)
     register(path)
     return path

@@ -26,7 +26,7 @@ from kinlib.studio.family_photos import HEIGHT, WIDTH, Album, albums, take_photo
 from kinlib.studio.family_plan import Photo
 from kinlib.studio.head import load_head
 from kinlib.training.data import HELD_OUT_EVERY, read_part
-from kinlib.training.degrade import Degradation, compress, reduce
+from kinlib.training.degrade import Degradation, compress_pixels, reduce
 from kinlib.workers import spread
 
 __all__ = ["FACTOR", "Batch", "Pair", "Patches", "family_jobs", "family_pairs", "read_pairs", "split_people"]
@@ -151,7 +151,7 @@ class Patches:
             small = reduce(large, FACTOR)
         elif rng.random() < self.rendered:
             small = pair.small[top : top + self.size, left : left + self.size]
-            small = np.uint8(compress(np.float32(small) / 255, int(rng.uniform(*ROUGH))) * 255 + 0.5)
+            small = compress_pixels(small, int(rng.uniform(*ROUGH)))
         else:
             small = Degradation(FACTOR, self.strength)(large, rng)
         if rng.random() < 0.5:

@@ -13,7 +13,7 @@ from kinlib.faces.landmarks import five_from_68
 from kinlib.faces.upscale import FACTORS, enlarge, upscale
 from kinlib.faces.upscale_networks import Upscaler
 from kinlib.images import to_tensor
-from kinlib.training.degrade import Degradation, compress
+from kinlib.training.degrade import Degradation, compress_pixels
 from kinlib.training.groups import by_group, groups_of
 from kinlib.training.upscaler_data import FACTOR, QUALITY, Pair
 
@@ -51,7 +51,7 @@ def measure_upscaler(upscalers: dict[int, Upscaler], pairs: list[Pair]) -> dict:
 
 def as_photograph(pair: Pair) -> Pair:
     """The small picture as a family photograph holds it: after JPEG."""
-    return replace(pair, small=np.uint8(compress(np.float32(pair.small) / 255, QUALITY) * 255 + 0.5))
+    return replace(pair, small=compress_pixels(pair.small, QUALITY))
 
 
 def as_bad_photograph(pair: Pair, number: int) -> Pair:

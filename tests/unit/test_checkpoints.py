@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from bad_weights import Malicious
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -243,18 +244,6 @@ def test_averages_in_every_published_shape():
     for shape in ((512,), (1, 512), (18, 512), (1, 18, 512)):
         average = expand_average(row.expand(shape).double(), 18, "file.pt")
         assert average.dtype == torch.float32 and torch.equal(average, row.expand(18, -1))
-
-
-class Malicious:
-    """Makes a folder when it is unpickled."""
-
-    def __init__(self, folder: Path):
-        self.folder = str(folder)
-
-    def __reduce__(self):
-        import os
-
-        return os.mkdir, (self.folder,)
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")

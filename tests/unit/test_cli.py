@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 import skimage.data
 import torch
+from bad_weights import Malicious
 from PIL import Image
 from safetensors.torch import save_file
 
@@ -414,16 +415,6 @@ def test_stopped_while_writing(child, folder: Path, monkeypatch):
 
 
 # --- weights ---
-
-
-class Malicious:
-    """Makes a folder when it is unpickled."""
-
-    def __init__(self, folder: Path):
-        self.folder = str(folder)
-
-    def __reduce__(self):
-        return os.mkdir, (self.folder,)
 
 
 BAD_WEIGHTS = {

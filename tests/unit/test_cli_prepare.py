@@ -1,14 +1,11 @@
 """`kinlib prepare` as users meet it: a bar and a folder, or one line that says what is wrong and no trace."""
 
-import os
-import re
-import signal
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from command_line import check_ctrl_c, check_refusal
 
 from kinlib import config
 from kinlib.cli import main
@@ -17,7 +14,6 @@ from kinlib.prepare.parts import Part, PreparedPart
 from kinlib.prepare.stages import Work
 from kinlib.prepare.table import as_parquet
 
-ROOT = config.project_root()
 PHOTO = config.data_dir() / "studio" / "portraits" / "couple_1_father.jpg"
 
 
@@ -33,18 +29,8 @@ def photos(tmp_path, monkeypatch) -> Path:
 
 @pytest.fixture
 def refused(photos, tmp_path, capsys) -> Callable[..., str]:
-    """Run `kinlib prepare`; asserts that it ends with code 2 and one line, and changes nothing; returns that line."""
-
-    def run(*arguments: object) -> str:
-        before = sorted(tmp_path.rglob("*"))
-        capsys.readouterr()
-        assert main(["prepare", *map(str, arguments)]) == 2
-        out, err = capsys.readouterr()
-        assert out == "" and err.startswith("kinlib: ") and err.count("\n") == 1
-        assert sorted(tmp_path.rglob("*")) == before
-        return err
-
-    return run
+    """`kinlib prepare` that ends with code 2 and one line and changes nothing; returns that line."""
+    return lambda *arguments: check_refusal("prepare", arguments, tmp_path, capsys)
 
 
 @pytest.mark.parametrize(
@@ -110,32 +96,7 @@ def test_prepare_for_real(photos, capsys):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads processes as Linux lists them")
 def test_stopped_by_ctrl_c(photos, tmp_path):
-    """The real thing, in the middle of its work; the terminal's Ctrl-C goes to the workers too."""
     for number in range(400):
         (photos / f"{number}.jpg").write_bytes(PHOTO.read_bytes())
-    command = [sys.executable, "-m", "kinlib.cli", "prepare", "photos", "--out", "set", "--workers", "2"]
-    with subprocess.Popen(
-        [*command, "--device", "cpu"],
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    ) as program:
-        seen = b""
-        while not re.search(rb"[1-9]\d*/402", seen) and (byte := program.stderr.read(1)):
-            seen += byte
-        workers = Path(f"/proc/{program.pid}/task/{program.pid}/children").read_text().split()
-        os.killpg(program.pid, signal.SIGINT)
-        out, err = program.communicate(timeout=60)
-    assert len(workers) >= 2 and program.returncode == 130 and out == b""
-    assert err.decode().rstrip().endswith("kinlib: stopped") and b"Traceback" not in err
-    assert not [pid for pid in workers if b"spawn_main" in _command(pid)]
+    check_ctrl_c(["prepare", "photos", "--out", "set", "--workers", "2", "--device", "cpu"], 402, tmp_path)
     assert not (tmp_path / "set" / "prepare.json").exists() and list((tmp_path / "set" / ".work").glob("part-*"))
-
-
-def _command(pid: str) -> bytes:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return b""

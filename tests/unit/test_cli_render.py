@@ -1,39 +1,23 @@
 """`kinlib render` as users meet it: a bar and a folder, or one line that says what is wrong and no trace."""
 
-import os
-import re
-import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import pandas as pd
 import pytest
+from command_line import check_ctrl_c, check_refusal
 from studio_head import needs_head
 
 from kinlib.cli import main
 from kinlib.studio import batch, head
 
-ROOT = Path(__file__).resolve().parents[2]
-
 
 @pytest.fixture
 def refused(tmp_path, capsys, monkeypatch) -> Callable[..., str]:
-    """Run `kinlib render` in an empty folder; asserts that it ends with code 2 and one line, and returns that line."""
+    """`kinlib render` in an empty folder that ends with code 2 and one line and changes nothing; returns that line."""
     monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: object) -> str:
-        before = sorted(tmp_path.rglob("*"))
-        capsys.readouterr()
-        assert main(["render", *map(str, arguments)]) == 2
-        out, err = capsys.readouterr()
-        assert out == "" and err.startswith("kinlib: ") and err.count("\n") == 1
-        assert sorted(tmp_path.rglob("*")) == before
-        return err
-
-    return run
+    return lambda *arguments: check_refusal("render", arguments, tmp_path, capsys)
 
 
 @pytest.fixture
@@ -123,33 +107,8 @@ def test_bar_counts_pictures(tmp_path, capsys, monkeypatch):
 @needs_head
 @pytest.mark.skipif(sys.platform != "linux", reason="reads processes as Linux lists them")
 def test_stopped_by_ctrl_c(tmp_path):
-    """The real thing, in the middle of its work; the terminal's Ctrl-C goes to the workers too."""
-    command = [sys.executable, "-m", "kinlib.cli", "render", "--people", "500", "--size", "32", "--workers", "2"]
-    with subprocess.Popen(
-        [*command, "--out", str(tmp_path / "set")],
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    ) as program:
-        seen = b""
-        while not re.search(rb"[1-9]\d*/1500", seen) and (byte := program.stderr.read(1)):
-            seen += byte
-        workers = Path(f"/proc/{program.pid}/task/{program.pid}/children").read_text().split()
-        os.killpg(program.pid, signal.SIGINT)
-        out, err = program.communicate(timeout=60)
-    assert len(workers) >= 2 and program.returncode == 130 and out == b""
-    assert err.decode().rstrip().endswith("kinlib: stopped") and b"Traceback" not in err
-    running = [pid for pid in workers if b"spawn_main" in _command(pid)]
-    assert not running
+    check_ctrl_c(["render", "--people", "500", "--size", "32", "--workers", "2", "--out", "set"], 1500, tmp_path)
     assert [path.name for path in (tmp_path / "set").iterdir()] == ["render.json"]
-
-
-def _command(pid: str) -> bytes:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return b""
 
 
 @needs_head

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from bad_weights import write_bad_file
 
 from kinlib import config, weights
 from kinlib.errors import KinlibError
@@ -379,35 +380,16 @@ def test_columns_are_those_of_deepface_itself(deepface_weights, monkeypatch, net
     assert all(studio[name].dtype == ours[name].dtype for name in studio if name not in invented)
 
 
-class Armed:
-    """Makes a folder when it is unpickled."""
-
-    def __init__(self, folder: Path):
-        self.folder = str(folder)
-
-    def __reduce__(self):
-        return os.mkdir, (self.folder,)
-
-
 def spoil(way: str, action: str, file: Path, victim: Path) -> None:
     """Put into DeepFace's place what users find there."""
-    if way == "json":
-        file.write_text('{"error":"quota"}')
-    elif way == "page":
-        file.write_text("<!DOCTYPE html><html><title>Quota exceeded</title></html>")
-    elif way == "note of Git LFS":
-        file.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 537110000\n")
-    elif way == "code":
-        torch.save(layout(action) | {"extra": Armed(victim)}, file)
-    elif way == "truncated":
-        torch.save(layout(action), file)
-        file.write_bytes(file.read_bytes()[:-900])
-    elif way in ACTIONS:
+    if way in ACTIONS:
         torch.save(layout(way), file)
     elif way == "another network":
         torch.save({"predictions.weight": torch.zeros(7, 3)}, file)
     elif way == "wrapped":
         torch.save({"state_dict": layout(action)}, file)
+    else:
+        write_bad_file(way, file, victim, layout(action))
 
 
 @pytest.mark.parametrize("action", ["age", "emotion"])
@@ -416,8 +398,8 @@ def spoil(way: str, action: str, file: Path, victim: Path) -> None:
     [
         ("json", "not a file of weights"),
         ("page", "web page"),
-        ("note of Git LFS", "note of Git LFS"),
-        ("code", "could run code"),
+        ("lfs", "note of Git LFS"),
+        ("code in zip", "could run code"),
         ("truncated", "damaged"),
         ("gender", "holds DeepFace's model for gender, not the one for {}: delete it and run"),
         ("race", "holds DeepFace's model for race, not the one for {}: delete it and run"),

@@ -44,10 +44,10 @@ def test_labels_are_learnt_and_the_average_is_written(tmp_path: Path):
     assert len(torch.cat(drawn[:2]).unique()) == 8  # nobody twice before everybody was seen
     for found in (net.weight, descent.average.weight):
         assert (found - WANTED).abs().max() < 0.05
-    descent.write("plane", {"error": 0.5}, 10)
+    descent.write("plane", {"error": 0.5}, 10, 5)
     report = json.loads((tmp_path / "out" / "plane.json").read_text())
     assert report["figures"] == {"error": 0.5}
-    assert (report["recipe"]["steps_done"], report["recipe"]["pictures_used"]) == (200, 10)
+    assert [report["recipe"][name] for name in ("steps_done", "pictures_used", "people")] == [200, 10, 5]
     stored = load_file(tmp_path / "out" / "plane.safetensors")["weight"]
     assert torch.equal(stored, descent.average.weight.half())
 

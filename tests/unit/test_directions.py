@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from bad_weights import Malicious
 from safetensors.torch import save_file
 
 from kinlib.errors import KinlibError
@@ -25,18 +26,6 @@ def direction() -> Direction:
     source = torch.Generator().manual_seed(1)
     step, probe = torch.randn(2, LAYERS, 512, generator=source)
     return Direction(step, probe / (probe * step).sum(), offset=30.0, low=0.0, high=80.0)
-
-
-class Malicious:
-    """Makes a folder when it is unpickled."""
-
-    def __init__(self, folder: Path):
-        self.folder = str(folder)
-
-    def __reduce__(self):
-        import os
-
-        return os.mkdir, (self.folder,)
 
 
 # --- moving and setting ---

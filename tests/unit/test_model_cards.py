@@ -5,6 +5,7 @@ import json
 import pytest
 
 from kinlib import config
+from kinlib.errors import KinlibError
 from kinlib.labels import CLASSES, REGIONS
 from kinlib.training import card_words
 from kinlib.training.model_cards import limits, model_card, model_cards, read_reports
@@ -61,6 +62,9 @@ def test_data_recipe_and_commands():
     assert "`kinlib train identity --data faces128 --steps 2400 --margin 0.5 --workers 2 --out DIR`" in text
     assert "2,400 steps, batch 64, seed 0, workers 2" in text and "MIT" in text
     assert "settings changed" not in text
+    report = identity()
+    report["recipe"]["traits"] = 0.0  # a task left out is told, though it is nothing
+    assert "--margin 0.5 --traits 0 --workers 2" in model_card("identity", report)
     changed = identity() | {"calls": [{"step": 0}, {"step": 1100, "batch": 32}]}
     assert "after 1,100 steps" in model_card("identity", changed)
 
@@ -105,6 +109,18 @@ def test_readings_of_photographs_are_shown():
     }
     text = model_card("identity", report)
     assert "| identity | 0.81 | 0.70 |" in text and "| age | 30.10 → 28.40 | ? → 8.00 |" in text
+
+
+def test_a_damaged_record_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("KINLIB_DATA", str(tmp_path))
+    folder = tmp_path / "weights" / "studio"
+    folder.mkdir(parents=True)
+    assert read_reports() == {}
+    (folder / "identity.json").write_text(json.dumps(identity()))
+    assert read_reports() == {"identity": identity()}
+    (folder / "parsing.json").write_text("{broken")
+    with pytest.raises(KinlibError, match=r"parsing\.json is damaged"):
+        read_reports()
 
 
 def test_a_record_tells_of_its_set(tmp_path):

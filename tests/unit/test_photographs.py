@@ -10,10 +10,10 @@ from PIL import Image
 
 from kinlib import config
 from kinlib.errors import KinlibError
-from kinlib.faces.parsing import Parsing, ParsingNet, load_parser
+from kinlib.faces.parsing import Parsing, load_parser
 from kinlib.labels import CLASSES
 from kinlib.parents import couples
-from kinlib.training import photographs, record
+from kinlib.training import photographs
 
 
 @pytest.fixture(scope="module")
@@ -23,17 +23,15 @@ def folder(tmp_path_factory):
     for number, path in enumerate(couples()[0]):
         Image.open(path).convert("RGB").resize((400, 400)).save(folder / f"private name {number}.png")
     (folder / "notes.txt").write_text("no photograph")
+    (folder / "._private name 0.png").write_bytes(b"what macOS keeps of a file on other disks")
     return folder
 
 
 @pytest.fixture
 def bundled(tmp_path, monkeypatch):
-    """The bundled weights in a place of their own, with a parser that has learnt nothing where there is none."""
+    """The bundled weights in a place of their own."""
     place = tmp_path / "weights" / "studio"
     shutil.copytree(config.data_dir() / "weights" / "studio", place)
-    if not (place / "parsing.safetensors").exists():
-        torch.manual_seed(0)
-        record.write(ParsingNet(), place, "parsing", {}, {})
     monkeypatch.setenv("KINLIB_DATA", str(tmp_path))
     load_parser.cache_clear()
     yield place
@@ -57,6 +55,13 @@ def test_readings_are_shown_and_kept_as_numbers(folder, bundled, tmp_path, capsy
 def test_sheets_do_not_go_into_the_project(folder):
     with pytest.raises(KinlibError, match="lies in the project"):
         photographs.main([str(folder), "--sheet", str(config.project_root() / "sheet.png")])
+
+
+def test_help_begins_with_what_it_does(capsys):
+    with pytest.raises(SystemExit):
+        photographs.main(["--help"])
+    shown = capsys.readouterr().out
+    assert "What the studio's networks make of photographs" in shown and "Nothing leaves" not in shown
 
 
 def test_folder_without_photographs(tmp_path):

@@ -79,6 +79,15 @@ def test_every_aligned_face_has_a_file_of_its_own(album):
     assert targets["c.png.jpg"] == "aligned/c.png.jpg" and targets["c.png"] == "aligned/c.png.jpg.jpg"
 
 
+def test_a_folder_may_have_the_name_of_a_target(tmp_path):
+    """a.png cannot be aligned into a.png.jpg where that is a folder with a picture of its own."""
+    for name in ("a.png", "a.png.jpg/b.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"picture")
+    targets = {photo.image: photo.aligned for photo in list_photos(tmp_path).photos}
+    assert targets == {"a.png": "aligned/a.png.jpg.jpg", "a.png.jpg/b.jpg": "aligned/a.png.jpg/b.jpg"}
+
+
 @posix
 def test_names_that_are_long_or_no_text(tmp_path):
     (tmp_path / ("x" * 251 + ".png")).write_bytes(b"")
@@ -405,6 +414,12 @@ def test_reading_what_is_not_there(tmp_path):
     (tmp_path / "prepared.parquet").write_bytes(b"half a table")
     with pytest.raises(KinlibError, match="is damaged: delete it"):
         read_prepared(tmp_path)
+
+
+def test_reading_a_column_that_is_not_there(asked, album, tmp_path):
+    finish(album, tmp_path / "out")
+    with pytest.raises(KinlibError, match="unknown column 'picture': choose of image, person"):
+        read_prepared(tmp_path / "out", ["image", "picture"])
 
 
 def test_without_ray_there_is_a_sentence(asked, album, tmp_path, monkeypatch):

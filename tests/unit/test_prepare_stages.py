@@ -20,7 +20,7 @@ from kinlib.faces.keypoints import detect_all
 from kinlib.faces.upscale import upscale
 from kinlib.images import to_tensor
 from kinlib.kinship import Kinship
-from kinlib.prepare import PrepareSettings, latents, list_photos, parts, prepare, read_prepared, stages
+from kinlib.prepare import PrepareSettings, engines, latents, list_photos, parts, prepare, read_prepared, stages
 from kinlib.prepare.engines import on_ray
 from kinlib.prepare.enlarge import enlarged
 from kinlib.prepare.networks import load_networks
@@ -176,6 +176,20 @@ def test_ray_that_does_not_answer(mixed, monkeypatch):
         list(on_ray([Part(0, mixed, (), SETTINGS, "cpu")]))
 
 
+@pytest.mark.parametrize(("name", "words"), [("ActorDiedError", []), ("OutOfMemoryError", ["killed"])])
+def test_ray_workers_that_die(tmp_path, monkeypatch, name, words):
+    """Whether by themselves or by Ray's guard of the memory."""
+    ray = pytest.importorskip("ray", reason="ray is an optional extra")
+
+    def die(*arguments):
+        raise getattr(ray.exceptions, name)(*words)
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: True)
+    monkeypatch.setattr(engines, "_from_actors", die)
+    with pytest.raises(KinlibError, match=r"a Ray worker died, .* fewer --workers"):
+        list(on_ray([Part(0, tmp_path, (), SETTINGS, "cpu")]))
+
+
 @pytest.fixture(scope="module")
 def networks():
     return load_networks(SETTINGS, "cpu")
@@ -240,6 +254,17 @@ def test_codes_that_are_not_finite(mixed, networks):
 
     (work,) = run_stages(mixed, listed(mixed, "face0.jpg"), replace(networks, encoder=Broken()))
     assert (work.status, work.reason) == ("failed", "the code is not finite in float32: use float32")
+
+
+def test_embeddings_that_are_not_finite(mixed, networks):
+    class Broken(torch.nn.Module):
+        input_size = networks.identity.input_size
+
+        def forward(self, faces):
+            return torch.full((len(faces), 512), torch.inf)
+
+    (work,) = run_stages(mixed, listed(mixed, "face0.jpg"), replace(networks, identity=Broken()))
+    assert (work.status, work.reason) == ("failed", "the embedding is not finite in float32: use float32")
 
 
 def test_large_pictures_are_taken_a_few_at_a_time(mixed, networks, monkeypatch):

@@ -1,6 +1,5 @@
 """Every training recipe, a few steps on a handful of pictures: it runs, writes, stops and goes on."""
 
-import io
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from kinlib.gan.directions import load_directions
 from kinlib.gan.encoder import load_encoder
 from kinlib.gan.generator import load_generator
 from kinlib.parents import couples
+from kinlib.studio.packing import as_png
 from kinlib.studio.person import NUM_SHAPE, PROPORTIONS, Glasses, Look, Person, Shot, Traits
 from kinlib.studio.truth import attributes
 from kinlib.training import losses, record
@@ -36,12 +36,6 @@ from kinlib.training.networks import studio_generator
 from kinlib.training.pair import PairSettings
 from kinlib.training.quality import frechet_distance
 from kinlib.training.recipes import train
-
-
-def _png(array: np.ndarray) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(array).save(buffer, "PNG")
-    return buffer.getvalue()
 
 
 @pytest.fixture(scope="module")
@@ -64,8 +58,8 @@ def data(tmp_path_factory) -> Path:
                 {
                     "person": 18 * (i // 4) if i in (0, 4) else i + 1,
                     "view": view,
-                    "image": _png(np.ascontiguousarray(turned)),
-                    "mask": _png(mask),
+                    "image": as_png(np.ascontiguousarray(turned)),
+                    "mask": as_png(mask),
                     "landmarks": np.random.default_rng(2 * i + view).uniform(20, 108, 136),
                     "yaw": 5.0 * view + i,
                     "pitch": float(i),

@@ -1,6 +1,5 @@
 """The upscaler's recipe: pairs that belong together, a start as bilinear interpolation, a run that goes on."""
 
-import io
 import json
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from kinlib.errors import KinlibError
 from kinlib.faces.upscale import upscale
 from kinlib.faces.upscale_networks import load_upscaler
 from kinlib.parents import couples
+from kinlib.studio.packing import as_png
 from kinlib.training.recipes import train
 from kinlib.training.upscaler import EsrganSettings, TwoHeads, UpscalerSettings
 from kinlib.training.upscaler_data import Patches, family_pairs, read_pairs, split_people
@@ -43,10 +43,9 @@ def data(tmp_path_factory) -> Path:
     for name, side in (("large", LARGE), ("small", SMALL)):
         rows = []
         for person, portrait in zip((0, 1, 2, 3, 18, 5, 6, 7), portraits, strict=True):
-            stream = io.BytesIO()
-            portrait.resize((side, side), Image.Resampling.BOX).save(stream, "PNG")
-            rows.append({"person": person, "view": 0, "image": stream.getvalue(), "landmarks": landmarks(side)})
-            rows[-1]["attributes"] = json.dumps({"male": person > 0, "age": 30.0})
+            image = as_png(np.asarray(portrait.resize((side, side), Image.Resampling.BOX)))
+            row = {"person": person, "view": 0, "image": image, "landmarks": landmarks(side)}
+            rows.append(row | {"attributes": json.dumps({"male": person > 0, "age": 30.0})})
         (root / name).mkdir()
         pd.DataFrame(rows if name == "large" else rows[:-1]).to_parquet(root / name / "part-00000.parquet")
     return root

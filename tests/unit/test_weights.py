@@ -3,18 +3,16 @@
 import bz2
 import hashlib
 import json
-import pickle
 import random
 import re
-import struct
 import threading
-import zipfile
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 
 import pytest
 import torch
+from bad_weights import BODIES, Malicious, write_bad_file
 from safetensors.torch import save_file
 
 from kinlib import config, download, weights
@@ -22,27 +20,24 @@ from kinlib.errors import KinlibError
 from kinlib.known_weights import PUBLISHED, STUDIO
 from kinlib.states import load_state
 
-BODIES = {  # what servers send in place of a file, with a status that says that all is well
-    "json": b'{"error":"quota"}',
-    "bomjson": b"\xef\xbb\xbf" + b'{"error": {"code": 403, "message": "downloadQuotaExceeded"}}',
-    "lfs": b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 537110000\n",
-    "xml": b'<?xml version="1.0" encoding="UTF-8"?><Error><Code>AccessDenied</Code></Error>',
-    "text": b"Not Found",
-}
 CONTENT = random.Random(0).randbytes(1 << 21)
 PACKED = bz2.compress(CONTENT)
 BOMB = bz2.compress(bytes(1 << 24))
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Serves CONTENT in the ways that the path names; `server.log` keeps (path, Range header)."""
+    """Serves CONTENT, or what is none, in the way that the path names; `server.log` keeps (path, Range header)."""
 
     protocol_version = "HTTP/1.1"
 
     def do_GET(self):
         asked = self.headers.get("Range")
         self.server.log.append((self.path, asked))
-        getattr(self, "serve_" + self.path.strip("/").split(".")[0])(int(asked[6:-1]) if asked else 0)
+        way = self.path.strip("/").split(".")[0]
+        if way in BODIES:
+            self.answer(BODIES[way], kind="text/html")
+        else:
+            getattr(self, f"serve_{way}")(int(asked[6:-1]) if asked else 0)
 
     def log_message(self, *args):
         """Stay quiet."""
@@ -68,24 +63,6 @@ class Handler(BaseHTTPRequestHandler):
 
     def serve_short(self, start):
         self.answer(CONTENT[:1000])
-
-    def serve_page(self, start):
-        self.answer(b"\n<!DOCTYPE html><html><title>Quota exceeded</title></html>", kind="text/html")
-
-    def serve_json(self, start):
-        self.answer(BODIES["json"], kind="application/json")
-
-    def serve_bomjson(self, start):
-        self.answer(BODIES["bomjson"], kind="application/json")
-
-    def serve_lfs(self, start):
-        self.answer(BODIES["lfs"], kind="text/plain")
-
-    def serve_xml(self, start):
-        self.answer(BODIES["xml"], kind="application/xml")
-
-    def serve_text(self, start):
-        self.answer(BODIES["text"], kind="text/plain")
 
     def serve_unrecorded(self, start):
         """Weights whose sum is in no table."""
@@ -466,55 +443,6 @@ def test_sum_is_computed_again_when_the_file_changes(tmp_path):
     assert weights.sha256(file) == hashlib.sha256(b"three").hexdigest() != first
 
 
-class Malicious:
-    """Makes a folder when it is unpickled."""
-
-    def __init__(self, folder):
-        self.folder = str(folder)
-
-    def __reduce__(self):
-        import os
-
-        return os.mkdir, (self.folder,)
-
-
-def write_bad_file(way, path, victim):
-    """Files that users mistake for weights, or that somebody wants them to."""
-    if way == "folder":
-        path.mkdir()
-    elif way == "empty":
-        path.touch()
-    elif way == "text":
-        path.write_text("to be downloaded")
-    elif way == "note of Git LFS":
-        path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1201649680\n")
-    elif way == "page":
-        path.write_text("\r\n<html><body>Too many users have downloaded this file</body></html>")
-    elif way in ("code in zip", "code in old format"):
-        payload = {"state_dict": Malicious(victim)}
-        torch.save(payload, path, _use_new_zipfile_serialization=way == "code in zip")
-    elif way == "plain pickle":
-        path.write_bytes(pickle.dumps({"state_dict": Malicious(victim)}))
-    elif way == "truncated":
-        torch.save({"w": torch.zeros(1000)}, path)
-        path.write_bytes(path.read_bytes()[:-700])
-    elif way == "truncated old format":
-        torch.save({"w": torch.zeros(1000)}, path, _use_new_zipfile_serialization=False)
-        path.write_bytes(path.read_bytes()[:200])
-    elif way == "other zip":
-        with zipfile.ZipFile(path, "w") as archive:
-            archive.writestr("readme.txt", "hello")
-    elif way == "script module":
-        torch.jit.script(torch.nn.Linear(2, 2)).save(str(path))
-    elif way == "list":
-        torch.save([torch.zeros(2)], path)
-    elif way == "truncated safetensors":
-        save_file({"w": torch.zeros(1000)}, path)
-        path.write_bytes(path.read_bytes()[:-5])
-    elif way == "huge safetensors header":
-        path.write_bytes(struct.pack("<Q", 1 << 60) + b'{"w":{}}')
-
-
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
 @pytest.mark.parametrize(
     ("way", "reason"),
@@ -523,8 +451,8 @@ def write_bad_file(way, path, victim):
         ("folder", "a folder"),
         ("empty", "is empty"),
         ("text", "neither PyTorch nor safetensors"),
-        ("note of Git LFS", "note of Git LFS .*: download the file itself"),
-        ("page", "web page"),
+        ("lfs", "note of Git LFS .*: download the file itself"),
+        ("bare page", "web page"),
         ("code in zip", "could run code"),
         ("code in old format", "could run code"),
         ("plain pickle", "could run code|damaged"),
@@ -539,7 +467,8 @@ def write_bad_file(way, path, victim):
 )
 def test_bad_files_are_refused_in_one_sentence(tmp_path, cache, way, reason):
     path, victim = tmp_path / "weights.pt", tmp_path / "code-was-run"
-    write_bad_file(way, path, victim)
+    if way != "missing":
+        write_bad_file(way, path, victim)
     with pytest.raises(KinlibError, match=reason) as caught:
         weights.open_checkpoint(path)
     assert "\n" not in str(caught.value) and str(path) in str(caught.value)
