@@ -66,6 +66,7 @@ ROWS: dict[str, dict[str, tuple[str, str]]] = {
     "identity": {
         "verification_auc": ("verification AUC, all pairs of pictures", "{:.3f}"),
         "verification_auc_turned": ("... of pairs turned by 30 degrees or more from each other", "{:.3f}"),
+        "verification_auc_other_light": ("... of pairs whose main lamps stand at least 60 degrees apart", "{:.3f}"),
         "verification_auc_other_hair": ("... of pairs with different hair", "{:.3f}"),
         "verification_auc_other_age": ("... of pairs at least 15 years apart", "{:.3f}"),
         "verification_auc_alike": ("... where strangers have the same sex and like skin", "{:.3f}"),
@@ -193,6 +194,7 @@ LIMITS: dict[str, tuple[tuple[str, Callable[[dict], bool] | None], ...]] = {
         _OLD,
         ("Serves as a loss and as a measure; it is not meant to recognise real people and does so badly.", None),
         ("Misses the target where heads are turned.", _below(LEAST_AUC, "verification_auc_turned")),
+        ("Misses the target where the light has changed.", _below(LEAST_AUC, "verification_auc_other_light")),
         ("Misses the target where hair has changed.", _below(LEAST_AUC, "verification_auc_other_hair")),
         ("Misses the target across the years.", _below(LEAST_AUC, "verification_auc_other_age")),
         ("Misses the target among strangers who look alike.", _below(LEAST_AUC, "verification_auc_alike")),

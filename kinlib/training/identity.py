@@ -19,7 +19,7 @@ from kinlib.training import record
 from kinlib.training.augment import Augmentation
 from kinlib.training.data import FaceSet, load_faces
 from kinlib.training.factors import inherited_traits
-from kinlib.training.groups import by_group, groups_of
+from kinlib.training.groups import by_group, groups_of, main_lamps
 from kinlib.training.loop import Run, Workers, batches, launch, precision, use_channels_last
 
 __all__ = ["ArcFace", "IdentitySettings", "evaluate", "train"]
@@ -179,4 +179,11 @@ def _kinds_of_pairs(table: pd.DataFrame, rows: np.ndarray, columns: np.ndarray, 
         "other_hair": hair[rows] != hair[columns],
         "other_age": gap("age") >= 15,  # years
         "alike": same | ((gap("male") == 0) & (gap("melanin") < 0.1)),  # strangers of one sex and like skin
+        **({"other_light": _lamps_apart(table, rows, columns)} if "seed" in table else {}),
     }
+
+
+def _lamps_apart(table: pd.DataFrame, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Whether the strongest lamps of two pictures stand 60 degrees or more from each other, as seen from the face."""
+    lamps = main_lamps(table)
+    return (lamps @ lamps.T)[rows, columns] <= 0.5
