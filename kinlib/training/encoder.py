@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kinlib.faces.identity import load_identity
+from kinlib.faces.parsing import load_parser
 from kinlib.gan.discriminator import LatentDiscriminator
 from kinlib.gan.encoder import Encoder, load_encoder
 from kinlib.gan.generator import Generator, load_generator
@@ -111,7 +112,7 @@ def _train(settings: EncoderSettings, workers: Workers) -> None:
         if workers.leads and run.step % 1000 == 0:
             sample_sheet(generator, average.net, held_out, run.folder / f"sheet_{run.step:06d}.png")
     if workers.leads:
-        figures = measure_pair(generator.cpu(), average.net.cpu(), identity.cpu(), held_out)
+        figures = measure_pair(generator.cpu(), average.net.cpu(), identity.cpu(), load_parser(), held_out)
         recipe = asdict(settings) | {"steps_done": run.step, "pictures": len(training)}
         record.write(encoder_state(average.net), settings.out, "encoder", recipe, figures, calls=calls)
 

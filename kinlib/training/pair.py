@@ -71,7 +71,9 @@ class PairSettings:
     rate: float = 0.015
     """highest learning rate of the generator, which falls to a twentieth along the schedule"""
     encoder_rate: float = 2e-3
-    """highest learning rate of encoder and discriminator, which falls likewise"""
+    """highest learning rate of the encoder, which falls likewise"""
+    judge_rate: float = 2e-3
+    """learning rate of the discriminator, which comes last and must not fall behind the others"""
     mapping_rate: float = 0.1
     """learning rate of the mapping network; its layers divide it by a hundred"""
     code: float = 1.0
@@ -162,16 +164,16 @@ def _train(settings: PairSettings, workers: Workers) -> None:
 
 
 class Stepper:
-    """An optimiser with its parameters, stepped with the mean gradient of all processes and the scheduled rate."""
+    """An optimiser with its parameters, stepped with the mean gradient of all processes and, if so, a falling rate."""
 
-    def __init__(self, parameters: list[Tensor], rate: float, momentum: float):
-        self.parameters, self.rate = parameters, rate
+    def __init__(self, parameters: list[Tensor], rate: float, momentum: float, falls: bool = True):
+        self.parameters, self.rate, self.falls = parameters, rate, falls
         self.optimiser = torch.optim.Adam(parameters, rate, betas=(momentum, 0.99), fused=True)
 
     def step(self, run: Run) -> None:
         """One step with the gradients that are there."""
         run.workers.average_gradients(self.parameters)
-        self.optimiser.param_groups[0]["lr"] = self.rate * _schedule(run.progress())
+        self.optimiser.param_groups[0]["lr"] = self.rate * (_schedule(run.progress()) if self.falls else 1.0)
         self.optimiser.step()
 
 
@@ -183,7 +185,7 @@ def _steppers(pair: Pair, settings: PairSettings) -> dict[str, Stepper]:
         "generator": Stepper(drawn_by, settings.rate, 0.9),
         "encoder": Stepper(list(pair.encoder.parameters()), settings.encoder_rate, 0.9),
         "mapper": Stepper(mapped_by, settings.mapping_rate, 0.5),
-        "judge": Stepper(list(pair.discriminator.parameters()), settings.encoder_rate, 0.0),
+        "judge": Stepper(list(pair.discriminator.parameters()), settings.judge_rate, 0.0, falls=False),
     }
 
 
@@ -284,7 +286,8 @@ def finish(
     generator.latent_avg.copy_(average.expand_as(generator.latent_avg))
     encoder.latent_avg.copy_(generator.latent_avg)
     encoder.backbone.base.bias -= average
-    figures = measure_pair(generator, encoder, load_identity(settings.identity).cpu(), held_out)
+    judges = load_identity(settings.identity).cpu(), load_parser(path=settings.parsing)
+    figures = measure_pair(generator, encoder, *judges, held_out)
     recipe = asdict(settings) | {"steps_done": steps, "pictures": len(training)}
     state = generator.state_dict() | {"latent_avg": generator.latent_avg}
     record.write(encoder_state(encoder), settings.out, "encoder", recipe, figures, calls=calls)

@@ -8,15 +8,20 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from kinlib.faces.parsing import Parser, parse
 from kinlib.gan.encoder import Encoder
 from kinlib.gan.generator import Generator
 from kinlib.images import write_image
+from kinlib.labels import CLASSES
 from kinlib.training.data import FaceSet
 from kinlib.training.groups import by_group, groups_of
 
-__all__ = ["detection_rate", "frechet_distance", "measure_pair", "reconstruct", "sample_sheet", "write_grid"]
+__all__ = ["detection_rate", "frechet_distance", "looks_kept", "measure_pair", "reconstruct", "sample_sheet"]
+__all__ += ["write_grid"]
 
 MOST_PEOPLE = 500  # measured; more would change no digit that is shown
+LOOKS = {"glasses": "eye_g", "hats": "hat"}  # worn or not, and easily lost; with the parser's class
+SEEN = 0.002  # of the picture; what covers less of it is taken for a mistake of the parser
 
 
 def _pictures(faces: FaceSet, rows: np.ndarray, size: int) -> Tensor:
@@ -34,7 +39,7 @@ def reconstruct(generator: Generator, encoder: Encoder, images: Tensor, batch: i
 
 
 @torch.no_grad()
-def measure_pair(generator: Generator, encoder: Encoder, identity, held_out: FaceSet) -> dict:
+def measure_pair(generator: Generator, encoder: Encoder, identity, parser: Parser, held_out: FaceSet) -> dict:
     """Quality of the reconstructions of one picture of every held-out person, 500 people at most.
 
     Returns:
@@ -42,7 +47,8 @@ def measure_pair(generator: Generator, encoder: Encoder, identity, held_out: Fac
         one (same picture; and another picture of the person), rate at which MTCNN finds a face (pictures enlarged to
         256 px) in originals, reconstructions, blends of two people and random samples; Frechet distances to the
         originals in the identity network's embeddings: of reconstructions, of random samples, and, for comparison, of
-        other pictures of the same people. Under `groups`, what can be told of single pictures, by group.
+        other pictures of the same people; what the parser sees in reconstructions, see `looks_kept`. Under `groups`,
+        what can be told of single pictures, by group.
     """
     from torchmetrics.functional.image import peak_signal_noise_ratio as psnr
     from torchmetrics.functional.image import structural_similarity_index_measure as ssim
@@ -75,8 +81,26 @@ def measure_pair(generator: Generator, encoder: Encoder, identity, held_out: Fac
         "frechet_reconstructions": frechet_distance(mine, same),
         "frechet_random": frechet_distance(identity(generator.synthesis(random, batch_size=50).clamp(-1, 1)), same),
         "frechet_other_view": frechet_distance(second, same),
+        **looks_kept(parser, images, drawn),
         "groups": by_group(groups_of(held_out.table[view == 0]), **each),
     }
+
+
+def looks_kept(parser: Parser, originals: Tensor, drawn: Tensor) -> dict[str, float]:
+    """What a parser sees in pictures, and again in their reconstructions [N, 3, S, S].
+
+    Returns:
+        Intersection over union of hair, of all pictures together; and for each of `LOOKS` the share of the pictures
+        with it whose reconstruction shows it as well (left out where no picture has it).
+    """
+    before, after = (parse(images, parser=parser).classes for images in (originals, drawn))
+    hair = CLASSES.index("hair")
+    both, either = ((before == hair) & (after == hair)).sum(), ((before == hair) | (after == hair)).sum()
+    kept = {"hair_iou": float(both / either)}
+    for name, label in LOOKS.items():
+        had, has = ((found == CLASSES.index(label)).mean(axis=(1, 2)) > SEEN for found in (before, after))
+        kept |= {f"{name}_kept": float(has[had].mean())} if had.any() else {}
+    return kept
 
 
 def _nearest_is_right(probes: Tensor, gallery: Tensor) -> Tensor:

@@ -10,14 +10,17 @@ import pytest
 import torch
 from PIL import Image
 
+from kinlib import images
 from kinlib.cli import main
 from kinlib.errors import KinlibError
+from kinlib.faces.align import find_and_align
 from kinlib.faces.identity import load_identity
-from kinlib.faces.parsing import ParsingNet
+from kinlib.faces.parsing import ParsingNet, load_parser
 from kinlib.gan.directions import load_directions
 from kinlib.gan.encoder import load_encoder
 from kinlib.gan.generator import load_generator
-from kinlib.parents import couples
+from kinlib.parents import couple, couples
+from kinlib.photos import read_photo
 from kinlib.studio.packing import as_png
 from kinlib.studio.person import NUM_SHAPE, PROPORTIONS, Glasses, Look, Person, Shot, Traits
 from kinlib.studio.truth import attributes
@@ -34,7 +37,7 @@ from kinlib.training.loop import Average, Run, Workers, batches, one_cycle
 from kinlib.training.mapping import fit_mapping
 from kinlib.training.networks import studio_generator
 from kinlib.training.pair import PairSettings
-from kinlib.training.quality import frechet_distance
+from kinlib.training.quality import frechet_distance, looks_kept
 from kinlib.training.recipes import train
 
 
@@ -167,6 +170,16 @@ def test_the_mapping_network_learns_a_distribution():
     with torch.no_grad():
         first = style(torch.randn(2000, 512))[:, 0]
     assert 0.2 < (first > 0.5).float().mean() < 0.4
+
+
+def test_looks_are_kept_or_lost():
+    """The mother of couple 5 wears glasses, nobody a hat."""
+    people = [read_photo(photo) for photo in (couple(5)[1], *couple(1))]
+    faces = images.to_tensor([find_and_align(photo, 128).aligned for photo in people])
+    parser = load_parser()
+    assert looks_kept(parser, faces, faces) == {"hair_iou": 1.0, "glasses_kept": 1.0}
+    changed = looks_kept(parser, faces, faces.roll(1, 0))
+    assert changed["glasses_kept"] == 0 and 0.1 < changed["hair_iou"] < 0.9
 
 
 def test_frechet_distance_is_that_of_gaussians():
