@@ -1,4 +1,4 @@
-"""StyleGAN2's residual discriminator (Karras et al. 2020, figure 7) and e4e's latent discriminator.
+"""StyleGAN2's residual discriminator (Karras et al. 2020, figure 7), one of patches, and e4e's latent discriminator.
 
 Parameter names are those of the published checkpoints (`d`), so an official file loads as it is.
 """
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from kinlib.gan.generator import default_channels
 from kinlib.gan.ops import Blur, EqualConv2d, EqualLinear, FusedLeakyReLU
 
-__all__ = ["Discriminator", "LatentDiscriminator", "minibatch_stddev"]
+__all__ = ["Discriminator", "LatentDiscriminator", "PatchDiscriminator", "minibatch_stddev"]
 
 
 def minibatch_stddev(x: Tensor, group: int = 4) -> Tensor:
@@ -82,6 +82,23 @@ class Discriminator(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         x = self.final_conv(minibatch_stddev(self.convs(images)))
         return self.final_linear(x.flatten(1))
+
+
+class PatchDiscriminator(nn.Sequential):
+    """Pictures [B, 3, R, R] -> realness logits [B, 1, R / 8, R / 8], each of a patch of 38 px (Isola et al. 2017).
+
+    Every picture gives hundreds of patches to learn from, so that it can tell drawn from real after a few hundred small
+    steps, where one verdict a picture takes many thousands. It judges texture and leaves the whole to other losses.
+
+    Args:
+        width: channels of the first layer.
+    """
+
+    def __init__(self, width: int = 32):
+        layers: list[nn.Module] = []
+        for before, after in ((3, width), (width, 2 * width), (2 * width, 4 * width)):
+            layers += [nn.Conv2d(before, after, 4, 2, 1), nn.LeakyReLU(0.2)]
+        super().__init__(*layers, nn.Conv2d(4 * width, 1, 3, 1, 1))
 
 
 class LatentDiscriminator(nn.Module):

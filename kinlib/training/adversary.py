@@ -16,7 +16,7 @@ def judge(discriminator: nn.Module, real: Tensor, fakes: Tensor, r1: float, step
 
     Args:
         real, fakes: [B, 3, R, R]; fakes without gradients.
-        r1: weight of the penalty.
+        r1: weight of the penalty; 0 leaves it out.
         step: number of the step.
 
     Returns:
@@ -28,7 +28,7 @@ def judge(discriminator: nn.Module, real: Tensor, fakes: Tensor, r1: float, step
         fake_logits = discriminator(diff_augment(fakes)).float()
     loss = losses.gan_discriminator(real_logits, fake_logits)
     loss.backward()
-    if step % R1_EVERY == 0:
+    if r1 and step % R1_EVERY == 0:
         some = real[: max(1, len(real) // 2)]
         (R1_EVERY * r1 * losses.r1_penalty(discriminator, some)).backward()
     return loss.detach()

@@ -3,10 +3,10 @@
 Training StyleGAN2 first and e4e after it is work for a GPU. On renders there is a shorter way, which two CPU cores
 can go, because it is known what made every picture (`kinlib.training.known`). At first the generator draws from known
 codes while the encoder learns to read them; then more and more pictures are drawn from what the encoder read, and its
-offsets open. When faces are nearly right the adversarial game begins: the discriminator judges reconstructions, *blends
-of two people's codes* (which is what inheritance asks of the generator later), and random samples, for which the
-mapping network learns to give codes distributed as the known ones (energy distance, on top of the adversarial loss). At
-the end the mapping network is fitted once more by itself, to what the encoder reads.
+offsets open. When faces are nearly right the adversarial game begins: a discriminator of patches judges
+reconstructions, *blends of two people's codes* (which is what inheritance asks of the generator later), and random
+samples, for which the mapping network learns to give codes distributed as the known ones (energy distance, on top of
+the adversarial loss). At the end the mapping network is fitted once more by itself, to what the encoder reads.
 """
 
 from dataclasses import asdict, dataclass
@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from kinlib.faces.identity import load_identity
 from kinlib.faces.parsing import load_parser
+from kinlib.gan.discriminator import PatchDiscriminator
 from kinlib.gan.encoder import Encoder
 from kinlib.gan.generator import Generator, ModulatedConv2d
 from kinlib.training import losses, record
@@ -26,9 +27,9 @@ from kinlib.training.augment import Augmentation, Views, diff_augment
 from kinlib.training.data import FaceSet, load_faces
 from kinlib.training.encoder import encoder_state
 from kinlib.training.known import KnownCodes
-from kinlib.training.loop import Average, Run, Workers, batches, launch, precision
+from kinlib.training.loop import Average, Run, Workers, batches, launch, precision, use_channels_last
 from kinlib.training.mapping import fit_mapping
-from kinlib.training.networks import studio_discriminator, studio_encoder, studio_generator
+from kinlib.training.networks import studio_encoder, studio_generator
 from kinlib.training.quality import measure_pair, sample_sheet
 
 __all__ = ["PairSettings", "train"]
@@ -72,7 +73,7 @@ class PairSettings:
     """highest learning rate of the generator, which falls to a twentieth along the schedule"""
     encoder_rate: float = 2e-3
     """highest learning rate of the encoder, which falls likewise"""
-    judge_rate: float = 2e-3
+    judge_rate: float = 1e-3
     """learning rate of the discriminator, which comes last and must not fall behind the others"""
     mapping_rate: float = 0.1
     """learning rate of the mapping network; its layers divide it by a hundred"""
@@ -84,16 +85,14 @@ class PairSettings:
     """weight of the perceptual loss in the features of the parser, which sees glasses, hair and lips"""
     identity_weight: float = 0.3
     """weight of 1 - cosine of the identity embeddings"""
-    adversarial: float = 0.25
-    """weight of the adversarial loss"""
+    adversarial: float = 0.1
+    """weight of the adversarial loss, whose gradient is many times that of the others"""
     delta: float = 0.1
     """weight of the offsets' norm"""
     feature_weight: float = 3.0
     """added importance of pixels at the eyes and the mouth"""
     code_noise: float = 0.03
     """standard deviation of noise added to w, which keeps W smooth"""
-    r1: float = 2.0
-    """weight of the R1 penalty, applied every 16th step"""
     mapping_steps: int = 600
     """steps of the mapping network by itself, when the pair is done"""
     seed: int = 0
@@ -111,7 +110,7 @@ class Pair(nn.Module):
         super().__init__()
         self.generator = studio_generator(settings.resolution)
         self.encoder = studio_encoder(settings.resolution, self.generator.num_layers)
-        self.discriminator = studio_discriminator(settings.resolution)
+        self.discriminator = use_channels_last(PatchDiscriminator())
         self.encoder.backbone.close_offsets()
         for layer in self.generator.modules():
             if isinstance(layer, ModulatedConv2d):
@@ -150,7 +149,7 @@ def _train(settings: PairSettings, workers: Workers) -> None:
         for name in ("generator", "encoder", "mapper"):
             steppers[name].step(run)
         if len(fakes):
-            figures["judge"] = judge(pair.discriminator, views.target, fakes, settings.r1, run.step)
+            figures["judge"] = judge(pair.discriminator, views.target, fakes, 0.0, run.step)
             steppers["judge"].step(run)
         averages["G"].update(pair.generator, settings.batch)
         averages["E"].update(pair.encoder, settings.batch)
@@ -229,7 +228,7 @@ def _draw(pair: Pair, judges: Judges, views: Views, known: Tensor, settings: Pai
     few = len(codes) // 4
     with precision(device):
         others = torch.cat([_blend(codes[:few], codes[-few:]), generator.broadcast(w[:few])])
-        fakes = torch.cat([drawn[: 2 * few], generator.synthesis(others, noise="random")])
+        fakes = torch.cat([drawn, generator.synthesis(others, noise="random")])
         logits = pair.discriminator(diff_augment(fakes)).float()
     figures["adversarial"] = settings.adversarial * losses.gan_generator(logits)
     return figures, fakes.detach()

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from kinlib.gan.discriminator import Discriminator, LatentDiscriminator, minibatch_stddev
+from kinlib.gan.discriminator import Discriminator, LatentDiscriminator, PatchDiscriminator, minibatch_stddev
 from kinlib.gan.encoder import CompactBackbone, Encoder
 from kinlib.gan.generator import Generator, default_channels
 from kinlib.gan.ops import fir_filter, fir_kernel, upsample_2x
@@ -151,6 +151,17 @@ def test_doubling_is_zero_insertion_and_filtering():
 def test_filter_is_the_two_dimensional_one(pad):
     x = torch.randn(2, 3, 6, 9, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(fir_filter(x, fir_kernel(4.0), pad), plain.filter_2d(x, gain=4.0, pad=(pad, pad)))
+
+
+def test_each_patch_is_judged_by_itself():
+    x = torch.randn(1, 3, 64, 64, requires_grad=True)
+    logits = PatchDiscriminator(8)(x)
+    assert logits.shape == (1, 1, 8, 8)
+    (gradient,) = torch.autograd.grad(logits[0, 0, 3, 3], x)
+    seen = gradient.abs().sum(dim=(0, 1)) > 0
+    rows = torch.arange(64)
+    inside = (rows >= 9) & (rows < 9 + 38)
+    assert torch.equal(seen, inside[:, None] & inside)
 
 
 @pytest.mark.parametrize("batch", [1, 2, 4, 8])
