@@ -50,8 +50,7 @@ ROWS: dict[str, dict[str, tuple[str, str]]] = {
             "hair of the reconstruction: intersection over union with the original's, as the parser sees them",
             "{:.2f}",
         ),
-        "glasses_kept": ("pictures with glasses to the parser that have them in the reconstruction as well", "{:.0%}"),
-        "hats_kept": ("the same of hats", "{:.0%}"),
+        "glasses_contrast": ("contrast of glasses, as a share of the original's", "{:.0%}"),
         "mtcnn_reconstructions": ("MTCNN finds a face in reconstructions", "{:.1%}"),
         "mtcnn_blends": ("... in halfway blends of two people", "{:.1%}"),
         "mtcnn_random": ("... in random samples (truncation 0.8)", "{:.1%}"),
@@ -188,7 +187,7 @@ LIMITS: dict[str, tuple[tuple[str, Callable[[dict], bool] | None], ...]] = {
             "codes, not from samples.",
             _both("frechet_reconstructions", "frechet_random"),
         ),
-        ("Leaves out most glasses.", _below(0.5, "glasses_kept")),
+        ("Draws glasses faintly or not at all.", _below(0.5, "glasses_contrast")),
         ("Some random samples are no faces to MTCNN.", _below(1.0, "mtcnn_random")),
     ),
     "directions": (

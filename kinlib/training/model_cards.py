@@ -110,6 +110,7 @@ def _recipe(report: dict) -> str:
     if len(calls) > 1:
         steps = ", ".join(f"{call['step']:,}" for call in calls[1:])
         words.append(f"settings changed on the way, after {steps} steps (`calls` in the JSON)")
+    words += [f"after {call['step']:,} steps {call['note']}" for call in calls if "note" in call]
     versions = ", ".join(f"{name} {version}" for name, version in report["made_with"].items())
     return "; ".join([", ".join(words), versions]) if words else versions
 
