@@ -65,7 +65,7 @@ CENTRE, SIDE = (127, 152), 140  # px, the rectangle within it
 # The prediction is the median over these: rectangles moved by a few px and scaled. It evens out the predictor's
 # rounding to whole pixels and its dependence on the start.
 VARIANTS = ((0, 0, 1.0), (-4, 0, 1.0), (4, 0, 1.0), (0, -4, 1.0), (0, 4, 1.0), (0, 0, 0.95), (0, 0, 1.05))
-PLAUSIBLE = 0.15  # largest disagreement with the five points, in face scales; renders reach it once in 200
+PLAUSIBLE = 0.15  # largest disagreement with the five points, in face scales; three renders in a thousand go beyond it
 
 Face = Keypoints | np.ndarray
 Predictor = "dlib.shape_predictor | str | os.PathLike | None"

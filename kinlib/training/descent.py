@@ -75,7 +75,12 @@ class Descent:
         if self.run.step % 50 == 0:
             self.run.log(loss=loss.item())
 
-    def write(self, name: str, figures: dict, pictures: int, people: int) -> None:
-        """Write the average with its figures and its recipe; it learned from so many `pictures` of so many `people`."""
+    def write(self, name: str, figures: dict, pictures: int, people: int, net: nn.Module | None = None) -> None:
+        """Write the average with its figures and its recipe; it learned from so many `pictures` of so many `people`.
+
+        Of an average that holds more than the network, `net` is the part to write.
+        """
         used = {"steps_done": self.run.step, "pictures_used": pictures, "people": people}
-        record.write(self.average, self.settings.out, name, asdict(self.settings) | used, figures, calls=self.calls)
+        record.write(
+            net or self.average, self.settings.out, name, asdict(self.settings) | used, figures, calls=self.calls
+        )

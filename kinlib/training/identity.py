@@ -5,7 +5,7 @@ face. Reading them off the embedding is a second task, which tells the network w
 change; its head is not kept.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +18,10 @@ from kinlib.faces.identity import IdentityNet, load_identity
 from kinlib.training import record
 from kinlib.training.augment import Augmentation
 from kinlib.training.data import FaceSet, load_faces
+from kinlib.training.descent import Descent
 from kinlib.training.factors import inherited_traits
 from kinlib.training.groups import by_group, groups_of, main_lamps
-from kinlib.training.loop import Run, Workers, batches, launch, precision, use_channels_last
+from kinlib.training.loop import Workers, launch, precision, use_channels_last
 
 __all__ = ["ArcFace", "IdentitySettings", "evaluate", "train"]
 
@@ -81,46 +82,39 @@ def train(settings: IdentitySettings) -> None:
     launch(_train, settings, settings.workers)
 
 
+class _Learner(nn.Module):
+    """The embedder, and what it is taught by."""
+
+    def __init__(self, settings: IdentitySettings, people: int, traits: int):
+        super().__init__()
+        self.net = use_channels_last(IdentityNet())
+        if settings.start is not None:
+            self.net.load_state_dict(load_identity(settings.start).state_dict())
+        self.head = ArcFace(people, 512, settings.margin, settings.scale)
+        self.reader = nn.Linear(512, traits)
+
+
 def _train(settings: IdentitySettings, workers: Workers) -> None:
     device = torch.device(settings.device)
     torch.manual_seed(settings.seed)
     training, held_out = load_faces(settings.data).split()
     labels = torch.from_numpy(training.table.person.astype("category").cat.codes.to_numpy().astype("int64"))
-    net = use_channels_last(IdentityNet()).to(device)
-    if settings.start is not None:
-        net.load_state_dict(load_identity(settings.start).state_dict())
     traits = inherited_traits(training.table)
-    head = ArcFace(int(labels.max()) + 1, 512, settings.margin, settings.scale).to(device)
-    reader = nn.Linear(512, traits.shape[1]).to(device)
-    parameters = [*net.parameters(), *head.parameters(), *reader.parameters()]
-    optimiser = torch.optim.AdamW(parameters, settings.rate, weight_decay=0.05)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, settings.rate, settings.steps, pct_start=0.1)
-    run = Run(settings.run, settings.minutes, settings.steps, workers)
-    run.keep(net=net, head=head, reader=reader, optimiser=optimiser, schedule=schedule)
-    calls, source = run.begin(asdict(settings)), run.randomness(settings.seed)
-    augment = Augmentation(net.input_size)
-    order = batches(len(training), settings.batch // workers.count, source)
-    while run.going():
-        index = next(order)
-        views = augment(training.images[index], training.face[index], source)
+    learner = _Learner(settings, int(labels.max()) + 1, traits.shape[1]).to(device)
+    descent = Descent(learner, settings, workers, weight_decay=0.05, half_life=100)
+    augment = Augmentation(learner.net.input_size)
+    for index in descent.batches(len(training)):
+        views = augment(training.images[index], training.face[index], descent.source)
         with precision(device):
-            embeddings = net(views.source.to(device)).float()
-        likeness = head(embeddings, labels[index].to(device), min(1.0, 2 * run.progress()))
-        missed = F.mse_loss(reader(READER_SCALE * embeddings), traits[index].to(device))
-        optimiser.zero_grad(set_to_none=True)
-        (likeness + settings.traits * missed).backward()
-        workers.average_gradients(parameters)
-        optimiser.step()
-        schedule.step()
-        run.advance()
-        if run.step % 100 == 0:
-            run.log(loss=likeness.item(), traits=missed.item())
-    if not workers.leads:
-        return
-    figures = evaluate(net.eval(), held_out)
-    run.log(**record.scalars(figures))
-    used = {"steps_done": run.step, "pictures_used": len(training), "people": int(labels.max()) + 1}
-    record.write(net, settings.out, "identity", asdict(settings) | used, figures, calls=calls)
+            embeddings = learner.net(views.source.to(device)).float()
+        likeness = learner.head(embeddings, labels[index].to(device), min(1.0, 2 * descent.run.progress()))
+        missed = F.mse_loss(learner.reader(READER_SCALE * embeddings), traits[index].to(device))
+        descent.step(likeness + settings.traits * missed)
+    if workers.leads:
+        net = descent.average.net.eval()
+        figures = evaluate(net, held_out)
+        descent.run.log(**record.scalars(figures))
+        descent.write("identity", figures, len(training), int(labels.max()) + 1, net)
 
 
 @torch.no_grad()
