@@ -106,9 +106,8 @@ def test_networks_that_do_not_belong_together(studio: Path):
         Kinship.load("studio", device="cpu")
 
     encoder = load_file(studio / "encoder.safetensors")
-    last = encoder["offsets.2.weight"]  # one code more than the generator takes
-    encoder["offsets.2.weight"] = torch.cat([last, last[:512]])
-    encoder["offsets.2.bias"] = torch.cat([encoder["offsets.2.bias"], torch.zeros(512, dtype=last.dtype)])
+    for last in ("offsets.2.1.weight", "offsets.2.1.bias"):  # one code more than the generator takes
+        encoder[last] = torch.cat([encoder[last], encoder[last][:512]])
     encoder["latent_avg"] = torch.cat([encoder["latent_avg"], encoder["latent_avg"][:1]])
     save_file(encoder, studio / "encoder.safetensors")
     with pytest.raises(KinlibError, match=r"the encoder .* does not belong to the generator"):
