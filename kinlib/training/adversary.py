@@ -11,13 +11,13 @@ __all__ = ["R1_EVERY", "judge"]
 R1_EVERY = 16  # steps; the penalty is multiplied by as much (lazy regularisation, Karras et al. 2020, section 3.1)
 
 
-def judge(discriminator: nn.Module, real: Tensor, fakes: Tensor, r1: float, step: int) -> Tensor:
+def judge(discriminator: nn.Module, real: Tensor, fakes: Tensor, r1: float = 0.0, step: int = 0) -> Tensor:
     """Leave the gradients of one step in the discriminator; R1 now and then, in full precision.
 
     Args:
         real, fakes: [B, 3, R, R]; fakes without gradients.
         r1: weight of the penalty; 0 leaves it out.
-        step: number of the step.
+        step: number of the step, which says whether the penalty is due.
 
     Returns:
         The logistic loss, a scalar without gradients.

@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pandas as pd
 
-from kinlib.studio.crowd import member, member_genome, sessions
+from kinlib.studio.crowd import member_genome
 from kinlib.studio.populations import POPULATIONS
 
-__all__ = ["by_group", "groups_of", "main_lamps", "population_indices"]
+__all__ = ["by_group", "groups_of", "population_indices"]
 
 AGE_BANDS = ((0, 18), (18, 40), (40, 60), (60, 101))  # years
 SKINS = ("lightest third of skins", "middle third of skins", "darkest third of skins")
@@ -65,21 +65,6 @@ def population_indices(seed: int, people: np.ndarray) -> np.ndarray:
     numbers, where = np.unique(people, return_inverse=True)
     found = [int(member_genome(int(seed), int(number)).ancestry[0].argmax()) for number in numbers]
     return np.array(found, np.int64)[where]
-
-
-def main_lamps(table: pd.DataFrame) -> np.ndarray:
-    """Unit vectors towards the strongest lamp of each picture, [N, 3].
-
-    Args:
-        table: one row a picture of a set that `kinlib render` wrote, with its `seed`, `person` and `view`, from which
-            the light follows; all pictures of each person.
-    """
-    lamps = np.empty((len(table), 3))
-    for (seed, number), rows in table.reset_index().groupby(["seed", "person"]):
-        looks = sessions(member(seed, number), seed, number, len(rows))
-        shots = [shot for _, some in looks for shot in some]
-        lamps[rows.index] = [shots[view].light.directions[0] for view in rows["view"]]
-    return lamps
 
 
 def _populations(table: pd.DataFrame) -> np.ndarray:

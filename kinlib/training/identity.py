@@ -15,15 +15,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kinlib.faces.identity import IdentityNet, load_identity
+from kinlib.studio.crowd import member, sessions
 from kinlib.training import record
 from kinlib.training.augment import Augmentation
 from kinlib.training.data import FaceSet, load_faces
 from kinlib.training.descent import Descent
 from kinlib.training.factors import inherited_traits
-from kinlib.training.groups import by_group, groups_of, main_lamps
+from kinlib.training.groups import by_group, groups_of
 from kinlib.training.loop import Workers, launch, precision, use_channels_last
 
-__all__ = ["ArcFace", "IdentitySettings", "evaluate", "train"]
+__all__ = ["ArcFace", "IdentitySettings", "evaluate", "main_lamps", "train"]
 
 READER_SCALE = 4.0  # a unit embedding's numbers are small for a linear layer; much larger ones make it overshoot
 
@@ -181,3 +182,18 @@ def _lamps_apart(table: pd.DataFrame, rows: np.ndarray, columns: np.ndarray) -> 
     """Whether the strongest lamps of two pictures stand 60 degrees or more from each other, as seen from the face."""
     lamps = main_lamps(table)
     return (lamps @ lamps.T)[rows, columns] <= 0.5
+
+
+def main_lamps(table: pd.DataFrame) -> np.ndarray:
+    """Unit vectors towards the strongest lamp of each picture, [N, 3].
+
+    Args:
+        table: one row a picture of a set that `kinlib render` wrote, with its `seed`, `person` and `view`, from which
+            the light follows; all pictures of each person.
+    """
+    lamps = np.empty((len(table), 3))
+    for (seed, number), rows in table.reset_index().groupby(["seed", "person"]):
+        looks = sessions(member(seed, number), seed, number, len(rows))
+        shots = [shot for _, some in looks for shot in some]
+        lamps[rows.index] = [shots[view].light.directions[0] for view in rows["view"]]
+    return lamps

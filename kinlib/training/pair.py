@@ -149,7 +149,7 @@ def _train(settings: PairSettings, workers: Workers) -> None:
         for name in ("generator", "encoder", "mapper"):
             steppers[name].step(run)
         if len(fakes):
-            figures["judge"] = judge(pair.discriminator, views.target, fakes, 0.0, run.step)
+            figures["judge"] = judge(pair.discriminator, views.target, fakes)
             steppers["judge"].step(run)
         averages["G"].update(pair.generator, settings.batch)
         averages["E"].update(pair.encoder, settings.batch)
@@ -163,7 +163,7 @@ def _train(settings: PairSettings, workers: Workers) -> None:
 
 
 class Stepper:
-    """An optimiser with its parameters, stepped with the mean gradient of all processes and, if so, a falling rate."""
+    """An optimiser with its parameters, stepped with the mean gradient of all processes; the rate falls or stays."""
 
     def __init__(self, parameters: list[Tensor], rate: float, momentum: float, falls: bool = True):
         self.parameters, self.rate, self.falls = parameters, rate, falls
@@ -285,8 +285,8 @@ def finish(
     generator.latent_avg.copy_(average.expand_as(generator.latent_avg))
     encoder.latent_avg.copy_(generator.latent_avg)
     encoder.backbone.base.bias -= average
-    judges = load_identity(settings.identity).cpu(), load_parser(path=settings.parsing)
-    figures = measure_pair(generator, encoder, *judges, held_out)
+    identity, parser = load_identity(settings.identity).cpu(), load_parser(path=settings.parsing)
+    figures = measure_pair(generator, encoder, identity, parser, held_out)
     recipe = asdict(settings) | {"steps_done": steps, "pictures": len(training)}
     state = generator.state_dict() | {"latent_avg": generator.latent_avg}
     record.write(encoder_state(encoder), settings.out, "encoder", recipe, figures, calls=calls)

@@ -45,8 +45,8 @@ def measure_pair(generator: Generator, encoder: Encoder, identity, parser: Parse
         one (same picture; and another picture of the person), rate at which MTCNN finds a face (pictures enlarged to
         256 px) in originals, reconstructions, blends of two people and random samples; Frechet distances to the
         originals in the identity network's embeddings: of reconstructions, of random samples, and, for comparison, of
-        other pictures of the same people; what the parser sees in reconstructions, see `looks_kept`. Under `groups`,
-        what can be told of single pictures, by group.
+        other pictures of the same people; what is left of hair and glasses, see `looks_kept`. Under `groups`, what can
+        be told of single pictures, by group.
     """
     from torchmetrics.functional.image import peak_signal_noise_ratio as psnr
     from torchmetrics.functional.image import structural_similarity_index_measure as ssim

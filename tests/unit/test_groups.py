@@ -10,7 +10,7 @@ import torch
 from kinlib.studio.crowd import member_genome
 from kinlib.studio.populations import POPULATIONS
 from kinlib.training.data import read_facts, read_part
-from kinlib.training.groups import by_group, groups_of, main_lamps, population_indices
+from kinlib.training.groups import by_group, groups_of, population_indices
 
 TABLE = pd.DataFrame(
     {
@@ -50,15 +50,6 @@ def test_population_follows_from_seed_and_person():
         assert groups[home][row]
     assert sum(rows.sum() for rows in groups.values()) == 4
     assert population_indices(5, people)[0] == population_indices(5, people)[2]
-
-
-def test_lamps_follow_from_seed_person_and_view():
-    table = pd.DataFrame({"person": [18, 18, 18, 36, 36, 36], "view": [0, 1, 2, 0, 1, 2], "seed": 5})
-    lamps = main_lamps(table)
-    assert lamps.shape == (6, 3) and np.allclose(np.linalg.norm(lamps, axis=1), 1, atol=1e-6)
-    assert len(np.unique(lamps.round(6), axis=0)) == 6  # no two pictures in one light
-    order = [4, 0, 5, 2, 1, 3]
-    assert (main_lamps(table.iloc[order]) == lamps[order]).all()
 
 
 def test_means_by_group():

@@ -31,7 +31,7 @@ from kinlib.training.directions import DirectionSettings, attribute_table
 from kinlib.training.encoder import EncoderSettings
 from kinlib.training.factors import picture_factors
 from kinlib.training.generator import GeneratorSettings
-from kinlib.training.identity import ArcFace, IdentitySettings
+from kinlib.training.identity import ArcFace, IdentitySettings, main_lamps
 from kinlib.training.known import KnownCodes
 from kinlib.training.loop import Average, Run, Workers, batches, one_cycle
 from kinlib.training.mapping import fit_mapping
@@ -170,6 +170,15 @@ def test_the_mapping_network_learns_a_distribution():
     with torch.no_grad():
         first = style(torch.randn(2000, 512))[:, 0]
     assert 0.2 < (first > 0.5).float().mean() < 0.4
+
+
+def test_lamps_follow_from_seed_person_and_view():
+    table = pd.DataFrame({"person": [18, 18, 18, 36, 36, 36], "view": [0, 1, 2, 0, 1, 2], "seed": 5})
+    lamps = main_lamps(table)
+    assert lamps.shape == (6, 3) and np.allclose(np.linalg.norm(lamps, axis=1), 1, atol=1e-6)
+    assert len(np.unique(lamps.round(6), axis=0)) == 6  # no two pictures in one light
+    order = [4, 0, 5, 2, 1, 3]
+    assert (main_lamps(table.iloc[order]) == lamps[order]).all()
 
 
 def test_looks_are_kept_or_lost():
