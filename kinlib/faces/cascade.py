@@ -14,6 +14,8 @@ import torch
 from numba import njit
 from torch import Tensor, nn
 
+from kinlib import memory
+
 __all__ = ["BOX", "PICTURE", "POINTS", "SCORE", "Cascade", "area_means"]
 
 PICTURE, BOX, SCORE = 0, slice(1, 5), 5  # number of the picture; left, top, right, bottom; 0 to 1
@@ -31,7 +33,7 @@ class Cascade:
     """The detector.
 
     Args:
-        device: where the networks compute; all else is done on the CPU.
+        device: where the networks compute, which are there only meanwhile; all else is done on the CPU.
         least: side of the smallest face that is looked for, in pixels.
     """
 
@@ -41,8 +43,8 @@ class Cascade:
         self.device, self.least = device, least
         self.pictures, self.crops = TOGETHER.get(device.type, TOGETHER["cpu"])
         with torch.random.fork_rng(devices=[]):  # networks are born with random weights; the caller's numbers stay
-            nets = [net().eval().requires_grad_(False) for net in (PNet, RNet, ONet)]
-        self.scan, self.sift, self.place = (net.to(device, memory_format=torch.channels_last) for net in nets)
+            self.nets = nn.ModuleList(net() for net in (PNet, RNet, ONet)).eval().requires_grad_(False)
+        self.nets.to(memory_format=torch.channels_last)
 
     @torch.inference_mode()
     def __call__(self, pictures: np.ndarray) -> np.ndarray:
@@ -54,50 +56,51 @@ class Cascade:
         Returns:
             float32 [N, 20], one row a face, of which the columns `PICTURE`, `BOX`, `SCORE` and `POINTS` are meant.
         """
-        rows = self._scanned(pictures)
-        rows = self._sifted(pictures, rows)
-        return _distinct(self._placed(pictures, rows).numpy())
+        with memory.on_device(self.nets, self.device) as (scan, sift, place):
+            rows = self._scanned(scan, pictures)
+            rows = self._sifted(sift, pictures, rows)
+            return _distinct(self._placed(place, pictures, rows).numpy())
 
-    def _scanned(self, pictures: np.ndarray) -> Tensor:
+    def _scanned(self, net: nn.Module, pictures: np.ndarray) -> Tensor:
         """What the first network takes for faces, of any size: squares, rows of 10 columns."""
         shortest, scale = min(pictures.shape[1:3]), CELL / self.least
         found = [torch.empty(0, SHIFT.stop)]
         while shortest * scale >= CELL:
             for first in range(0, len(pictures), self.pictures):
-                cells = self._scanned_at(pictures[first : first + self.pictures], scale)
+                cells = self._scanned_at(net, pictures[first : first + self.pictures], scale)
                 cells[:, PICTURE] += first
                 found.append(_apart(cells, OVERLAP_OF_CELLS))
             scale *= SHRINK
         rows = _apart(torch.cat(found), OVERLAP)
         return _squared(_shifted(rows, 0.0))
 
-    def _scanned_at(self, pictures: np.ndarray, scale: float) -> Tensor:
+    def _scanned_at(self, net: nn.Module, pictures: np.ndarray, scale: float) -> Tensor:
         count, height, width = pictures.shape[:3]
         whole = np.tile(np.array([0, 0, width, height]), (count, 1))
         small = area_means(pictures, np.arange(count), whole, int(height * scale + 1), int(width * scale + 1))
-        shifts, scores = self._run(self.scan, small)  # [B, 4, h, w] and [B, 2, h, w]
+        shifts, scores = self._run(net, small)  # [B, 4, h, w] and [B, 2, h, w]
         sure = scores[:, 1] >= SURE[0]
         place = sure.nonzero()  # [N, 3]: picture, row, column
         corner = place[:, [2, 1]].float() * STRIDE
         boxes = torch.cat([(corner + 1) / scale, (corner + CELL) / scale], dim=1).floor()
         return torch.cat([place[:, :1], boxes, scores[:, 1][sure][:, None], shifts.permute(0, 2, 3, 1)[sure]], dim=1)
 
-    def _sifted(self, pictures: np.ndarray, rows: Tensor) -> Tensor:
+    def _sifted(self, net: nn.Module, pictures: np.ndarray, rows: Tensor) -> Tensor:
         """What the second network takes for faces, too."""
         rows, crops = _cut(pictures, rows, SIFTED)
         if not len(rows):
             return rows
-        shifts, scores = self._run(self.sift, crops)
+        shifts, scores = self._run(net, crops)
         rows = torch.cat([rows[:, BOX.start - 1 : BOX.stop], scores[:, 1:], shifts], dim=1)
         rows = _apart(rows[rows[:, SCORE] > SURE[1]], OVERLAP)
         return _squared(_shifted(rows, 1.0))
 
-    def _placed(self, pictures: np.ndarray, rows: Tensor) -> Tensor:
+    def _placed(self, net: nn.Module, pictures: np.ndarray, rows: Tensor) -> Tensor:
         """What the third network takes for faces, with its points: rows of 20 columns."""
         rows, crops = _cut(pictures, rows, PLACED)
         if not len(rows):
             return torch.empty(0, POINTS.stop)
-        shifts, points, scores = self._run(self.place, crops)
+        shifts, points, scores = self._run(net, crops)
         size = rows[:, None, 3:5] - rows[:, None, 1:3] + 1
         points = points.unflatten(1, (2, 5)).transpose(1, 2) * size + rows[:, None, 1:3] - 1  # [N, 5, 2]
         rows = torch.cat([rows[:, : BOX.stop], scores[:, 1:], shifts, points.flatten(1)], dim=1)

@@ -19,7 +19,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from kinlib import config, weights
+from kinlib import config, memory, weights
 from kinlib.compat import patch_torchvision
 from kinlib.errors import KinlibError
 from kinlib.faces.upscale_networks import Compact, Upscaler, load_upscaler, missing
@@ -70,7 +70,7 @@ def upscale(
         method: one of `METHODS`. "esrgan" is trained on cleanly reduced pictures, "real-esrgan" on spoilt ones.
         preset: whose networks; None takes the default.
         path: a network of your own instead of the preset's (.pth or .safetensors, see `upscale_networks`).
-        device: of the networks; None picks the best.
+        device: where the networks compute, which are there only meanwhile; None picks the best.
         tile: side of the parts that a network enlarges one by one, in pixels of the small picture; less needs less
             memory.
         overlap: how many pixels of its neighbours each part is given to see.
@@ -200,11 +200,14 @@ def _library_engine(upscaler: Upscaler, device: str, tile: int = TILE, overlap: 
         file = f"{folder}/upscaler.pth"
         torch.save({"params": net.state_dict()}, file)
         tiles = {"tile": tile, "tile_pad": overlap, "pre_pad": 0}
-        handler = RealESRGANer(upscaler.factor, file, model=net, device=device, **tiles)
+        handler = RealESRGANer(upscaler.factor, file, model=net, device="cpu", **tiles)
+    handler.device = torch.device(device)  # the network itself is lent
 
     def run(pixels: np.ndarray) -> np.ndarray:
-        with contextlib.redirect_stdout(io.StringIO()):  # it prints a line for every tile
+        quiet = contextlib.redirect_stdout(io.StringIO())  # it prints a line for every tile
+        with quiet, memory.on_device(net, device):
             enlarged, _ = handler.enhance(np.ascontiguousarray(pixels[..., ::-1]))
+            handler.img = handler.output = None  # or they would stay on the device
         return np.ascontiguousarray(enlarged[..., ::-1])
 
     return run
@@ -212,10 +215,14 @@ def _library_engine(upscaler: Upscaler, device: str, tile: int = TILE, overlap: 
 
 def _plain_engine(upscaler: Upscaler, device: str, tile: int = TILE, overlap: int = OVERLAP) -> Engine:
     """The same in tiles of our own."""
-    net, factor = _Careful(upscaler.net).to(device), upscaler.factor
+    net, factor = _Careful(upscaler.net), upscaler.factor
 
     @torch.no_grad()
     def run(pixels: np.ndarray) -> np.ndarray:
+        with memory.on_device(net, device):
+            return enlarged(pixels)
+
+    def enlarged(pixels: np.ndarray) -> np.ndarray:
         whole = torch.from_numpy(np.array(pixels)).permute(2, 0, 1)[None].float() / 255  # [1, 3, H, W]
         height, width = whole.shape[2:]
         result = np.empty((height * factor, width * factor, 3), np.uint8)

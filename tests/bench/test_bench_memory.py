@@ -1,7 +1,7 @@
 """GPU memory and seconds of every stage of a child at 1024 px: `make bench` on a machine with a CUDA device.
 
-The networks have the official sizes and seeded weights, on which neither memory nor time depends. The issue's bound is
-6 GB for a child; peaks are those of PyTorch's tensors, to which a CUDA context adds about half a gigabyte.
+The networks have the official sizes and seeded weights, on which neither memory nor time depends. The bound is 6 GB
+for a child; peaks are those of PyTorch's tensors, to which a CUDA context adds about half a gigabyte.
 """
 
 import json
@@ -20,7 +20,7 @@ from kinlib import Kinship, images, parents
 pytestmark = pytest.mark.gpu
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT_MB = 6_000
-LEFT_MB = 100  # what may stay on the device after a child: MTCNN and the O-Net
+LEFT_MB = 100  # what may stay on the device: the O-Net of a refinement, and what CUDA's libraries keep for themselves
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def test_idle_networks_leave_the_card(folder: Path):
     """After every stage, what is on the device is what was there before it."""
     with offered(folder / "weights", pytest.MonkeyPatch()):
         kin = Kinship.load("ffhq", "cuda", memory_efficient=True)
-        face = kin.encode(parents.couple(1)[0])  # brings MTCNN
+        face = kin.encode(parents.couple(1)[0])  # brings what CUDA's libraries keep for themselves
         before = torch.cuda.memory_allocated()
         for _ in range(2):
             kin.encode(parents.couple(1)[1])

@@ -28,7 +28,7 @@ from kinlib.photos import read_photo
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
-MEMORY_MB = 6_000  # of the whole process, PyTorch and all; the bound for a GPU
+MEMORY_MB = 6_000  # of the whole process, PyTorch and all; a bound meant for a GPU
 
 
 @pytest.fixture(scope="module")

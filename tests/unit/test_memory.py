@@ -2,16 +2,21 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from kinlib import Kinship, images, memory, parents
 from kinlib.cli import main
+from kinlib.compat import patch_torchvision
 from kinlib.errors import KinlibError
 from kinlib.faces.bisenet import BiSeNet
+from kinlib.faces.cascade import Cascade
 from kinlib.faces.demography import DemographyNet, analyse
 from kinlib.faces.parsing import Parser, ParsingNet, parse
+from kinlib.faces.upscale import _library_engine, _plain_engine
+from kinlib.faces.upscale_networks import Compact, Upscaler
 from kinlib.gan.encoder import Encoder
 from kinlib.gan.generator import Generator
 
@@ -138,6 +143,26 @@ def test_networks_that_look_at_faces_are_lent(work: str):
             analyse(torch.zeros(1, 3, 64, 64), net=nets[0], device="meta")
     assert {net for net, _ in seen} == set(nets) and {place for _, place in seen} == {"meta"}
     assert [tensor.data_ptr() for net in nets for tensor in tensors(net)] == places
+
+
+def test_the_detector_is_lent():
+    cascade, seen = Cascade(torch.device("meta"), 20), []
+    cascade.nets[0].register_forward_pre_hook(lambda net, given: seen.append(next(net.parameters()).device.type))
+    with pytest.raises(NotImplementedError, match="meta"):
+        cascade(np.zeros((1, 64, 64, 3), np.uint8))
+    assert seen == ["meta"] and {tensor.device.type for tensor in tensors(cascade.nets)} == {"cpu"}
+
+
+@pytest.mark.parametrize("engine", [_plain_engine, _library_engine])
+def test_the_upscaler_is_lent(engine):
+    net, seen = Compact(8, 2, 2).eval().requires_grad_(False), []
+    if engine is _library_engine:
+        patch_torchvision()
+        pytest.importorskip("basicsr")
+    net.register_forward_pre_hook(lambda net, given: seen.append({given[0].device, net.body[0].weight.device}))
+    with pytest.raises(NotImplementedError, match="meta"):
+        engine(Upscaler(net, 2), "meta")(np.zeros((32, 32, 3), np.uint8))
+    assert seen == [{torch.device("meta")}] and {tensor.device.type for tensor in tensors(net)} == {"cpu"}
 
 
 def test_gradients_pass_through_lent_weights():
