@@ -48,39 +48,57 @@ def measure_pair(generator: Generator, encoder: Encoder, identity, parser: Parse
         other pictures of the same people; what is left of hair and glasses, see `looks_kept`. Under `groups`, what can
         be told of single pictures, by group.
     """
-    from torchmetrics.functional.image import peak_signal_noise_ratio as psnr
-    from torchmetrics.functional.image import structural_similarity_index_measure as ssim
-
     people = held_out.table.person.unique()[:MOST_PEOPLE]
     view = held_out.table["view"].where(held_out.table.person.isin(people), -1).to_numpy()
     images = _pictures(held_out, view == 0, generator.resolution)
     other = _pictures(held_out, view == 1, generator.resolution)
     drawn = reconstruct(generator, encoder, images)
     mine, same, second = identity(drawn), identity(images), identity(other)
-    each = {
-        "psnr_db": torch.stack([psnr(a[None], b[None], data_range=2.0) for a, b in zip(drawn, images, strict=True)]),
-        "ssim": ssim(drawn, images, data_range=2.0, reduction="none"),
-        "identity_cosine": (mine * same).sum(dim=1),
-        "identification_rate": _nearest_is_right(mine, same),
-        "identification_rate_other_view": _nearest_is_right(mine, second),
-        "identification_rate_other_view_of_originals": _nearest_is_right(same, second),
-    }
-    codes = encoder(images)
-    blends = generator.synthesis((codes + codes.roll(1, 0)) / 2, batch_size=50)
-    z = torch.randn(len(images), generator.style_dim, generator=torch.Generator().manual_seed(1))
-    random = generator.broadcast(generator.mapping(z))
+    each = _fidelity(drawn, images) | _likeness(mine, same, second)
     return {
         "people": len(images),
         **{name: float(values.mean()) for name, values in each.items()},
         "mtcnn_originals": detection_rate(images),
         "mtcnn_reconstructions": detection_rate(drawn),
-        "mtcnn_blends": detection_rate(blends),
-        "mtcnn_random": detection_rate(generator.synthesis(generator.truncate(random, 0.8), batch_size=50)),
         "frechet_reconstructions": frechet_distance(mine, same),
-        "frechet_random": frechet_distance(identity(generator.synthesis(random, batch_size=50).clamp(-1, 1)), same),
         "frechet_other_view": frechet_distance(second, same),
+        **_plausibility(generator, encoder(images), identity, same),
         **looks_kept(parser, images, drawn),
         "groups": by_group(groups_of(held_out.table[view == 0]), **each),
+    }
+
+
+def _fidelity(drawn: Tensor, images: Tensor) -> dict[str, Tensor]:
+    """How near reconstructions come to their originals, both [N, 3, S, S] in [-1, 1]: float [N] each."""
+    from torchmetrics.functional.image import peak_signal_noise_ratio as psnr
+    from torchmetrics.functional.image import structural_similarity_index_measure as ssim
+
+    return {
+        "psnr_db": torch.stack([psnr(a[None], b[None], data_range=2.0) for a, b in zip(drawn, images, strict=True)]),
+        "ssim": ssim(drawn, images, data_range=2.0, reduction="none"),
+    }
+
+
+def _likeness(mine: Tensor, same: Tensor, second: Tensor) -> dict[str, Tensor]:
+    """What embeddings [N, D] of reconstructions, originals and other pictures say of the person: float [N] each."""
+    return {
+        "identity_cosine": (mine * same).sum(dim=1),
+        "identification_rate": _nearest_is_right(mine, same),
+        "identification_rate_other_view": _nearest_is_right(mine, second),
+        "identification_rate_other_view_of_originals": _nearest_is_right(same, second),
+    }
+
+
+def _plausibility(generator: Generator, codes: Tensor, identity, originals: Tensor) -> dict[str, float]:
+    """Of people that nobody photographed: blends of two codes [N, L, D], and as many random samples."""
+    blends = generator.synthesis((codes + codes.roll(1, 0)) / 2, batch_size=50)
+    z = torch.randn(len(codes), generator.style_dim, generator=torch.Generator().manual_seed(1))
+    random = generator.broadcast(generator.mapping(z))
+    samples = generator.synthesis(random, batch_size=50).clamp(-1, 1)
+    return {
+        "mtcnn_blends": detection_rate(blends),
+        "mtcnn_random": detection_rate(generator.synthesis(generator.truncate(random, 0.8), batch_size=50)),
+        "frechet_random": frechet_distance(identity(samples), originals),
     }
 
 
