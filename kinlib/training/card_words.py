@@ -177,7 +177,11 @@ LIMITS: dict[str, tuple[tuple[str, Callable[[dict], bool] | None], ...]] = {
             "back as a rough render of that person.",
             None,
         ),
-        ("The identity network that measures was a loss in training too, so its figures flatter this pair.", None),
+        (
+            "The identity network that measures grew out of one that was a loss in training, so its figures flatter "
+            "this pair.",
+            None,
+        ),
         (
             "A reconstruction is recognised in another picture of the person less often than the original is.",
             _both("identification_rate_other_view", "identification_rate_other_view_of_originals"),
