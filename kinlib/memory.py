@@ -7,6 +7,7 @@
 The weights themselves stay in float32 where they lie; autocast rounds one layer's weights at a time.
 """
 
+import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
@@ -18,6 +19,7 @@ from kinlib.errors import KinlibError
 __all__ = ["DTYPES", "autocast", "half_dtype", "on_device", "pick_dtype"]
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+LENDING = threading.RLock()  # a thread may lend several networks, but two threads would restore each other's copies
 RECENT = 8  # compute capability of the first cards that calculate in bfloat16; older ones emulate it slowly
 
 
@@ -57,9 +59,19 @@ def on_device(net: nn.Module, device: torch.device | str) -> Iterator[nn.Module]
 
     What is lent are copies. Afterwards they are dropped and the network has its own tensors back, which never moved, so
     leaving costs no time; for the same reason, changes made to the weights within the block are lost. On the device
-    where the network is anyway, nothing happens.
+    where the network is anyway, nothing happens. Where weights have to move, other threads wait until they are back.
     """
     device = torch.device(device)
+    with LENDING:  # else a network that another thread has lent would seem to be there already
+        there = all(tensor.device == device for tensor in (*net.parameters(), *net.buffers()))
+    if there:
+        yield net
+        return
+    with LENDING:
+        yield from _lent(net, device)
+
+
+def _lent(net: nn.Module, device: torch.device) -> Iterator[nn.Module]:
     own = [
         (module, name, tensor)
         for module in net.modules()

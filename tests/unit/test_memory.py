@@ -1,5 +1,6 @@
 """Networks that leave when they idle, and half precision: what the CPU can show of it."""
 
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -108,6 +109,22 @@ def test_lent_networks_come_back_after_an_error():
     with pytest.raises(RuntimeError, match="out of memory"), memory.on_device(net, "meta"):
         raise RuntimeError("out of memory")
     assert {tensor.device.type for tensor in tensors(net)} == {"cpu"}
+
+
+def test_a_second_thread_waits_until_a_network_is_back():
+    net, entered = small_net(), threading.Event()
+    places = [tensor.data_ptr() for tensor in tensors(net)]
+
+    def borrow():
+        with memory.on_device(net, "meta"):
+            entered.set()
+
+    other = threading.Thread(target=borrow)
+    with memory.on_device(net, "meta"):
+        other.start()
+        assert not entered.wait(0.3)
+    other.join(10)
+    assert entered.is_set() and [tensor.data_ptr() for tensor in tensors(net)] == places
 
 
 def test_a_device_that_fails_half_way_leaves_nothing_behind(monkeypatch):
