@@ -15,7 +15,11 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from kinlib.labels import CLASSES
+
 __all__ = ["Augmentation", "Views", "diff_augment"]
+
+WORN = torch.tensor([CLASSES.index(name) for name in ("eye_g", "ear_r", "neck_l")], dtype=torch.uint8)
 
 
 @dataclass
@@ -54,18 +58,21 @@ class Augmentation:
         strength: factor on everything; 0 only flips and resizes.
         background_weight: importance of background pixels.
         feature_weight: added importance of pixels at the eyes and the mouth, which are small and make the person.
+        worn_weight: added importance of what is worn and small or thin: glasses, earrings, necklaces.
     """
 
     size: int
     strength: float = 1.0
     background_weight: float = 0.2
     feature_weight: float = 3.0
+    worn_weight: float = 0.0
 
-    def __call__(self, images: Tensor, face: Tensor, generator: torch.Generator) -> Views:
-        """Args: images uint8 [B, 3, H, W], face uint8 [B, H, W]."""
-        x = torch.cat([images.float() / 127.5 - 1, face[:, None].float() / 255], dim=1)
+    def __call__(self, images: Tensor, labels: Tensor, generator: torch.Generator) -> Views:
+        """Args: images uint8 [B, 3, H, W], labels [B, H, W], the classes of their pixels."""
+        masks = torch.stack([labels > 0, torch.isin(labels, WORN)], dim=1).float()
+        x = torch.cat([images.float() / 127.5 - 1, masks], dim=1)
         x, placement = self._place(x, generator)
-        target, alpha = x[:, :3].contiguous(), x[:, 3:]
+        target, alpha, worn = x[:, :3].contiguous(), x[:, 3:4], x[:, 4:]
         busy, calm = self._backgrounds(target, alpha, generator)
         source = busy * (1 - alpha) + target * alpha
         target = calm * (1 - alpha) + target * alpha
@@ -73,7 +80,7 @@ class Augmentation:
         source, target = light(source), light(target)
         source = self._degrade(source, generator)
         weight = self.background_weight + (1 - self.background_weight) * alpha
-        weight = weight * (1 + self.feature_weight * _features(self.size))
+        weight = weight * (1 + self.feature_weight * _features(self.size) + self.worn_weight * worn)
         return Views(source.clamp(-1, 1), target.clamp(-1, 1), weight, placement)
 
     def _place(self, x: Tensor, g: torch.Generator) -> tuple[Tensor, Tensor]:

@@ -36,13 +36,13 @@ class FaceSet:
 
     Attributes:
         images: uint8 [N, 3, S, S].
-        face: uint8 [N, S, S], 255 where the picture is not background.
+        labels: uint8 [N, S, S], the class of each pixel (`kinlib.labels.CLASSES`), 0 in the background.
         table: one row a picture with person, view, landmarks and attributes (see `read_attributes`); and the set's
             `seed`, where its folder tells it.
     """
 
     images: Tensor
-    face: Tensor
+    labels: Tensor
     table: pd.DataFrame
 
     def __len__(self) -> int:
@@ -51,7 +51,7 @@ class FaceSet:
     def select(self, rows: np.ndarray) -> "FaceSet":
         """The pictures where the boolean array `rows` is true."""
         index = torch.from_numpy(np.flatnonzero(rows))
-        return FaceSet(self.images[index], self.face[index], self.table[rows].reset_index(drop=True))
+        return FaceSet(self.images[index], self.labels[index], self.table[rows].reset_index(drop=True))
 
     def split(self) -> tuple["FaceSet", "FaceSet"]:
         """(training set, held-out set), no person in both."""
@@ -114,4 +114,4 @@ def _decode_image(data: bytes) -> np.ndarray:
 
 
 def _decode_mask(data: bytes) -> np.ndarray:
-    return (np.asarray(Image.open(io.BytesIO(data))) > 0).astype(np.uint8) * 255
+    return np.asarray(Image.open(io.BytesIO(data)))

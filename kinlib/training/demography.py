@@ -116,7 +116,7 @@ def _train(settings: DemographySettings, workers: Workers) -> None:
     descent = Descent(net, settings, workers, weight_decay=0.05, half_life=100)
     augment = Augmentation(net.input_size)
     for index in descent.batches(len(training)):
-        views = augment(training.images[index], training.face[index], descent.source)
+        views = augment(training.images[index], training.labels[index], descent.source)
         with precision(device):
             found = net(views.source.to(device, memory_format=torch.channels_last))
         descent.step(demography_loss(found, truth[index].to(device), weights))

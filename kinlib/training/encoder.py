@@ -95,7 +95,7 @@ def _train(settings: EncoderSettings, workers: Workers) -> None:
         for group in optimiser.param_groups:
             group["lr"] = settings.rate * min(1.0, (1 - run.progress()) / 0.4 + 0.02)
         index = next(order)
-        views = augment(training.images[index], training.face[index], source)
+        views = augment(training.images[index], training.labels[index], source)
         views = Views(*(part.to(device) for part in vars(views).values()))
         figures, codes = _losses(generator, encoder, critic, identity, views, settings, run.progress())
         optimiser.zero_grad(set_to_none=True)

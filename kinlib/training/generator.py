@@ -87,7 +87,7 @@ def _train(settings: GeneratorSettings, workers: Workers) -> None:
     augment = Augmentation(settings.resolution, strength=0.0)
     while run.going():
         index = next(order)
-        real = augment(training.images[index], training.face[index], source).target.to(device)
+        real = augment(training.images[index], training.labels[index], source).target.to(device)
         optimiser.zero_grad(set_to_none=True)
         loss, fakes = _play(generator, discriminator, len(real), settings, device)
         if run.step % settings.path_every == 0:

@@ -105,7 +105,7 @@ def _train(settings: IdentitySettings, workers: Workers) -> None:
     descent = Descent(learner, settings, workers, weight_decay=0.05, half_life=100)
     augment = Augmentation(learner.net.input_size)
     for index in descent.batches(len(training)):
-        views = augment(training.images[index], training.face[index], descent.source)
+        views = augment(training.images[index], training.labels[index], descent.source)
         with precision(device):
             embeddings = learner.net(views.source.to(device)).float()
         likeness = learner.head(embeddings, labels[index].to(device), min(1.0, 2 * descent.run.progress()))

@@ -91,6 +91,8 @@ class PairSettings:
     """weight of the offsets' norm"""
     feature_weight: float = 3.0
     """added importance of pixels at the eyes and the mouth"""
+    worn_weight: float = 6.0
+    """added importance of pixels of glasses, earrings and necklaces"""
     code_noise: float = 0.03
     """standard deviation of noise added to w, which keeps W smooth"""
     mapping_steps: int = 600
@@ -137,11 +139,12 @@ def _train(settings: PairSettings, workers: Workers) -> None:
     for tensor in known.buffers():
         workers.share(tensor)  # axes may differ in sign between processes
     calls, source = run.begin(asdict(settings)), run.randomness(settings.seed)
-    augment = Augmentation(settings.resolution, 0.8, feature_weight=settings.feature_weight)
+    weights = {"feature_weight": settings.feature_weight, "worn_weight": settings.worn_weight}
+    augment = Augmentation(settings.resolution, 0.8, **weights)
     order = batches(len(training), settings.batch // workers.count, source)
     while run.going():
         index = next(order)
-        views = augment(training.images[index], training.face[index], source)
+        views = augment(training.images[index], training.labels[index], source)
         codes, views = known(index, views).to(device), _to(views, device)
         figures, fakes = _draw(pair, judges, views, codes, settings, run.progress())
         pair.zero_grad(set_to_none=True)

@@ -255,8 +255,8 @@ def test_the_number_of_processes_does_not_matter(rendered, tmp_path):
 @needs_head
 def test_training_reads_the_pictures(rendered):
     faces = load_faces(rendered)
-    assert faces.images.shape == (12, 3, 64, 64) and faces.face.shape == (12, 64, 64)
-    assert 0.2 < (faces.face > 0).float().mean() < 0.95
+    assert faces.images.shape == (12, 3, 64, 64) and faces.labels.shape == (12, 64, 64)
+    assert 0.2 < (faces.labels > 0).float().mean() < 0.95
     assert faces.images.float().std() > 20
     points = np.stack(faces.table["landmarks"])
     assert points.shape == (12, 136) and points.min() > -32 and points.max() < 96

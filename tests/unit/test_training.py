@@ -19,6 +19,7 @@ from kinlib.faces.parsing import ParsingNet, load_parser
 from kinlib.gan.directions import load_directions
 from kinlib.gan.encoder import load_encoder
 from kinlib.gan.generator import load_generator
+from kinlib.labels import CLASSES
 from kinlib.parents import couple, couples
 from kinlib.photos import read_photo
 from kinlib.studio.packing import as_png
@@ -130,7 +131,7 @@ def test_known_codes_are_principal(data):
     plain = Augmentation(128, strength=0.0)
     both = {}
     for seed in range(40):
-        views = plain(faces.images, faces.face, torch.Generator().manual_seed(seed))
+        views = plain(faces.images, faces.labels, torch.Generator().manual_seed(seed))
         codes = known(torch.arange(len(faces)), views)
         both |= {(i, float(side)): codes[i] for i, side in enumerate(views.side)}
     codes = torch.stack(list(both.values()))
@@ -148,7 +149,7 @@ def test_points_move_with_the_picture(data):
     images, rows, columns = torch.zeros(16, 3, 128, 128, dtype=torch.uint8), range(30, 94, 4), range(90, 26, -4)
     for image, row, column in zip(images, rows, columns, strict=True):
         image[:, row - 2 : row + 3, column - 2 : column + 3] = 255
-    views = Augmentation(128)(images, torch.full((16, 128, 128), 255), torch.Generator().manual_seed(0))
+    views = Augmentation(128)(images, torch.ones(16, 128, 128, dtype=torch.uint8), torch.Generator().manual_seed(0))
     points = torch.tensor([[(column + 0.5), (row + 0.5)] for row, column in zip(rows, columns, strict=True)]) / 64 - 1
     said = (views.moved(points[:, None])[:, 0] + 1) * 64 - 0.5
     brightest = (views.target.mean(dim=1) + 1).clamp_min(0).pow(4)
@@ -289,7 +290,7 @@ def test_nobody_is_in_training_and_testing(data):
 
 def test_augmentation_repeats_with_its_generator_and_spares_the_target(data):
     faces = load_faces(data)
-    views = [Augmentation(64)(faces.images, faces.face, torch.Generator().manual_seed(s)) for s in (1, 1, 2)]
+    views = [Augmentation(64)(faces.images, faces.labels, torch.Generator().manual_seed(s)) for s in (1, 1, 2)]
     assert torch.equal(views[0].source, views[1].source)
     assert not torch.equal(views[0].source, views[2].source)
     one = views[0]
@@ -299,9 +300,27 @@ def test_augmentation_repeats_with_its_generator_and_spares_the_target(data):
     assert not torch.equal(one.source, one.target)
 
 
+def test_what_is_worn_weighs_more(data):
+    """Where glasses are, mirrored or not, and nowhere else; and the background stays the least."""
+    faces = load_faces(data)
+    glasses = torch.zeros(128, 128, dtype=torch.bool)
+    glasses[40:60, 30:70] = True
+    labels = faces.labels.masked_fill(glasses, CLASSES.index("eye_g"))
+    plain, heavy = (
+        Augmentation(128, strength=0.0, feature_weight=0.0, worn_weight=more)(
+            faces.images, labels, torch.Generator().manual_seed(0)
+        )
+        for more in (0.0, 6.0)
+    )
+    assert torch.equal(plain.target, heavy.target)
+    for before, after, side in zip(plain.weight[:, 0], heavy.weight[:, 0], plain.side, strict=True):
+        where = glasses if side == 1 else glasses.flip(1)
+        torch.testing.assert_close(after / before, 1 + 6.0 * where, atol=1e-3, rtol=0)
+
+
 def test_augmentation_of_no_strength_only_flips_and_resizes(data):
     faces = load_faces(data)
-    views = Augmentation(64, strength=0.0)(faces.images, faces.face, torch.Generator().manual_seed(0))
+    views = Augmentation(64, strength=0.0)(faces.images, faces.labels, torch.Generator().manual_seed(0))
     halved = torch.nn.functional.avg_pool2d(faces.images.float() / 127.5 - 1, 2)
     for drawn, wanted, side in zip(views.target, halved, views.side, strict=True):
         assert (drawn - (wanted if side == 1 else wanted.flip(2))).abs().max() < 0.02
