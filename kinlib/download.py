@@ -1,7 +1,8 @@
 """Downloading one large file so that a dropped connection costs seconds, not a gigabyte.
 
 `Downloader` is what `pooch` calls to get a file; pooch then compares the SHA-256 and gives the file its name. What has
-arrived is kept in `<file>.part`, and the next attempt, in the same run or in a later one, asks only for the rest.
+arrived is kept in `<file>.part`, and the next attempt, in the same run or in a later one, asks only for the rest. A
+server that answers with something else, a quota page for instance, does not cost what another has sent.
 """
 
 import bz2
@@ -9,6 +10,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterable
+from itertools import chain
 from pathlib import Path
 
 from kinlib.errors import KinlibError
@@ -71,11 +73,7 @@ class Downloader:
         packed = url.endswith(".bz2")
         part = self.plain_part.with_name(self.plain_part.name + ".bz2") if packed else self.plain_part
         self.resumed_at = _bytes_in(part)
-        try:
-            self._get_all(url, part, None if packed else self.size)
-        except WrongContent:
-            part.unlink(missing_ok=True)
-            raise
+        self._get_all(url, part, None if packed else self.size)
         if packed:
             self._unpack(part, Path(output_file))
         else:
@@ -95,11 +93,11 @@ class Downloader:
                     raise
                 time.sleep(min(self.wait * 2**attempt, 30))
 
-    def _get(self, url: str, part: Path, size: int | None) -> None:
-        """One request for what is missing, appended to `part`."""
+    def _get(self, url: str, part: Path, size: int | None, resume: bool = True) -> None:
+        """One request for what is missing, appended to `part`; without `resume`, for all of it."""
         import requests
 
-        have = _bytes_in(part)
+        have = _bytes_in(part) if resume else 0
         if size is not None and have >= size:  # complete already, or left over from something else
             if have == size:
                 return
@@ -108,32 +106,36 @@ class Downloader:
         # Without "identity" a server may compress, and then neither the length nor the range means what we think.
         headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
         with requests.get(url, headers=headers, stream=True, timeout=self.timeout) as answer:
-            if answer.status_code == 416:  # there is nothing after what we have
-                if answer.headers.get("Content-Range", "").endswith(f"/{have}"):
+            if answer.status_code == 416 and have:  # there is nothing after what we have
+                if size is None and answer.headers.get("Content-Range", "").endswith(f"/{have}"):
                     return
-                part.unlink()
-                return self._get(url, part, size)  # from the beginning
+                return self._get(url, part, size, resume=False)
             answer.raise_for_status()
             start = have if _continues(answer, have) else 0
             self._store(answer, part, start, size)
 
     def _store(self, answer, part: Path, start: int, size: int | None) -> None:
+        """Write what is sent from byte `start` on; an answer that cannot be the file leaves `part` as it was."""
         import requests
         from tqdm.auto import tqdm
 
         length = answer.headers.get("Content-Length")
         total = start + int(length) if length else None
+        chunks = answer.iter_content(CHUNK)
+        first = next(chunks, b"")
+        _check_beginning(first, start, total, size)
         position = start
         bar = tqdm(total=total, initial=start, unit="B", unit_scale=True, desc=self.label, disable=self.label is None)
-        with bar, part.open("ab" if start else "wb") as file:
-            for chunk in answer.iter_content(CHUNK):
-                if position == 0:
-                    _check_beginning(chunk, total, size)
+        with bar, part.open("ab" if start else "wb") as file:  # "wb" forgets what has arrived, so the check comes first
+            for chunk in chain([first], chunks):
                 position += len(chunk)
                 if size is not None and position > size:
-                    raise WrongContent(f"sent more than {size:,} bytes")
+                    break
                 file.write(chunk)
                 bar.update(len(chunk))
+        if size is not None and position > size:
+            part.unlink()
+            raise WrongContent(f"sent more than {size:,} bytes")
         if total is not None and position < total:
             raise requests.ConnectionError("the connection was closed early")
 
@@ -165,8 +167,11 @@ def _continues(answer, have: int) -> bool:
     return bool(have) and answer.headers.get("Content-Range", "").startswith(f"bytes {have}-")
 
 
-def _check_beginning(chunk: bytes, total: int | None, size: int | None) -> None:
-    if is_web_page(chunk[:200]):
+def _check_beginning(chunk: bytes, start: int, total: int | None, size: int | None) -> None:
+    """Refuse what shows from its first bytes, which lie at `start` of the file, and its length that it is another."""
+    if start == 0 and not chunk:
+        raise WrongContent("sent nothing")
+    if start == 0 and is_web_page(chunk[:200]):
         raise WrongContent("sent a web page instead of the file")
     if size is not None and total is not None and total != size:
         raise WrongContent(f"offers {total:,} bytes instead of {size:,}")

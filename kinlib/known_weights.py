@@ -172,6 +172,7 @@ PUBLISHED = (
             f"https://dlib.net/files/{_DLIB_68}.bz2",
             f"{_RAW}/davisking/dlib-models/fd81b6308a6a73d4ce08859eb2f4b628a21e27a2/{_DLIB_68}.bz2",
             _hub("wmpscc/StyleGene", f"{_DLIB_68}.bz2"),
+            _hub("matt3ounstable/dlib_predictor_recognition", _DLIB_68),
         ),
     ),
     Checkpoint(
@@ -223,21 +224,9 @@ PUBLISHED = (
         licence="Apache-2.0",
         purpose="upscaling of cleanly reduced pictures, fourfold, to compare with Real-ESRGAN",
         source="Wang et al. 2018 (ESRGAN)",
-        mirrors=(f"{_GITHUB}/cszn/KAIR/releases/download/v1.0/ESRGAN.pth",),
-    ),
-    Checkpoint(
-        name="ir_se50",
-        preset="ffhq",
-        role="identity_loss",
-        file="model_ir_se50.pth",
-        sha256="a035c768259b98ab1ce0e646312f48b9e1e218197a0f80ac6765e88f8b6ddf28",
-        size=175_367_323,
-        licence="MIT code; trained on MS1M, research only",
-        purpose="identity loss of the encoders (ArcFace)",
-        source="Deng et al. 2019 (ArcFace), as published by TreB1eN",
         mirrors=(
-            f"{_GITHUB}/xinntao/facexlib/releases/download/v0.1.0/recognition_arcface_ir_se50.pth",
-            _hub("matbee/model_ir_se50_pytorch", "model_ir_se50.pth"),
+            f"{_GITHUB}/cszn/KAIR/releases/download/v1.0/ESRGAN.pth",
+            _hub("Voix/ESRGAN1", "RRDB_ESRGAN_x4.pth"),
         ),
     ),
     Checkpoint(
@@ -253,6 +242,7 @@ PUBLISHED = (
         mirrors=(
             f"{_GITHUB}/xinntao/facexlib/releases/download/v0.2.0/parsing_bisenet.pth",
             _hub("vivym/face-parsing-bisenet", "79999_iter.pth"),
+            _drive("154JgKpzCPW82qINcVieuPH3fZ2e0P812"),
         ),
     ),
     _deepface("age", "age_model_weights.pth", _VGG_FACE),

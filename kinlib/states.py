@@ -22,8 +22,8 @@ def load_state(net: nn.Module, state: dict[str, Tensor], path: str | Path, optio
         KinlibError: if tensors are missing, left over, or of another shape.
     """
     wanted = net.state_dict()
-    # Tensors without numbers ("meta") can be saved, too.
-    state = {key: value for key, value in state.items() if isinstance(value, Tensor) and not value.is_meta}
+    # What somebody saved may hold tensors without numbers ("meta"), and keys that are no names.
+    state = {str(key): value for key, value in state.items() if isinstance(value, Tensor) and not value.is_meta}
     missing = [key for key in wanted if key not in state and not any(part in key for part in optional)]
     extra = [key for key in state if key not in wanted and not any(part in key for part in optional)]
     wrong = [key for key in state if key in wanted and state[key].shape != wanted[key].shape]

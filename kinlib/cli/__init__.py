@@ -8,6 +8,7 @@ import os
 import sys
 
 from kinlib.arguments import parse
+from kinlib.cli import machine
 from kinlib.cli.children import ChildCommand, FamilyCommand
 from kinlib.cli.prepare import PrepareCommand
 from kinlib.cli.render import RenderCommand
@@ -29,6 +30,7 @@ def _train(arguments: list[str]) -> None:
         return
     settings = parse(recipes.settings_of(name), arguments[1:], f"kinlib train {name}")
     if settings is not None:
+        machine.check_device(getattr(settings, "device", None))
         recipes.train(name, settings)
 
 
@@ -58,13 +60,27 @@ def _run(arguments: list[str]) -> None:
         raise KinlibError(f"unknown command '{name}': choose one of {', '.join(HELP)}")
 
 
+def _settings_of(arguments: list[str]) -> type | None:
+    """The dataclass of a command's options; None for what is no command."""
+    if arguments[:1] == ["train"] and len(arguments) > 1:
+        from kinlib.training import recipes
+
+        return recipes.settings_of(arguments[1])
+    return COMMANDS.get(arguments[0]) if arguments else None
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        _run(sys.argv[1:] if arguments is None else list(arguments))
+        _run(arguments)
         print(end="", flush=True)  # here, where a closed pipe is still ours to handle
     except KinlibError as problem:
         return _complain(str(problem))
+    except (MemoryError, RuntimeError) as problem:
+        if not machine.is_out_of_memory(problem):
+            raise
+        return _complain(machine.shortage(problem, _settings_of(arguments)))
     except BrokenPipeError:  # whoever read our output, `head` for instance, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as problem:  # a full disk, a folder that may not be entered

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kinlib import config
+from kinlib.cli.machine import check_device
 from kinlib.errors import KinlibError
 
 if TYPE_CHECKING:
@@ -93,9 +94,11 @@ def _draw(options: Options, photos: tuple[Path, Path], targets: list[Path], shee
     """Draw, write the pictures, and say what was written and what to know about it."""
     from kinlib import images
     from kinlib.kinship import Kinship
+    from kinlib.presets import check_directions
 
     _check(options, photos, targets, sheet, refine)
     kin = Kinship.load(options.preset, options.device, options.memory_efficient, options.dtype)
+    check_directions(kin.preset, kin.directions, [name for name in ("age", "sex") if getattr(options, name) is not None])
     children = _children(kin, options, photos, refine)
     pictures = {path: child.image for path, child in zip(targets, children, strict=bool(targets))}
     if sheet:
@@ -115,7 +118,7 @@ def _check(options: Options, photos: tuple[Path, Path], targets: list[Path], she
     from kinlib.photos import read_photo
 
     config.check_preset(options.preset)
-    memory.pick_dtype(options.dtype, config.pick_device(options.device))
+    memory.pick_dtype(options.dtype, check_device(options.device))
     get_method(options.method, options.father_share)
     check_options(options.n, options.seed, options.age, options.sex, options.truncation, refine)
     if sheet and options.n > MAX_ON_SHEET:

@@ -6,6 +6,7 @@ from pathlib import Path
 from tyro.conf import Positional
 
 from kinlib.cli.bar import show_progress
+from kinlib.cli.machine import check_device
 from kinlib.workers import check_workers
 
 __all__ = ["PrepareCommand"]
@@ -42,6 +43,7 @@ class PrepareCommand:
 
         settings = PrepareSettings(self.preset, self.upscale, self.dtype)
         settings.check()
+        check_device(self.device)
         listing = list_photos(self.root, self.kind)
         progress = prepare(listing, self.out, settings, self.engine, self.workers, self.device)
         show_progress(progress, len(listing), "preparing")

@@ -95,10 +95,7 @@ def load_upscaler(path: str | Path, factor: int | None = None) -> Upscaler:
     Raises:
         KinlibError: if the file is missing or holds something else, or the large network's packages are missing.
     """
-    state = open_checkpoint(path)
-    state = state.get("params_ema", state.get("params", state))
-    state = {name: value for name, value in state.items() if isinstance(value, Tensor)}
-    state = pick_head(_renamed(state), factor)
+    state = pick_head(_renamed(_weights_in(open_checkpoint(path))), factor)
     if _rank(state, "body.0.weight") == 4 and _rank(state, "body.1.weight") == 1:
         net, factor = _compact(state, path)
     elif _rank(state, "body.0.rdb1.conv1.weight") == 4 and _rank(state, "conv_first.weight") == 4:
@@ -114,13 +111,25 @@ def pick_head(state: dict[str, Tensor], factor: int | None) -> dict[str, Tensor]
 
     The head nearest to `factor` from above is taken, else the largest.
     """
-    heads = sorted(int(name.split(".")[1]) for name in state if re.fullmatch(r"heads\.\d+\.weight", name))
+    heads = sorted(int(name.split(".")[1]) for name in state if re.fullmatch(r"heads\.\d{1,4}\.weight", name))
     if not heads:
         return state
     chosen = next((head for head in heads if factor is not None and head >= factor), heads[-1])
     body = {name: value for name, value in state.items() if name.startswith("body.")}
-    last = 1 + max((int(name.split(".")[1]) for name in body), default=-1)
-    return body | {f"body.{last}.{part}": state[f"heads.{chosen}.{part}"] for part in ("weight", "bias")}
+    last = 1 + max(_layers(state), default=-1)
+    head = {part: state.get(f"heads.{chosen}.{part}") for part in ("weight", "bias")}
+    return body | {f"body.{last}.{part}": value for part, value in head.items() if value is not None}
+
+
+def _weights_in(content: dict) -> dict[str, Tensor]:
+    """The named tensors of an opened file: the averaged ones where it has them, as Real-ESRGAN's own loader does it."""
+    wrapped = (content[key] for key in ("params_ema", "params") if isinstance(content.get(key), dict))
+    return {str(name): value for name, value in next(wrapped, content).items() if isinstance(value, Tensor)}
+
+
+def _layers(state: dict[str, Tensor]) -> set[int]:
+    """Numbers of the layers, or blocks, in a network's body; names without a number are left to `load_state`."""
+    return {int(found[1]) for name in state if (found := re.match(r"body\.(\d{1,4})\.", name))}
 
 
 def _rank(state: dict[str, Tensor], name: str) -> int:
@@ -139,11 +148,11 @@ def _renamed(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _compact(state: dict[str, Tensor], path: str | Path) -> tuple[nn.Module, int]:
-    convolutions = [value for name, value in state.items() if name.startswith("body.") and value.ndim == 4]
-    last = max((name for name in state if _rank(state, name) == 4), key=lambda name: int(name.split(".")[1]))
-    factor = round((len(state[last]) / 3) ** 0.5)
-    if not 1 <= factor <= 8 or len(state[last]) != 3 * factor**2:
-        raise KinlibError(f"{path} has {len(state[last])} channels at its end, which no whole factor explains")
+    convolutions = [i for i in sorted(_layers(state)) if _rank(state, f"body.{i}.weight") == 4]
+    channels = len(state[f"body.{convolutions[-1]}.weight"])
+    factor = round((channels / 3) ** 0.5)
+    if not 1 <= factor <= 8 or channels != 3 * factor**2:
+        raise KinlibError(f"{path} has {channels} channels at its end, which no whole factor explains")
     return Compact(len(state["body.0.weight"]), len(convolutions) - 2, factor), factor
 
 
@@ -154,7 +163,6 @@ def _large(state: dict[str, Tensor]) -> tuple[nn.Module, int]:
         from basicsr.archs.rrdbnet_arch import RRDBNet
     except ImportError as error:
         raise missing() from error
-    blocks = 1 + max(int(name.split(".")[1]) for name in state if name.startswith("body."))
     first, growth = state["conv_first.weight"], len(state["body.0.rdb1.conv1.weight"])
     factor = {3: 4, 12: 2, 48: 1}.get(first.shape[1], 4)
-    return RRDBNet(3, 3, factor, len(first), blocks, growth), factor
+    return RRDBNet(3, 3, factor, len(first), len(_layers(state)), growth), factor

@@ -302,6 +302,7 @@ def test_line_breaks_in_names_do_not_break_the_line(child, folder: Path, tmp_pat
         (("--method", "cloning"), "unknown method 'cloning': choose one of average"),
         (("--preset", "cartoon"), "unknown preset 'cartoon': choose one of studio, ffhq"),
         (("--device", "gpu"), "the device 'gpu' is not available"),
+        (("--device", "meta"), "nothing can be computed on the device 'meta': use cpu"),
         (("--n", 0), "from 1 to 1,000, not 0"),
         (("--n", -1), "not -1"),
         (("--n", 1_000_000), "not 1000000"),
@@ -474,7 +475,7 @@ def test_empty_data_folder(kinlib, child, folder: Path, tmp_path: Path, monkeypa
 
 
 def test_absent_photorealistic_weights_name_the_command(child, folder: Path, cache: Path):
-    assert_refused(child("--preset", "ffhq"), folder, "run `kinlib weights fetch stylegan2_ffhq`", "381 MB")
+    assert_refused(child("--preset", "ffhq"), folder, "run `kinlib weights fetch stylegan2_ffhq e4e_ffhq ", "1.79 GB")
 
 
 def test_wrong_photorealistic_weights(child, folder: Path, cache: Path):
@@ -534,6 +535,8 @@ def test_training_refused(kinlib, folder: Path, tmp_path: Path):
     asked = ("train", "identity", "--data", tmp_path / "absent", "--out", tmp_path / "weights")
     assert_refused(kinlib(*asked), folder, "no *.parquet file")
     assert_refused(kinlib(*asked, "--minutes", "many"), folder, "--minutes cannot be 'many'")
+    assert_refused(kinlib(*asked, "--device", "abacus"), folder, "the device 'abacus' is not available here")
+    assert_refused(kinlib(*asked, "--device", "meta"), folder, "nothing can be computed on the device 'meta'")
     (tmp_path / "absent").mkdir()
     (tmp_path / "absent" / "part-0.parquet").touch()
     assert_refused(kinlib(*asked[:-1], folder / "child.png"), folder, "is a file, but a folder is needed")
@@ -544,6 +547,73 @@ def test_training_refused(kinlib, folder: Path, tmp_path: Path):
 def test_training_help(kinlib, name: str):
     result = kinlib("train", name, "--help")
     assert result.code == 0 and f"usage: kinlib train {name}" in result.out and "--data" in result.out
+
+
+# --- memory ---
+
+
+def ran_out(kind: type[Exception]) -> Callable[..., None]:
+    """A function that runs out of the graphics card's memory, or of the machine's in Python's or PyTorch's way."""
+
+    def work(*_, **__):
+        if kind is RuntimeError:
+            torch.empty(10**15)  # more than an address can name, so no machine has it
+        raise kind("CUDA out of memory. Tried to allocate 2.00 GiB." if kind is torch.OutOfMemoryError else "")
+
+    return work
+
+
+CHILD_REMEDIES = {
+    torch.OutOfMemoryError: "of the graphics card is not enough: close what else uses it, or try --memory-efficient or",
+    MemoryError: "the memory is not enough: close other programs, or try a smaller --n",
+    RuntimeError: "the memory is not enough: close other programs, or try a smaller --n",
+}
+
+
+@pytest.mark.parametrize("kind", CHILD_REMEDIES)
+def test_too_little_memory(child, folder: Path, monkeypatch, kind: type[Exception]):
+    monkeypatch.setattr("kinlib.kinship.Kinship.load", ran_out(kind))
+    result = child()
+    assert_refused(result, folder, CHILD_REMEDIES[kind])
+    assert "--batch" not in result.err and "--workers" not in result.err  # which `kinlib child` does not have
+
+
+def test_too_little_memory_of_other_commands(kinlib, folder: Path, tmp_path: Path, monkeypatch):
+    for target in ("report.exports.export", "studio.batch.render_people"):
+        monkeypatch.setattr(f"kinlib.{target}", ran_out(MemoryError))
+    assert_refused(kinlib("report"), folder, "the memory is not enough: close other programs\n")
+    render = kinlib("render", "--out", tmp_path / "set")
+    assert_refused(render, folder, "close other programs, or try fewer --workers\n")
+    monkeypatch.setattr("kinlib.training.recipes.train", ran_out(torch.OutOfMemoryError))
+    training = kinlib("train", "identity", "--data", tmp_path, "--out", tmp_path / "weights")
+    assert_refused(training, folder, "close what else uses it, or try a smaller --batch or", "--device cpu\n")
+
+
+def test_other_failures_are_not_called_a_lack_of_memory(child, monkeypatch):
+    def fail(*_):
+        raise RuntimeError("sizes of tensors must match")
+
+    monkeypatch.setattr("kinlib.kinship.Kinship.load", fail)
+    with pytest.raises(RuntimeError, match="must match"):
+        child()
+
+
+def test_too_little_memory_before_pytorch_is_there(folder: Path):
+    program = """
+import sys
+from kinlib import weights
+from kinlib.cli import main
+
+def table(names):
+    raise MemoryError
+
+weights.table = table
+assert main(["weights", "list"]) == 2 and "torch" not in sys.modules
+"""
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, env=os.environ | PATHS)
+    assert_refused(Result(2, done.stdout, done.stderr), folder, "the memory is not enough: close other programs\n")
+    assert done.returncode == 0
 
 
 # --- the real thing ---

@@ -53,6 +53,7 @@ def refused(photos, tmp_path, capsys) -> Callable[..., str]:
         (("photos", "--out", "set", "--engine", "spark"), "unknown engine 'spark': choose one of local, ray"),
         (("photos", "--out", "set", "--kind", "imdb"), "unknown kind 'imdb': choose one of family101"),
         (("photos", "--out", "set", "--device", "abacus"), "the device 'abacus' is not available here"),
+        (("photos", "--out", "set", "--device", "meta"), "nothing can be computed on the device 'meta': use cpu"),
         (("photos", "--out", "set", "--size", 64), "--size"),
         (("photos", "--out", "/proc/set"), "/.work' cannot be written"),
     ],

@@ -22,6 +22,9 @@ e4e and pSp
   `test_ffhq::test_codes_follow_e4es_formula`
 - both have the same names and shapes: `test_checkpoints::test_options_tell_the_kinds_apart`,
   `test_psp_in_the_place_of_e4e_is_named`, `test_psp_without_options_is_known_by_its_sum`
+- which layers the levels are taken from, and how they are stretched, no name or shape tells:
+  `test_published_networks::test_encoder_of_psp_follows_its_architecture`,
+  `test_published_networks::test_encoder_of_e4e_follows_its_architecture`
 - pSp's options lack `output_size` and `learn_in_w`: `test_psp_options_may_be_few`
 - the file holds a generator too: `test_checkpoints::test_decoder_of_an_encoder_file`
 
@@ -46,11 +49,16 @@ dlib
 Upscaling, parsing, demography
 - scale 2 differs in the first layer only; three schemes of names; `params_ema`: `test_upscale::test_large_network`,
   `test_upscale::test_older_names_of_the_large_network`, `test_upscale::test_compact_weights_are_real_esrgans`
+- a file may hold `params` and `params_ema`: `test_upscale::test_averaged_weights_come_first`
+- names that no layout has, wrappers around nothing: `test_upscale::test_files_that_are_no_upscalers`,
+  `test_upscale::test_large_network_with_a_stray_tensor`
 - other weights with the same name and size: `test_sums_that_are_wrong_are_not_in_the_table`,
   `test_weights::test_swapped_and_altered_files_are_refused`
 - basicsr imports a module that is gone: `test_compat::test_old_name_is_importable_afterwards`
 - BiSeNet's classes have an order of their own:
   `test_parsing::test_bisenet_takes_the_official_layout_and_puts_its_classes_in_our_order`
+- how BiSeNet's layers are wired, and that its colours are spread as ImageNet's, the file does not say:
+  `test_published_networks::test_bisenet_follows_its_architecture`
 - left may be the viewer's: `test_parsing::test_left_is_the_persons_left_whatever_the_file_calls_it`
 - the original BiSeNet downloads a ResNet when it is made: `test_bisenet_downloads_nothing`
 - ESRGAN expects pictures that MATLAB has reduced: `test_clean_pictures_are_reduced_as_matlab_does`
@@ -58,7 +66,7 @@ Upscaling, parsing, demography
 - DeepFace checks no sums: `test_demography::test_what_is_not_deepfaces_model_is_refused`
 - DeepFace's colours, files, labels:
   `test_demography::test_deepface_gets_its_files_from_our_cache_and_its_colours_in_order`,
-  `test_demography::test_labels_are_deepfaces`
+  `test_demography::test_deepface_s_age_model_at_full_size`, `test_demography::test_labels_are_deepfaces`
 
 Directions
 - [1, 512] for all layers, [1, 18, 512] for each: `test_directions::test_published_shapes`
@@ -72,9 +80,12 @@ All files
   `test_weights::test_sum_of_the_first_good_download_is_noted`
 - quota and error pages, archives, dropped connections: `test_weights::test_bad_mirrors_are_passed_over`,
   `test_weights::test_dropped_connections_are_resumed`, `test_weights::test_spoilt_beginning_is_thrown_away`
+- a quota page in place of the rest of a file: `test_weights::test_mirror_that_sends_something_else_costs_nothing`,
+  `test_weights::test_what_has_arrived_survives_a_failure`
 - no network: `test_weights::test_offline`
 - notes of Git LFS, web pages, halves: `test_weights::test_bad_files_are_refused_in_one_sentence`
 - code in the file: `test_checkpoints::test_code_is_never_run`, `test_weights::test_malicious_file_is_malicious`
+- files that nothing opens: `test_every_row_has_a_loader`
 - sums and sizes that went round and are wrong: `test_sums_that_are_wrong_are_not_in_the_table`
 """
 
@@ -97,10 +108,11 @@ from PIL import Image
 from kinlib import weights
 from kinlib.errors import KinlibError
 from kinlib.faces import landmarks
-from kinlib.faces.bisenet import BiSeNet
-from kinlib.faces.deepface_analysis import prepare
+from kinlib.faces.bisenet import BiSeNet, load_bisenet
+from kinlib.faces.deepface_analysis import ACTIONS, prepare
 from kinlib.faces.facenet import FaceNet
 from kinlib.faces.identity import load_identity
+from kinlib.faces.upscale_networks import load_upscaler
 from kinlib.gan import checkpoints
 from kinlib.gan.directions import load_direction
 from kinlib.gan.encoder import IRSE50, load_encoder
@@ -407,11 +419,23 @@ def test_deepface_computes_with_pytorch(tmp_path: Path, cache: Path, monkeypatch
     assert backend_utils.get_backend_engine() == "pytorch"
 
 
+def test_every_row_has_a_loader(tmp_path: Path, cache: Path):
+    """What nothing opens would be downloaded for nothing."""
+    loaders = {"generator": load_generator, "encoder": load_encoder, "encoder_psp": load_encoder}
+    loaders |= {"landmarks": landmarks.load_predictor, "identity": load_identity, "parsing": load_bisenet}
+    loaders |= dict.fromkeys(("upscaler", "upscaler_x4", "upscaler_esrgan"), load_upscaler)
+    loaders |= dict.fromkeys(("direction_age", "direction_smile", "direction_pose"), load_direction)
+    loaders |= {f"demography_{action}": lambda _, action=action: prepare((action,)) for action in ACTIONS}
+    assert set(loaders) == {entry.role for entry in PUBLISHED}
+    for entry in PUBLISHED:
+        with pytest.raises(KinlibError, match=r"there is no|are not here"):
+            loaders[entry.role](tmp_path / entry.file)
+
+
 def test_sums_that_are_wrong_are_not_in_the_table():
     for entry in PUBLISHED:
         assert not any(digest.startswith(WRONG_STARTS) for digest in entry.hashes)
         assert entry.size not in WRONG_SIZES
-    assert published("ir_se50").size == 175_367_323
 
 
 def test_licences_are_said():

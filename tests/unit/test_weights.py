@@ -9,6 +9,7 @@ import threading
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 import torch
@@ -16,6 +17,7 @@ from bad_weights import BODIES, Malicious, write_bad_file
 from safetensors.torch import save_file
 
 from kinlib import config, download, weights
+from kinlib.cli import main
 from kinlib.errors import KinlibError
 from kinlib.known_weights import PUBLISHED, STUDIO
 from kinlib.states import load_state
@@ -92,6 +94,29 @@ class Handler(BaseHTTPRequestHandler):
         """Hang up before the first byte."""
         self.answer(CONTENT, stop=0)
 
+    def serve_longer(self, start):
+        """Another file, from wherever it is asked for."""
+        self.answer(CONTENT + b"more", start)
+
+    def serve_flood(self, start):
+        """More than there should be, without saying how much."""
+        self.send_response(200)
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(CONTENT + b"more")
+
+    def serve_nothing(self, start):
+        self.answer(b"")
+
+    def serve_shorter(self, start):
+        """A file that ends before what is asked for."""
+        if start < 1000:
+            return self.answer(CONTENT[:1000], start)
+        self.send_response(416)
+        self.send_header("Content-Range", "bytes */1000")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
     def serve_packed(self, start):
         self.answer(PACKED, start)
 
@@ -106,6 +131,7 @@ class Handler(BaseHTTPRequestHandler):
 def server():
     httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     httpd.log = []
+    httpd.handle_error = lambda *_: None  # whoever has seen that it is another file hangs up
     thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     yield httpd
@@ -290,6 +316,24 @@ def test_spoilt_note_is_none(unrecorded, server, note):
     assert weights.verify("toy")[0]["state"] == "unrecorded"
 
 
+def test_fetching_is_announced_and_shows_its_progress(offer, monkeypatch, capsys):
+    offer("good")
+    toy = weights.find("toy")
+    assert main(["weights", "fetch", "toy"]) == 0
+    out, err = capsys.readouterr()
+    assert out.splitlines()[0] == "downloading 1 file: 2.1 MB in all"
+    assert err.rsplit("\r", 1)[-1].startswith("toy.dat: 100%") and "2.10M/2.10M" in err
+    twins = tuple(replace(toy, name=name, file=f"{name}.dat") for name in ("one", "two"))
+    monkeypatch.setattr(weights, "PUBLISHED", (*twins, replace(twins[1], name="three", file="three.dat", size=None)))
+    assert main(["weights", "fetch", "one", "two", "three"]) == 0
+    out, err = capsys.readouterr()
+    assert out.splitlines()[0] == "downloading 3 files: 4.19 MB in all, and 1 whose size nobody has recorded"
+    assert all(f"{name}.dat: 100%" in err for name in ("one", "two", "three"))
+    assert main(["weights", "fetch", "one", "two", "three"]) == 0  # all are here: nothing to announce
+    out, err = capsys.readouterr()
+    assert "downloading" not in out and err == ""
+
+
 def test_groups(cache):
     child = ["stylegan2_ffhq", "e4e_ffhq", "dlib_68", "vggface2", "direction_age"]
     assert [entry.name for entry in weights.to_fetch()] == [entry.name for entry in weights.to_fetch("child")] == child
@@ -329,6 +373,39 @@ def test_download_goes_on_in_a_later_run(offer, server):
     weights.fetch("toy", progress=False)
     assert place.read_bytes() == CONTENT
     assert server.log == [("/good", "bytes=123456-")]
+
+
+def begun(place) -> Path:
+    """An incomplete download of an earlier run."""
+    place.parent.mkdir(parents=True)
+    part = place.with_name("toy.dat.part")
+    part.write_bytes(CONTENT[:123_456])
+    return part
+
+
+@pytest.mark.parametrize("way", ["page", "short", "longer", "shorter", "nothing", "dead", "gone"])
+def test_mirror_that_sends_something_else_costs_nothing(offer, server, way):
+    place = offer(way, "good")
+    begun(place)
+    weights.fetch("toy", progress=False)
+    assert place.read_bytes() == CONTENT
+    assert server.log[0] == (f"/{way}", "bytes=123456-") and server.log[-1] == ("/good", "bytes=123456-")
+
+
+@pytest.mark.parametrize("way", ["page", "short", "longer", "shorter", "nothing", "dead", "gone"])
+def test_what_has_arrived_survives_a_failure(offer, way):
+    place = offer(way)
+    part = begun(place)
+    with pytest.raises(KinlibError, match="by hand"):
+        weights.fetch("toy", progress=False)
+    assert part.read_bytes() == CONTENT[:123_456] and not place.exists()
+
+
+def test_too_much_is_thrown_away(offer):
+    place = offer("flood")
+    with pytest.raises(KinlibError, match=r"sent more than 2,097,152 bytes"):
+        weights.fetch("toy", progress=False)
+    assert not list(place.parent.iterdir())
 
 
 @pytest.mark.parametrize("left", [b"rubbish" * 1000, CONTENT[::-1], CONTENT + b"more"])
@@ -504,3 +581,6 @@ def test_load_state(tmp_path):
     for broken in (dict(list(state.items())[1:]), state | {"more": torch.ones(1)}, state | {"0.bias": torch.ones(3)}):
         with pytest.raises(KinlibError, match=r"x\.pt does not fit Sequential"):
             load_state(net, broken, "x.pt", optional=("num_batches_tracked",))
+    with pytest.raises(KinlibError, match=r"has unknown '1' \(1 in all\)"):
+        load_state(net, state | {1: torch.ones(1)}, "x.pt", optional=("num_batches_tracked",))
+    load_state(net, state | {2: "a note", None: 3}, "x.pt", optional=("num_batches_tracked",))
