@@ -45,7 +45,10 @@ def cache_dir() -> Path:
 
 
 def default_preset() -> str:
-    """The preset named by `KINLIB_PRESET`, or `studio`."""
+    """The preset named by `KINLIB_PRESET`, or `studio`: for notebooks and their panels.
+
+    Functions take `studio` unless they are told otherwise, so that what they give does not depend on the environment.
+    """
     return check_preset(os.environ.get("KINLIB_PRESET") or "studio")
 
 

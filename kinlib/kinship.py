@@ -24,7 +24,7 @@ from kinlib import config, images, memory
 from kinlib.errors import KinlibError
 from kinlib.faces.align import find_and_align
 from kinlib.faces.identity import identity_loss, load_identity
-from kinlib.faces.points import five_point_loss
+from kinlib.faces.points import five_point_loss, load_onet
 from kinlib.gan.directions import Direction
 from kinlib.gan.encoder import Encoder
 from kinlib.gan.generator import Generator
@@ -32,7 +32,7 @@ from kinlib.gan.refine import refine
 from kinlib.inheritance.blend import get_method
 from kinlib.options import SEXES, check_options, check_steps
 from kinlib.photos import read_photo
-from kinlib.presets import absent_notes, load_networks
+from kinlib.presets import absent_notes, check_directions, load_networks
 from kinlib.results import Child, Face
 
 __all__ = ["Child", "Face", "Kinship"]
@@ -173,14 +173,17 @@ class Kinship:
             refine_steps: passed to `encode` for photographs.
 
         Raises:
-            KinlibError: if a picture, the method or an option is unusable.
+            KinlibError: if a picture, the method or an option is unusable, or the direction of an attribute is absent.
         """
         blend = get_method(method, father_share)
         check_options(n, seed, age, sex, truncation, refine_steps)
+        wanted = {"sex": None if sex is None else SEXES[sex], "age": age}
+        wanted = {attribute: value for attribute, value in wanted.items() if value is not None}
+        check_directions(self.preset, self.directions, wanted)
         father, mother = self._face(father, refine_steps), self._face(mother, refine_steps)
         sources = [torch.Generator().manual_seed(operator.index(seed) + i) for i in range(n)]
         codes = torch.cat([blend(father.latent, mother.latent, source) for source in sources])
-        codes = self._edit(self.generator.truncate(codes.to(self.device), truncation), age, sex)
+        codes = self._edit(self.generator.truncate(codes.to(self.device), truncation), wanted)
         pictures = self.draw(codes)
         notes = self._notes(age)
         if n > 1 and torch.equal(codes[0], codes[-1]):
@@ -246,9 +249,10 @@ class Kinship:
         with ExitStack() as block:
             block.enter_context(torch.random.fork_rng(devices=[]))  # the losses' networks are born with random weights
             block.enter_context(self._awake(self.generator))
+            # Shared with whoever else loads them, so they are lent however much memory there is.
+            block.enter_context(memory.on_device(load_onet(), self.device))
             if self.identity:
-                net = load_identity(self.identity)
-                block.enter_context(self._awake(net))
+                net = block.enter_context(memory.on_device(load_identity(self.identity), self.device))
                 losses[partial(identity_loss, net=net)] = 0.3
             return refine(self.generator, code, target, steps, losses, progress=progress)
 
@@ -263,18 +267,14 @@ class Kinship:
             return []
         return [f"the encoder draws {name} only roughly: refining (--refine 100, refine_steps=100) brings it closer"]
 
-    def _edit(self, codes: Tensor, age: float | None, sex: str | None) -> Tensor:
-        wanted = {"sex": None if sex is None else SEXES[sex], "age": age}
-        wanted = {name: value for name, value in wanted.items() if value is not None}
+    def _edit(self, codes: Tensor, wanted: dict[str, float]) -> Tensor:
         for turn in range(EDIT_ROUNDS if len(wanted) > 1 else 1):
             for attribute, value in wanted.items():
                 codes = self._set(attribute, codes, value, again=turn > 0)
         return codes
 
     def _set(self, attribute: str, codes: Tensor, value: float, again: bool) -> Tensor:
-        direction = self.directions.get(attribute)
-        if direction is None:
-            raise KinlibError(f"the preset '{self.preset}' has no direction for {attribute}: leave that option out")
+        direction = self.directions[attribute]
         if direction.probe is not None:
             return direction.set(codes, value)
         return codes if again else direction.move(codes, (value - GUESSED_ADULT) / GUESSED_YEARS)

@@ -16,7 +16,7 @@ from torch import nn
 
 from kinlib.errors import KinlibError
 
-__all__ = ["DTYPES", "autocast", "half_dtype", "on_device", "pick_dtype"]
+__all__ = ["DTYPES", "LENDING", "autocast", "half_dtype", "on_device", "pick_dtype"]
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 LENDING = threading.RLock()  # a thread may lend several networks, but two threads would restore each other's copies

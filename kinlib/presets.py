@@ -1,5 +1,6 @@
 """What a preset consists of: the networks that are loaded at once, and the files of those that may be needed later."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,8 +11,9 @@ from kinlib.errors import KinlibError
 from kinlib.gan.directions import Direction, load_direction, load_directions
 from kinlib.gan.encoder import Encoder, load_encoder
 from kinlib.gan.generator import Generator, load_generator
+from kinlib.known_weights import size_in_words
 
-__all__ = ["Networks", "absent_notes", "load_networks"]
+__all__ = ["Networks", "absent_notes", "check_directions", "load_networks"]
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ def load_networks(preset: str) -> Networks:
     """
     config.check_preset(preset)
     # All paths come first: what is absent should be said before gigabytes are read.
-    paths = [weights.path(weights.for_role(preset, role).name) for role in ("generator", "encoder")]
+    paths = _needed(preset)
     with torch.random.fork_rng(devices=[]):  # networks are born with random weights; the caller's numbers stay
         generator, encoder = load_generator(paths[0]), load_encoder(paths[1])
     studio = preset == "studio"
@@ -64,6 +66,41 @@ def absent_notes(preset: str, landmarks: Path | None, identity: Path | None, ref
     if preset == "ffhq" and identity is None and refining:
         lacking.append(("the refinement did not look at who it is", "vggface2"))
     return tuple(f"{what}, since '{name}' is not here: run `kinlib weights fetch {name}`" for what, name in lacking)
+
+
+def check_directions(preset: str, directions: Mapping[str, Direction], attributes: Iterable[str]) -> None:
+    """Check that every attribute has a direction, before anything is computed in vain.
+
+    Args:
+        preset: "studio" or "ffhq".
+        directions: those that were loaded, as in `Networks`.
+        attributes: such as "age" and "sex".
+
+    Raises:
+        KinlibError: if one has none; where the preset has a file for it, the message says how to get that.
+    """
+    for attribute in attributes:
+        if attribute in directions:
+            continue
+        name = f"direction_{attribute}"
+        if any((row["preset"], row["role"]) == (preset, name) for row in weights.table()):
+            weights.path(weights.for_role(preset, name).name)
+            raise KinlibError(f"the direction for {attribute} was not here when the preset was loaded: load it again")
+        raise KinlibError(f"the preset '{preset}' has no direction for {attribute}: leave that option out")
+
+
+def _needed(preset: str) -> list[Path]:
+    """Files of the generator and the encoder; if one is absent, the message names all that a child could use."""
+    names = [weights.for_role(preset, role).name for role in ("generator", "encoder")]
+    absent = [row for row in weights.table("child") if preset == row["preset"] and not row["present"]]
+    lacking = [row["name"] for row in absent]
+    if len(absent) > 1 and set(lacking) & set(names):
+        size = size_in_words(sum(row["size"] for row in absent))
+        raise KinlibError(
+            f"weights of the preset '{preset}' are not here: run `kinlib weights fetch {' '.join(lacking)}` "
+            f"({size}; `kinlib weights list` shows their licences)"
+        )
+    return [weights.path(name) for name in names]
 
 
 def _file(preset: str, role: str) -> Path | None:

@@ -83,7 +83,7 @@ def photographs(pictures: Sequence[Image.Image], names: Sequence[str]) -> list[P
 
 
 def restore(
-    pictures: Sequence[Image.Image], factor: int, methods: Sequence[str], preset: str | None = None
+    pictures: Sequence[Image.Image], factor: int, methods: Sequence[str], preset: str = "studio"
 ) -> dict[str, pd.DataFrame]:
     """Make photographs smaller, enlarge them again, and ask how much of them is left: the only test without originals.
 

@@ -1,22 +1,26 @@
 """DeepFace 0.0.103 behind our interface, kept from what it would do by itself.
 
 Left alone it downloads half a gigabyte a model into the user's home; picks TensorFlow where that is installed; looks
-for a face again in a crop that holds nothing else; and takes arrays for BGR. Here its files are `kinlib`'s (`kinlib
-weights fetch deepface_age ...`), nothing is downloaded on the way, and RGB is turned round.
+for a face again in a crop that holds nothing else; takes arrays for BGR; and leaves its models on the first graphics
+card. Here its files are `kinlib`'s (`kinlib weights fetch deepface_age ...`), nothing is downloaded on the way, RGB is
+turned round, and the models visit the device that is asked for.
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kinlib import config, weights
+from kinlib import config, memory, weights
 from kinlib.errors import KinlibError
 from kinlib.files import make_folder
 
 if TYPE_CHECKING:
     import pandas as pd
+    import torch
 
 __all__ = ["ACTIONS", "analyse_with_deepface", "flatten", "prepare"]
 
@@ -29,29 +33,34 @@ LAST_LAYERS = {  # name and shape of the weights that tell the models apart; thr
 }
 
 
-def analyse_with_deepface(pictures: np.ndarray, actions: tuple[str, ...] = ACTIONS) -> "pd.DataFrame":
+def analyse_with_deepface(
+    pictures: np.ndarray, actions: tuple[str, ...] = ACTIONS, device: "str | torch.device | None" = None
+) -> "pd.DataFrame":
     """Analyse aligned faces.
 
     Args:
         pictures: uint8 RGB [B, H, W, 3].
         actions: which of `ACTIONS`; each has a model of its own, of half a gigabyte but for the emotion's.
+        device: where the models compute, which are there only meanwhile; None picks the best.
 
     Returns:
         One row a picture; columns as in `kinlib.faces.demography`.
 
     Raises:
-        KinlibError: if DeepFace or its weights are absent, or a file of weights is not the model that it should be.
+        KinlibError: if the device, DeepFace or its weights are absent, or a file of weights is not the model that it
+            should be.
     """
+    place = config.pick_device(device)
     prepare(actions)
     deepface = _import()
-    _load(actions)
     rows = []
-    for picture in pictures:
-        # One by one: given several, it hands back lists of lists. "skip": the picture is the face.
-        found = deepface.analyze(
-            np.ascontiguousarray(picture[..., ::-1]), actions, detector_backend="skip", align=False, silent=True
-        )
-        rows.append(flatten(found[0]))
+    with _lent(_load(actions), place):
+        for picture in pictures:
+            # One by one: given several, it hands back lists of lists. "skip": the picture is the face.
+            found = deepface.analyze(
+                np.ascontiguousarray(picture[..., ::-1]), actions, detector_backend="skip", align=False, silent=True
+            )
+            rows.append(flatten(found[0]))
     import pandas as pd
 
     return pd.DataFrame(rows)
@@ -102,19 +111,44 @@ def _shape(state: dict, name: str) -> tuple[int, ...]:
     return tuple(getattr(state.get(name), "shape", ()))
 
 
-def _load(actions: tuple[str, ...]) -> None:
-    """Let DeepFace build its models, which it keeps; layers that are missing or misshapen come out here."""
+def _load(actions: tuple[str, ...]) -> list:
+    """DeepFace's models, which it builds once and keeps; layers that are missing or misshapen come out here."""
     import torch
-    from deepface.modules.modeling import build_model
 
+    models = []
     for action in actions:
         try:
-            build_model("facial_attribute", action.capitalize())
+            models.append(_build(action))
         except torch.OutOfMemoryError:
             raise
         except (RuntimeError, ValueError, AttributeError) as error:
             file = weights.path(f"deepface_{action}")
             raise KinlibError(f"DeepFace cannot use {file}: delete it and run {_fetching(action)}") from error
+    return models
+
+
+def _build(action: str):
+    """One of DeepFace's models, brought to the CPU: where there is a graphics card, DeepFace builds it there."""
+    import torch
+    from deepface.modules.modeling import build_model
+
+    with memory.LENDING:  # else it could be on the device at this moment, lent by another thread
+        model = build_model("facial_attribute", action.capitalize())
+        model.model.to("cpu")
+        model.device = torch.device("cpu")
+    torch.cuda.empty_cache()
+    return model
+
+
+@contextmanager
+def _lent(models: list, device: "torch.device") -> Iterator[None]:
+    """Models on a device for the length of a block; each has to know where it is, to send the pictures there."""
+    with ExitStack() as block:
+        for model in models:
+            block.enter_context(memory.on_device(model.model, device))
+            block.callback(setattr, model, "device", model.device)
+            model.device = device
+        yield
 
 
 def _fetching(action: str) -> str:

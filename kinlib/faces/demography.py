@@ -100,6 +100,7 @@ def analyse(
     batch: int = 64,
     device: str | torch.device | None = None,
     net: DemographyNet | None = None,
+    dtype: str | torch.dtype | None = None,
 ) -> "pd.DataFrame":
     """Age, sex, origin and emotion of aligned faces.
 
@@ -107,36 +108,43 @@ def analyse(
         images: FFHQ crops of one size, at least 16 px: a tensor [B, 3, H, W] in [-1, 1], PIL pictures or arrays.
         preset: "studio" or "ffhq".
         batch: pictures at once.
-        device: None picks the best; DeepFace chooses for itself.
+        device: where the networks compute, which are there only meanwhile; None picks the best.
         net: another network than the studio's bundled one, from `load_demography`.
+        dtype: "float32", "float16" or "bfloat16" (or PyTorch's own), what the studio's network computes in; None is
+            float32, in which DeepFace computes in any case.
 
     Returns:
         One row a picture, with the columns above.
 
     Raises:
-        KinlibError: if the pictures cannot be used, or the preset's weights are absent.
+        KinlibError: if the pictures, the device or the type cannot be used, or the preset's weights are absent.
     """
     pictures = images if isinstance(images, Tensor) else to_tensor(images)
     if pictures.ndim != 4 or pictures.shape[1] != 3 or min(pictures.shape[-2:]) < SMALLEST or not len(pictures):
         raise KinlibError(f"faces must be [B, 3, H, W] and at least {SMALLEST} px, not {list(pictures.shape)}")
+    place = config.pick_device(device)
+    dtype = memory.pick_dtype(dtype, place)
     if config.check_preset(preset) == "ffhq" and net is None:
         from kinlib.faces.deepface_analysis import analyse_with_deepface
 
-        return analyse_with_deepface(to_uint8(pictures))
-    with memory.on_device(net or load_demography(), config.pick_device(device)) as lent:
-        return as_table(answers(lent, pictures, batch))
+        return analyse_with_deepface(to_uint8(pictures), device=place)
+    with memory.on_device(net or load_demography(), place) as lent:
+        return as_table(answers(lent, pictures, batch, dtype))
 
 
 @torch.no_grad()
-def answers(net: DemographyNet, images: Tensor, batch: int = 64) -> dict[str, Tensor]:
+def answers(
+    net: DemographyNet, images: Tensor, batch: int = 64, dtype: torch.dtype = torch.float32
+) -> dict[str, Tensor]:
     """Years "age" [B], and shares "gender" [B, 2], "race" [B, 5] and "emotion" [B, 7] that sum to 1; on the CPU.
 
-    Each is the mean over the picture and its mirror image.
+    Each is the mean over the picture and its mirror image. The network computes in `dtype`, what follows in float32.
     """
     place = next(net.parameters()).device
     parts = []
     for part in images.split(batch):
-        both = [net(view) for view in (part.to(place).float(), part.to(place).float().flip(3))]
+        with memory.autocast(place, dtype):
+            both = [net(view) for view in (part.to(place).float(), part.to(place).float().flip(3))]
         found = {name: sum(one[name].float().softmax(dim=1) for one in both) / 2 for name in HEADS if name != "age"}
         found["age"] = sum(expected_age(one["age"]) for one in both) / 2
         parts.append({name: value.cpu() for name, value in found.items()})

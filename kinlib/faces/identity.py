@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kinlib import config
+from kinlib import config, memory, weights
 from kinlib.faces.facenet import FaceNet, facenet_from, is_facenet
 from kinlib.states import load_state
 from kinlib.weights import open_checkpoint
@@ -88,13 +88,18 @@ class IdentityNet(nn.Module):
 
 
 @lru_cache(maxsize=2)
-def load_identity(path: str | Path | None = None) -> "IdentityNet | FaceNet":
-    """The bundled embedder, or the one in `path`: ours or the published InceptionResnetV1; the content decides.
+def load_identity(path: str | Path | None = None, preset: str = "studio") -> "IdentityNet | FaceNet":
+    """A preset's embedder, or the one in a file.
+
+    Args:
+        path: ours or the published InceptionResnetV1; the content decides. None takes the preset's.
+        preset: "studio" or "ffhq".
 
     Raises:
-        KinlibError: if the file is missing or does not fit.
+        KinlibError: if the preset is unknown, or the file is missing or does not fit.
     """
-    path = Path(path) if path else config.data_dir() / "weights" / "studio" / "identity.safetensors"
+    config.check_preset(preset)
+    path = Path(path) if path else weights.path(weights.for_role(preset, "identity").name)
     state = open_checkpoint(path)
     with torch.random.fork_rng(devices=[]):  # networks are born with random weights; the caller's numbers stay
         if is_facenet(state):
@@ -105,6 +110,13 @@ def load_identity(path: str | Path | None = None) -> "IdentityNet | FaceNet":
 
 
 def identity_loss(drawn: Tensor, target: Tensor, net: nn.Module | None = None) -> Tensor:
-    """One minus the cosine of two embeddings, mean over the batch; by `net`, or else by the bundled embedder."""
-    net = load_identity().to(drawn.device) if net is None else net
+    """One minus the cosine of two embeddings, mean over the batch.
+
+    Args:
+        drawn, target: aligned faces [B, 3, S, S] in [-1, 1].
+        net: an embedder on their device; None lends them the bundled one.
+    """
+    if net is None:
+        with memory.on_device(load_identity(), drawn.device) as lent:
+            return identity_loss(drawn, target, lent)
     return (1 - (net(drawn) * net(target).detach()).sum(dim=1)).mean()

@@ -210,6 +210,7 @@ def parse(
     mirror: bool = True,
     device: str | torch.device | None = None,
     parser: Parser | None = None,
+    dtype: str | torch.dtype | None = None,
 ) -> Parsing:
     """Parse aligned faces.
 
@@ -218,24 +219,27 @@ def parse(
         preset: "studio" or "ffhq".
         batch: pictures at once.
         mirror: look twice, see `probabilities`.
-        device: None picks the best.
+        device: where the networks compute, which are there only meanwhile; None picks the best.
         parser: other networks than the preset's, from `load_parser`.
+        dtype: "float32", "float16" or "bfloat16" (or PyTorch's own), what the networks compute in; None is float32.
 
     Returns:
         Label maps of the pictures' size, and probabilities.
 
     Raises:
-        KinlibError: if the pictures cannot be used, or the preset's weights are absent.
+        KinlibError: if the pictures, the device or the type cannot be used, or the preset's weights are absent.
     """
     pictures = images if isinstance(images, Tensor) else to_tensor(images)
     if pictures.ndim != 4 or pictures.shape[1] != 3 or min(pictures.shape[-2:]) < SMALLEST or not len(pictures):
         raise KinlibError(f"faces to parse must be [B, 3, H, W] and at least {SMALLEST} px, not {list(pictures.shape)}")
     place = config.pick_device(device)
+    dtype = memory.pick_dtype(dtype, place)
     parser = parser or load_parser(preset)
     with ExitStack() as block:  # afterwards the device's memory is free again
         for net in (parser.net, parser.bisenet):
             if net is not None:
                 block.enter_context(memory.on_device(net, place))
+        block.enter_context(memory.autocast(place, dtype))
         parts = [probabilities(parser, part.to(place).float(), mirror) for part in pictures.split(batch)]
     found = [torch.cat([part[i].cpu() for part in parts]) for i in (0, 1)]
     size = tuple(pictures.shape[-2:])

@@ -11,22 +11,27 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["five_point_loss", "five_points"]
+from kinlib import memory
+
+__all__ = ["five_point_loss", "five_points", "load_onet"]
 
 FACE_BOX = (0.14, 0.19, 0.86, 0.91)
 """Left, top, right and bottom of a square around MTCNN's mean box in the FFHQ crop, as shares of its side."""
 
 
-@lru_cache(maxsize=2)
-def _onet(device: str) -> nn.Module:
+@lru_cache(maxsize=1)
+def load_onet() -> nn.Module:
+    """The network, on the CPU."""
     from facenet_pytorch.models.mtcnn import ONet
 
     with torch.random.fork_rng(devices=[]):  # a network is born with random weights; the caller's numbers stay
-        return ONet().eval().requires_grad_(False).to(device)
+        return ONet().eval().requires_grad_(False)
 
 
 def five_points(aligned: Tensor) -> Tensor:
     """Eyes, nose tip and mouth corners.
+
+    The network is lent to the device of the pictures; who asks in a loop lends it (`load_onet`) around the loop.
 
     Args:
         aligned: FFHQ crops [B, 3, S, S] in [-1, 1].
@@ -37,7 +42,8 @@ def five_points(aligned: Tensor) -> Tensor:
     side = aligned.shape[-1]
     left, top, right, bottom = (round(share * side) for share in FACE_BOX)
     crop = F.interpolate(aligned[..., top:bottom, left:right], (48, 48), mode="bilinear", antialias=True)
-    _, points, _ = _onet(str(aligned.device))(crop.float())
+    with memory.on_device(load_onet(), aligned.device) as net:
+        _, points, _ = net(crop.float())
     x = (left + points[:, :5] * (right - left)) / side
     y = (top + points[:, 5:] * (bottom - top)) / side
     return torch.stack([x, y], dim=2)

@@ -56,11 +56,12 @@ def upscale(
     images: Photo | Sequence[Photo],
     factor: int = 2,
     method: str = "real-esrgan",
-    preset: str | None = None,
+    preset: str = "studio",
     path: str | Path | None = None,
     device: "torch.device | str | None" = None,
     tile: int = TILE,
     overlap: int = OVERLAP,
+    dtype: str | torch.dtype | None = None,
 ) -> Image.Image | list[Image.Image]:
     """Enlarge photographs.
 
@@ -68,29 +69,31 @@ def upscale(
         images: a photo (path, PIL image or array, as `read_photo` takes it), or several of any sizes.
         factor: 2 or 4.
         method: one of `METHODS`. "esrgan" is trained on cleanly reduced pictures, "real-esrgan" on spoilt ones.
-        preset: whose networks; None takes the default.
+        preset: whose networks, "studio" or "ffhq".
         path: a network of your own instead of the preset's (.pth or .safetensors, see `upscale_networks`).
         device: where the networks compute, which are there only meanwhile; None picks the best.
         tile: side of the parts that a network enlarges one by one, in pixels of the small picture; less needs less
             memory.
         overlap: how many pixels of its neighbours each part is given to see.
+        dtype: "float32", "float16" or "bfloat16" (or PyTorch's own), what a network computes in; None is float32.
 
     Returns:
         RGB pictures, exactly `factor` times as wide and high: one for one photo, a list for several.
 
     Raises:
-        KinlibError: if the factor, the method, the preset, the tiles or a photo is impossible, the result would have
-            more than 100 million pixels, or the network is not here or does not fit.
+        KinlibError: if the factor, the method, the preset, the tiles, the type or a photo is impossible, the result
+            would have more than 100 million pixels, or the network is not here or does not fit.
     """
     _check(factor, method, tile, overlap)
-    preset = config.default_preset() if preset is None else config.check_preset(preset)
+    config.check_preset(preset)
     if isinstance(images, Photo):
-        return upscale([images], factor, method, preset, path, device, tile, overlap)[0]
+        return upscale([images], factor, method, preset, path, device, tile, overlap, dtype)[0]
     pictures = [_read(image, factor) for image in images]
     if method in INTERPOLATIONS:
         return [_resize(picture, factor, INTERPOLATIONS[method]) for picture in pictures]
     file = Path(path) if path else upscaler_path(preset, method, factor)
-    engine, steps = _network(file, factor, device, tile, overlap)
+    place = config.pick_device(device)
+    engine, steps = _network(file, factor, place, tile, overlap, memory.pick_dtype(dtype, place))
     return [_enlarge(engine, steps, picture, factor) for picture in pictures]
 
 
@@ -152,41 +155,49 @@ def _enlarge(engine: Engine, steps: int, picture: Image.Image, factor: int) -> I
 
 
 def _network(
-    path: Path, factor: int, device: "torch.device | str | None", tile: int, overlap: int
+    path: Path, factor: int, device: torch.device, tile: int, overlap: int, dtype: torch.dtype
 ) -> tuple[Engine, int]:
     """The network of a file and how often it has to be used to reach `factor`."""
     if not path.is_file():
         raise KinlibError(f"there is no file '{path}' with an upscaler: check the path")
     file = str(path.resolve()), path.stat().st_mtime_ns
-    engine, own = _engine(*file, factor, str(config.pick_device(device)), tile, overlap)
+    engine, own = _engine(*file, factor, str(device), tile, overlap, dtype)
     if own < 2:
         raise KinlibError(f"the network in '{path}' enlarges {own} times: one of 2 or 4 is needed")
     return engine, 1 if own >= factor else 2
 
 
 @lru_cache(maxsize=4)
-def _engine(path: str, modified: int, factor: int, device: str, tile: int, overlap: int) -> tuple[Engine, int]:
+def _engine(
+    path: str, modified: int, factor: int, device: str, tile: int, overlap: int, dtype: torch.dtype
+) -> tuple[Engine, int]:
     """A loaded network, ready to run; `modified` makes a replaced file a new entry."""
     upscaler = load_upscaler(path, factor)
-    tiles = (tile, overlap)
-    return _library_engine(upscaler, device, *tiles) or _plain_engine(upscaler, device, *tiles), upscaler.factor
+    how = (device, tile, overlap, dtype)
+    return _library_engine(upscaler, *how) or _plain_engine(upscaler, *how), upscaler.factor
 
 
 class _Careful(nn.Module):
-    """A network whose failures are not swallowed: RealESRGANer goes on after a RuntimeError with the last tile."""
+    """A network whose failures are not swallowed: RealESRGANer goes on after a RuntimeError with the last tile.
 
-    def __init__(self, net: nn.Module):
+    Whatever the network computes in, pictures are float32.
+    """
+
+    def __init__(self, net: nn.Module, dtype: torch.dtype):
         super().__init__()
-        self.net = net
+        self.net, self.dtype = net, dtype
 
     def forward(self, x: Tensor) -> Tensor:
         try:
-            return self.net(x)
+            with memory.autocast(x.device, self.dtype):
+                return self.net(x).float()
         except RuntimeError as error:
             raise KinlibError("the upscaler failed, most likely for lack of memory: scale the photo down") from error
 
 
-def _library_engine(upscaler: Upscaler, device: str, tile: int = TILE, overlap: int = OVERLAP) -> Engine | None:
+def _library_engine(
+    upscaler: Upscaler, device: str, tile: int = TILE, overlap: int = OVERLAP, dtype: torch.dtype = torch.float32
+) -> Engine | None:
     """Real-ESRGAN's own handler with our network; None where it is not installed and the network can do without."""
     patch_torchvision()
     try:
@@ -195,7 +206,7 @@ def _library_engine(upscaler: Upscaler, device: str, tile: int = TILE, overlap: 
         if isinstance(upscaler.net, Compact):
             return None
         raise missing() from error
-    net = _Careful(upscaler.net)
+    net = _Careful(upscaler.net, dtype)
     with tempfile.TemporaryDirectory() as folder:  # the handler reads its weights from a file of one layout only
         file = f"{folder}/upscaler.pth"
         torch.save({"params": net.state_dict()}, file)
@@ -213,9 +224,11 @@ def _library_engine(upscaler: Upscaler, device: str, tile: int = TILE, overlap: 
     return run
 
 
-def _plain_engine(upscaler: Upscaler, device: str, tile: int = TILE, overlap: int = OVERLAP) -> Engine:
+def _plain_engine(
+    upscaler: Upscaler, device: str, tile: int = TILE, overlap: int = OVERLAP, dtype: torch.dtype = torch.float32
+) -> Engine:
     """The same in tiles of our own."""
-    net, factor = _Careful(upscaler.net), upscaler.factor
+    net, factor = _Careful(upscaler.net, dtype), upscaler.factor
 
     @torch.no_grad()
     def run(pixels: np.ndarray) -> np.ndarray:

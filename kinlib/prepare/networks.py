@@ -1,5 +1,6 @@
 """The networks that prepare pictures, loaded once in every process that works."""
 
+import copy
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -55,7 +56,8 @@ def load_networks(settings: PrepareSettings, device: str) -> Networks:
     pick_dtype(settings.dtype, place)
     with torch.random.fork_rng(devices=[]):  # networks are born with random weights; the caller's numbers stay
         encoder = load_encoder(files["encoder"])
-        identity = load_identity(files["identity"]) if "identity" in files else None
+        # A copy, since the loaded one is shared, and would stay on the device.
+        identity = copy.deepcopy(load_identity(files["identity"])) if "identity" in files else None
     return Networks(
         settings,
         place,

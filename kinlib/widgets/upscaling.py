@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import ipywidgets as widgets
 from PIL import Image, ImageDraw
 
+from kinlib import config
 from kinlib.errors import KinlibError
 from kinlib.evaluation.upscaling import Photograph, fidelity
 from kinlib.faces.upscale import FACTORS, METHODS, upscale
@@ -52,7 +53,7 @@ class UpscalePanel(Panel):
             originals: photographs with their originals, or without.
             photo: number of the first.
             factor: 2 or 4.
-            preset: whose networks are used.
+            preset: whose networks are used; None takes the one named by `KINLIB_PRESET`.
             private: of people who did not agree to be published.
 
         Raises:
@@ -64,7 +65,7 @@ class UpscalePanel(Panel):
             raise KinlibError("the panel needs at least one photograph")
         if not 0 <= photo < len(originals):
             raise KinlibError(f"there is no photograph {photo}: choose one from 0 to {len(originals) - 1}")
-        self.originals, self._preset = list(originals), preset
+        self.originals, self._preset = list(originals), preset or config.default_preset()
         self._known: dict[tuple[int, str, int], tuple[Image.Image, float | None]] = {}
         self._picture = Image.new("RGB", (SHOWN, SHOWN), GREY)
         people = [(one.name.replace("_", " "), number) for number, one in enumerate(self.originals)]

@@ -88,7 +88,7 @@ def test_area_means_are_those_of_adaptive_pooling(size):
 
 @pytest.mark.parametrize(
     "make",
-    [lambda: Cascade(torch.device("cpu"), 20), lambda: shares._onet.__wrapped__("cpu")],
+    [lambda: Cascade(torch.device("cpu"), 20), shares.load_onet.__wrapped__],
     ids=["the cascade", "the last network alone"],
 )
 def test_the_caller_s_random_numbers_stay(make):

@@ -13,7 +13,7 @@ from bad_weights import write_bad_file
 
 from kinlib import config, weights
 from kinlib.errors import KinlibError
-from kinlib.faces import demography
+from kinlib.faces import deepface_analysis, demography
 from kinlib.faces.deepface_analysis import ACTIONS, analyse_with_deepface, flatten, prepare
 from kinlib.faces.demography import AGES, GENDERS, DemographyNet, analyse, expected_age, load_demography
 from kinlib.studio import emotions
@@ -338,11 +338,54 @@ def test_all_four_models_are_taken(deepface_weights):
     assert {path.name for path in folder.iterdir()} == set(FILES.values())
 
 
+def test_models_are_lent(deepface_weights):
+    """On the device without memory the work ends when its result is fetched; DeepFace has its model back by then."""
+    torch.save(layout("emotion"), deepface_weights / FILES["emotion"])
+    pictures = np.full((1, 224, 224, 3), 99, np.uint8)
+    here = analyse_with_deepface(pictures, ("emotion",), "cpu")
+    from deepface.modules import modeling
+
+    client, seen = modeling.build_model("facial_attribute", "Emotion"), []
+    places = [parameter.data_ptr() for parameter in client.model.parameters()]
+    hook = client.model.register_forward_pre_hook(
+        lambda net, given: seen.append({given[0].device.type, net.fc_3.weight.device.type, client.device.type})
+    )
+    with pytest.raises(NotImplementedError, match="meta"):
+        analyse_with_deepface(pictures, ("emotion",), "meta")
+    hook.remove()
+    assert seen == [{"meta"}] and client.device == torch.device("cpu")
+    assert [parameter.data_ptr() for parameter in client.model.parameters()] == places
+    pd.testing.assert_frame_equal(analyse_with_deepface(pictures, ("emotion",), "cpu"), here)
+
+
+def test_models_that_deepface_puts_on_a_card_come_home(deepface_weights, monkeypatch):
+    """Without a card: a model that says it is there, and notes where it is sent."""
+    from deepface.modules import modeling
+
+    torch.save(layout("emotion"), deepface_weights / FILES["emotion"])
+    built, sent = Said(np.float32([0.4, *[0.1] * 6])), []
+    built.device = torch.device("cuda", 0)
+    monkeypatch.setattr(built.model, "to", lambda device: sent.append(device) or built.model)
+    monkeypatch.setattr(modeling, "build_model", lambda task, model_name: built)
+    analyse_with_deepface(np.zeros((1, 64, 64, 3), np.uint8), ("emotion",), "cpu")
+    assert sent == ["cpu"] and built.device == torch.device("cpu")
+
+
+def test_the_device_reaches_deepface(monkeypatch):
+    asked = []
+    monkeypatch.setattr(deepface_analysis, "analyse_with_deepface", lambda *given, **options: asked.append(options))
+    analyse(torch.zeros(1, 3, 64, 64), "ffhq", device="meta")
+    assert asked == [{"device": torch.device("meta")}]
+    with pytest.raises(KinlibError, match="is not available here"):
+        analyse(torch.zeros(1, 3, 64, 64), "ffhq", device="cuda:77")
+    assert len(asked) == 1
+
+
 class Said:
     """One of DeepFace's models, with an answer that does not depend on the picture."""
 
     def __init__(self, answer):
-        self.answer = answer
+        self.answer, self.model, self.device = answer, torch.nn.Identity(), torch.device("cpu")
 
     def predict(self, picture):
         assert picture.shape == (1, 224, 224, 3) or picture.shape == (224, 224, 3)
@@ -378,6 +421,27 @@ def test_columns_are_those_of_deepface_itself(deepface_weights, monkeypatch, net
     invented = [f"race.{name}" for name in POPULATIONS]
     assert [name for name in ours if name not in races] == [name for name in studio if name not in invented]
     assert all(studio[name].dtype == ours[name].dtype for name in studio if name not in invented)
+
+
+@pytest.mark.slow
+def test_deepface_s_age_model_at_full_size(deepface_weights):
+    """All 16 layers of VGG-Face on seeded weights, half a gigabyte of them; DeepFace wants blue first, from 0 to 1."""
+    from deepface.models.demography.pytorch.Age import AgeModel
+
+    torch.manual_seed(0)
+    model = AgeModel().eval().requires_grad_(False)
+    for name, parameter in model.named_parameters():
+        parameter *= 1 if name.endswith("bias") else 2.6  # or nothing of the picture would be left after 16 layers
+    picture = np.random.default_rng(0).integers(0, 256, (224, 224, 3), np.uint8)
+    picture[..., 0] //= 4  # little red, so that the order of colours matters
+    pixels = torch.from_numpy(picture / 255).float().permute(2, 0, 1)
+    shares = model(torch.stack([pixels.flip(0), pixels]))
+    wanted, turned = (shares * torch.arange(101)).sum(dim=1).tolist()
+    torch.save(model.state_dict(), deepface_weights / FILES["age"])
+    del model
+    table = analyse_with_deepface(picture[None], ("age",), "cpu")
+    assert list(table.columns) == ["age"] and table.age[0] == int(wanted)  # DeepFace tells whole years
+    assert int(turned) != int(wanted) != 50
 
 
 def spoil(way: str, action: str, file: Path, victim: Path) -> None:

@@ -1,6 +1,7 @@
 """InceptionResnetV1 of the ffhq preset: the official layout, what it is shown, and files that only look right."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from official_layout import facenet_state
 from PIL import Image
 from torch import Tensor
 
-from kinlib import images, parents
+from kinlib import images, parents, weights
 from kinlib.errors import KinlibError
 from kinlib.evaluation.embedding import embed_pictures
 from kinlib.faces.align import find_and_align
@@ -57,6 +58,20 @@ def test_published_file_is_told_from_ours_by_its_content(file: Path, state):
     assert set(state) - set(loaded) == {"logits.weight", "logits.bias"}
     assert all(torch.equal(loaded[name], state[name]) for name in loaded)
     assert isinstance(load_identity(), IdentityNet)
+
+
+def test_each_preset_has_its_own(file: Path, cache: Path, monkeypatch):
+    with pytest.raises(KinlibError, match="'vggface2' are not here: run `kinlib weights fetch vggface2`"):
+        load_identity(preset="ffhq")
+    (cache / "weights").mkdir(parents=True)
+    (cache / "weights" / file.name).symlink_to(file)
+    entries = tuple(replace(one, sha256=None) if one.name == "vggface2" else one for one in weights.PUBLISHED)
+    monkeypatch.setattr(weights, "PUBLISHED", entries)
+    load_identity.cache_clear()
+    assert isinstance(load_identity(preset="ffhq"), FaceNet) and isinstance(load_identity(), IdentityNet)
+    load_identity.cache_clear()  # or others would be given this file
+    with pytest.raises(KinlibError, match="unknown preset 'cartoon'"):
+        load_identity(file, "cartoon")
 
 
 def test_loading_leaves_random_numbers_alone(file: Path):

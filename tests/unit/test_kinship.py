@@ -1,5 +1,6 @@
 """Two photographs in, children out: what `Kinship` promises with whatever studio weights are bundled."""
 
+import re
 import shutil
 from collections import OrderedDict
 from dataclasses import replace
@@ -12,7 +13,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from kinlib import Kinship, config, images, kinship, options, parents, presets
+from kinlib import Kinship, config, images, kinship, options, parents, presets, weights
 from kinlib.errors import KinlibError
 from kinlib.faces.points import five_points
 from kinlib.gan.directions import Direction
@@ -85,10 +86,27 @@ def test_unknown_preset_and_device():
 
 
 def test_absent_photorealistic_weights_name_the_command(cache: Path):
-    with pytest.raises(KinlibError, match="kinlib weights fetch stylegan2_ffhq") as caught:
+    five = "stylegan2_ffhq e4e_ffhq dlib_68 vggface2 direction_age"
+    with pytest.raises(KinlibError, match=f"kinlib weights fetch {five}` .1.79 GB; ") as caught:
         Kinship.load("ffhq")
     assert "\n" not in str(caught.value)
     assert not cache.exists()
+
+
+@pytest.mark.parametrize(
+    ("absent", "command"),
+    [
+        (("generator",), "stylegan2_ffhq` (381 MB; NVIDIA"),  # one file: with its licence
+        (("encoder", "direction_age"), "e4e_ffhq direction_age` (1.2 GB; "),
+        (("identity", "generator"), "stylegan2_ffhq vggface2` (493 MB; "),
+    ],
+)
+def test_what_a_child_lacks_is_one_command(cache: Path, absent: tuple[str, ...], command: str):
+    (cache / "weights").mkdir(parents=True)
+    for role in set(weights.CHILD) - set(absent):
+        (cache / "weights" / weights.for_role("ffhq", role).file).touch()
+    with pytest.raises(KinlibError, match=re.escape(f"run `kinlib weights fetch {command}")):
+        Kinship.load("ffhq")
 
 
 @pytest.mark.parametrize("role", ["generator", "encoder", "directions"])
@@ -304,9 +322,26 @@ def test_ages_beyond_the_training_data_are_announced(kin: Kinship, faces):
     assert narrow.child(*faces, age=40).notes == ()
 
 
-def test_missing_direction(kin: Kinship, faces):
-    plain = replace(kin, directions={}, _faces=OrderedDict())
-    with pytest.raises(KinlibError, match="'studio' has no direction for age"):
+@pytest.mark.parametrize(
+    ("preset", "option", "message"),
+    [
+        ("studio", {"age": 30}, "'studio' has no direction for age: leave that option out"),
+        ("ffhq", {"sex": "male"}, "'ffhq' has no direction for sex: leave that option out"),
+        ("ffhq", {"age": 30}, "'direction_age' are not here: run `kinlib weights fetch direction_age`"),
+    ],
+)
+def test_missing_directions_are_told_before_a_photograph_is_read(kin: Kinship, cache, preset: str, option, message):
+    plain = replace(kin, preset=preset, directions={}, _faces=OrderedDict())
+    with pytest.raises(KinlibError, match=message) as caught:
+        plain.child("absent.jpg", "absent.jpg", **option)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_direction_that_came_later(kin: Kinship, faces, cache: Path):
+    plain = replace(kin, preset="ffhq", directions={}, _faces=OrderedDict())
+    (cache / "weights").mkdir(parents=True)
+    (cache / "weights" / "interfacegan_age.pt").touch()
+    with pytest.raises(KinlibError, match="was not here when the preset was loaded: load it again"):
         plain.child(*faces, age=30)
 
 

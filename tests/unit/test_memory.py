@@ -1,6 +1,7 @@
 """Networks that leave when they idle, and half precision: what the CPU can show of it."""
 
 import threading
+from copy import deepcopy
 from dataclasses import replace
 
 import numpy as np
@@ -15,7 +16,9 @@ from kinlib.errors import KinlibError
 from kinlib.faces.bisenet import BiSeNet
 from kinlib.faces.cascade import Cascade
 from kinlib.faces.demography import DemographyNet, analyse
+from kinlib.faces.identity import identity_loss, load_identity
 from kinlib.faces.parsing import Parser, ParsingNet, parse
+from kinlib.faces.points import five_point_loss, load_onet
 from kinlib.faces.upscale import _library_engine, _plain_engine
 from kinlib.faces.upscale_networks import Compact, Upscaler
 from kinlib.gan.encoder import Encoder
@@ -182,6 +185,42 @@ def test_the_upscaler_is_lent(engine):
     assert seen == [{torch.device("meta")}] and {tensor.device.type for tensor in tensors(net)} == {"cpu"}
 
 
+@pytest.mark.parametrize(("loss", "load"), [(five_point_loss, load_onet), (identity_loss, load_identity)])
+def test_networks_of_losses_are_lent(loss, load):
+    """The caller's pictures say where, and gradients arrive when the network has left already."""
+    places = [tensor.data_ptr() for tensor in tensors(load())]
+    drawn = torch.zeros(1, 3, 64, 64, device="meta", requires_grad=True)
+    found = loss(drawn, torch.zeros(1, 3, 64, 64, device="meta"))
+    assert found.device.type == "meta" and {tensor.device.type for tensor in tensors(load())} == {"cpu"}
+    assert torch.autograd.grad(found, drawn)[0].shape == drawn.shape
+    assert [tensor.data_ptr() for tensor in tensors(load())] == places
+
+
+@pytest.mark.parametrize("memory_efficient", [True, False])
+def test_networks_of_a_refinement_are_lent(plain, monkeypatch, memory_efficient: bool):
+    """All of it on the device without memory, where nothing has to be fetched; they are there from first to last."""
+    monkeypatch.setattr(torch, "is_autocast_enabled", lambda *_: False)  # which does not know this device
+    kin, faces = plain
+    generator = deepcopy(kin.generator)  # of which nothing is left where it is not lent
+    away = replace(kin, generator=generator, device=torch.device("meta"), memory_efficient=memory_efficient)
+    shared = {"points": load_onet(), "identity": load_identity(kin.identity)}
+    places = {name: [tensor.data_ptr() for tensor in tensors(net)] for name, net in shared.items()}
+    first, seen = {name: next(net.parameters()) for name, net in shared.items()}, []
+    hooks = [
+        net.register_forward_pre_hook(lambda net, given, name=name: seen.append((name, next(net.parameters()))))
+        for name, net in shared.items()
+    ]
+    away._refine(images.to_tensor(faces[0].aligned), faces[0].latent.to("meta"), 2, None)
+    for hook in hooks:
+        hook.remove()
+    for name, net in shared.items():
+        lent = {parameter for who, parameter in seen if who == name}
+        assert len(lent) == 1 and lent != {first[name]}  # once for all steps
+        assert {tensor.device.type for tensor in tensors(net)} == {"cpu"}
+        assert [tensor.data_ptr() for tensor in tensors(net)] == places[name]
+    assert len(seen) == 2 * 2 * 2  # steps, networks, and both what is drawn and what is wanted
+
+
 def test_gradients_pass_through_lent_weights():
     net, x = small_net(), torch.zeros(1, 3, 4, 4, requires_grad=True)
     with memory.on_device(net, "cpu"):
@@ -206,6 +245,7 @@ def test_only_the_network_that_works_is_on_the_device(photos, monkeypatch):
     """Each network is asked for once per stage, and the other one is not there meanwhile."""
     kin = Kinship.load("studio", device="cpu", memory_efficient=True)
     names = {id(kin.encoder): "encoder", id(kin.generator): "generator"}
+    names |= {id(load_onet()): "points", id(load_identity(kin.identity)): "identity"}
     there, stages = [], []
     lend, encode, synthesise = memory.on_device, Encoder.forward, Generator.synthesis
 
@@ -234,7 +274,7 @@ def test_only_the_network_that_works_is_on_the_device(photos, monkeypatch):
     faces = [kin.encode(photos[0]), kin.encode(photos[1], refine_steps=1)]
     kin.children(*faces, n=2)
     assert {name for name, _ in stages} == {"encoder", "generator"} and there == []
-    assert all(present in ((name,), (name, "other")) for name, present in stages)
+    assert all(present in ((name,), (name, "points", "identity")) for name, present in stages)
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,13 @@ def test_one_photo_gives_one_and_several_give_a_list(photo, two_heads):
     assert upscale([], 2, path=two_heads) == []
 
 
+def test_the_preset_does_not_depend_on_the_environment(photo, monkeypatch):
+    """`KINLIB_PRESET` is for notebooks, which name the preset in every call."""
+    wanted = upscale(photo, 2)
+    monkeypatch.setenv("KINLIB_PRESET", "ffhq")
+    assert upscale(photo, 2).tobytes() == wanted.tobytes()
+
+
 @pytest.mark.parametrize("factor", [2, 4])
 def test_our_file_serves_both_factors(photo, two_heads, factor):
     ours, bilinear = upscale(photo, factor, path=two_heads), upscale(photo, factor, "bilinear")
@@ -123,6 +130,19 @@ def test_large_network(tmp_path, photo, factor, wrapper):
         wanted = net(torch.from_numpy(padded).permute(2, 0, 1)[None].float() / 255)[0].clamp(0, 1) * 255
     inside = wanted[:, 10 * factor : -10 * factor, 10 * factor : -10 * factor].permute(1, 2, 0).numpy()
     assert np.abs(np.float32(enlarged) - inside).max() <= 0.51
+
+
+def test_averaged_weights_come_first(tmp_path):
+    """As in Real-ESRGAN's own loader, whatever the order in the file."""
+    averaged, last = Compact(8, 2, 2), Compact(8, 2, 2)
+    for content in (
+        {"params_ema": averaged.state_dict(), "params": last.state_dict()},
+        {"params": last.state_dict(), "params_ema": averaged.state_dict()},
+    ):
+        torch.save(content, tmp_path / "both.pth")
+        loaded = load_upscaler(tmp_path / "both.pth").net
+        torch.testing.assert_close(dict(loaded.state_dict()), dict(averaged.state_dict()))
+    assert not torch.equal(averaged.body[0].weight, last.body[0].weight)
 
 
 @pytest.mark.parametrize("release", [0, 1])
@@ -236,7 +256,15 @@ def test_what_cannot_be(cache, images, options, words):
 
 def test_files_that_are_no_upscalers(tmp_path, photo):
     state = Compact(8, 2, 2).state_dict()
+    heads, stray = TwoHeads(8, 2).state_dict(), {"body.extra.weight": torch.zeros(3, 8, 3, 3)}
     for name, content, words in (
+        ("wrapper", {"params_ema": torch.zeros(3), "other": 1}, "none of the known layouts"),
+        ("list", {"params": [1, 2]}, "none of the known layouts"),
+        ("numbers", {1: torch.zeros(3), 2: state}, "none of the known layouts"),
+        ("number", state | {1: torch.zeros(3)}, "has unknown '1'"),
+        ("stray", state | stray, "does not fit Compact: it has unknown 'body.extra.weight'"),
+        ("stray head", heads | stray, "does not fit Compact: it has unknown 'body.extra.weight'"),
+        ("no bias", {key: value for key, value in heads.items() if key != "heads.2.bias"}, "lacks 'body.6.bias'"),
         ("other", {"fc.weight": torch.zeros(3, 3)}, "none of the known layouts"),
         ("uneven", state | {"body.6.weight": torch.zeros(13, 8, 3, 3)}, "13 channels at its end"),
         ("short", {key: value for key, value in state.items() if key != "body.3.weight"}, "does not fit Compact"),
@@ -245,6 +273,13 @@ def test_files_that_are_no_upscalers(tmp_path, photo):
         torch.save(content, tmp_path / f"{name}.pth")
         with pytest.raises(KinlibError, match=words):
             upscale(photo, 2, path=tmp_path / f"{name}.pth")
+
+
+@pytest.mark.parametrize("name", ["body.extra.weight", "body.999999999.weight", "heads"])
+def test_large_network_with_a_stray_tensor(tmp_path, name):
+    torch.save(rrdb(2).state_dict() | {name: torch.zeros(3, 8, 3, 3)}, tmp_path / "large.pth")
+    with pytest.raises(KinlibError, match=f"does not fit RRDBNet: it has unknown '{name}'"):
+        load_upscaler(tmp_path / "large.pth")
 
 
 def test_every_network_is_in_the_table():
