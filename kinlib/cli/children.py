@@ -98,7 +98,8 @@ def _draw(options: Options, photos: tuple[Path, Path], targets: list[Path], shee
 
     _check(options, photos, targets, sheet, refine)
     kin = Kinship.load(options.preset, options.device, options.memory_efficient, options.dtype)
-    check_directions(kin.preset, kin.directions, [name for name in ("age", "sex") if getattr(options, name) is not None])
+    edited = [attribute for attribute in ("age", "sex") if getattr(options, attribute) is not None]
+    check_directions(kin.preset, kin.directions, edited)
     children = _children(kin, options, photos, refine)
     pictures = {path: child.image for path, child in zip(targets, children, strict=bool(targets))}
     if sheet:

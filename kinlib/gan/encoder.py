@@ -129,6 +129,7 @@ class CompactBackbone(nn.Module):
         widths: channels at 32, 16, 8 and 4 px (of a picture of 64 px or more).
         hidden: width of the heads.
         rank: numbers from which a group's offsets are read, which keeps these layers small; 0 reads them off the head.
+        depths: residual units at these four sizes; the first at 16, 8 and 4 px halves the side.
     """
 
     def __init__(
@@ -139,16 +140,19 @@ class CompactBackbone(nn.Module):
         widths: tuple[int, int, int, int] = (32, 64, 128, 192),
         hidden: int = 384,
         rank: int = 0,
+        depths: tuple[int, int, int, int] = (0, 2, 2, 2),
     ):
         super().__init__()
         self.input_size, self.num_layers, self.style_dim = input_size, num_layers, style_dim
         a, b, c, d = widths
         self.fold = max(input_size // 64, 1)
         colours = 3 * self.fold**2
-        self.stem = nn.Sequential(nn.Conv2d(colours, a, 3, 2, 1, bias=False), nn.BatchNorm2d(a), nn.PReLU(a))
-        self.fine = nn.Sequential(BottleneckIRSE(a, b, 2), BottleneckIRSE(b, b, 1))
-        self.middle = nn.Sequential(BottleneckIRSE(b, c, 2), BottleneckIRSE(c, c, 1))
-        self.coarse = nn.Sequential(BottleneckIRSE(c, d, 2), BottleneckIRSE(d, d, 1))
+        first = nn.Sequential(nn.Conv2d(colours, a, 3, 2, 1, bias=False), nn.BatchNorm2d(a), nn.PReLU(a))
+        self.stem = first.extend(BottleneckIRSE(a, a, 1) for _ in range(depths[0]))
+        self.fine, self.middle, self.coarse = (
+            nn.Sequential(BottleneckIRSE(i, o, 2), *(BottleneckIRSE(o, o, 1) for _ in range(depth - 1)))
+            for i, o, depth in ((a, b, depths[1]), (b, c, depths[2]), (c, d, depths[3]))
+        )
         self.lateral_middle, self.lateral_fine = nn.Conv2d(c, d, 1), nn.Conv2d(b, d, 1)
         self.heads = nn.ModuleList(self._head(d, hidden) for _ in range(3))
         self.base = nn.Linear(3 * hidden, style_dim)
@@ -283,6 +287,13 @@ def _compact_from(state: dict[str, Tensor], path) -> CompactBackbone:
         last = "1.weight" if rank else "weight"
         num_layers = 1 + sum(state[f"offsets.{i}.{last}"].shape[0] for i in range(3)) // style_dim
         input_size = int(state.pop("input_size"))
+        stem, *levels = (_units(state, name) for name in ("stem", "fine", "middle", "coarse"))
     except (KeyError, IndexError, ValueError, RuntimeError, ZeroDivisionError) as problem:
         raise KinlibError(f"{path} holds no encoder in a known layout ({problem})") from problem
-    return CompactBackbone(num_layers, style_dim, input_size, (a, b, c, d), hidden, rank)
+    depths = (stem - 3, *levels)  # a convolution, its normalisation and its activation come before the stem's units
+    return CompactBackbone(num_layers, style_dim, input_size, (a, b, c, d), hidden, rank, depths)
+
+
+def _units(state: dict[str, Tensor], level: str) -> int:
+    """How many layers a level of the compact backbone has."""
+    return 1 + max(int(key.split(".")[1]) for key in state if key.startswith(f"{level}."))

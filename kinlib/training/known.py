@@ -7,12 +7,15 @@ like this mixes faces as an active appearance model does (Cootes et al. 2001): p
 straight line from one face to another.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kinlib.faces.landmarks import MIRRORED
+from kinlib.gan.encoder import Encoder
 from kinlib.training.augment import Views
 from kinlib.training.data import FaceSet
 from kinlib.training.factors import picture_factors
@@ -20,6 +23,7 @@ from kinlib.training.factors import picture_factors
 __all__ = ["KnownCodes"]
 
 THUMB = 8  # side of the coarse picture
+RIDGE = 1e-4  # of the mean variance of a fact
 SPREAD = 0.7  # power of the variances: 0 would make all axes equal, 1 would leave the trailing ones too faint to learn
 
 
@@ -36,12 +40,32 @@ class KnownCodes(nn.Module):
         self.still, self.turning = picture_factors(faces.table)
         points = np.stack([np.asarray(row) for row in faces.table.landmarks]).reshape(len(faces), -1, 2)
         self.points = torch.from_numpy(2 * points / faces.images.shape[-1] - 1).float()
-        thumbs = torch.cat([_thumbs(part.float() / 127.5 - 1) for part in faces.images.split(1000)])
+        thumbs = torch.cat([_thumbs(part) for part in _pictures(faces)])
         spread = [(block - block.mean(dim=0)).square().mean().sqrt() for block in (self.points, thumbs)]
         self.register_buffer("scale", torch.stack(spread).clamp_min(1e-6))
-        facts = torch.cat([self._facts(torch.arange(len(faces)), *one) for one in self._both_ways(thumbs)])
+        facts = self._all_facts(thumbs)
         self.register_buffer("mean", facts.mean(dim=0))
         self.register_buffer("axes", _principal(facts - self.mean, style_dim))
+
+    @torch.no_grad()
+    def follow(self, encoder: Encoder, faces: FaceSet) -> None:
+        """Give every fact the direction in which a trained encoder reads it, in place of the principal axes.
+
+        By least squares of its codes on the facts, over the training set and its mirror images.
+        """
+        side = encoder.backbone.input_size
+        parts = [F.interpolate(part, (side, side), mode="bilinear", antialias=True) for part in _pictures(faces)]
+        codes = torch.cat([encoder(part)[:, 0] for part in [*parts, *(part.flip(3) for part in parts)]])
+        facts = self._all_facts(torch.cat([_thumbs(part) for part in _pictures(faces)])) - self.mean
+        facts, codes = facts.double(), (codes - codes.mean(dim=0)).double()
+        gram = facts.T @ facts / len(facts)
+        gram += RIDGE * gram.diag().mean() * torch.eye(len(gram))  # columns of what never varies are zero
+        self.axes.copy_(torch.linalg.solve(gram, facts.T @ codes / len(facts)))
+
+    def _all_facts(self, thumbs: Tensor) -> Tensor:
+        """Facts of all pictures, and of all mirrored: [2 N, K]."""
+        index = torch.arange(len(thumbs))
+        return torch.cat([self._facts(index, *one) for one in self._both_ways(thumbs)])
 
     def _both_ways(self, thumbs: Tensor):
         """(points, thumbs, side) of all pictures, as they are and mirrored."""
@@ -59,6 +83,11 @@ class KnownCodes(nn.Module):
         points = views.moved(self.points[index])
         points = torch.where(side[..., None] < 0, points[:, list(MIRRORED)], points)
         return (self._facts(index, points, _thumbs(views.target), side) - self.mean) @ self.axes
+
+
+def _pictures(faces: FaceSet) -> Iterator[Tensor]:
+    """All pictures in parts, [n, 3, S, S] in [-1, 1]."""
+    return (part.float() / 127.5 - 1 for part in faces.images.split(1000))
 
 
 def _thumbs(images: Tensor) -> Tensor:

@@ -134,6 +134,7 @@ class Run:
         self.begun = self.saved = time.monotonic()
         self.minutes, self.total_steps = minutes, total_steps
         self.step, self.stopped, self.parts = 0, False, {}
+        self.parent = os.getppid()
         self.bar = tqdm(
             total=total_steps, desc=self.folder.name, unit="step", mininterval=5, disable=not self.workers.leads
         )
@@ -196,12 +197,16 @@ class Run:
         """True while there is time and schedule left; saves on the way and at the end."""
         now = time.monotonic()
         done = self.total_steps is not None and self.step >= self.total_steps
-        over = self.workers.agree(self.stopped or done or now - self.begun > 60 * self.minutes)
+        over = self.workers.agree(self.stopped or done or self._orphaned() or now - self.begun > 60 * self.minutes)
         if self.workers.leads and (over or now - self.saved > self.every):
             self.save()
         if over:
             self.bar.close()
         return not over
+
+    def _orphaned(self) -> bool:
+        """Whether the process that started these workers was killed; unseen, they would go on and write for hours."""
+        return self.workers.count > 1 and os.getppid() != self.parent
 
     def advance(self) -> None:
         """Count one step."""

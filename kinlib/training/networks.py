@@ -7,7 +7,7 @@ from kinlib.training.loop import use_channels_last
 
 __all__ = ["studio_discriminator", "studio_encoder", "studio_generator"]
 
-CHANNELS = {4: 160, 8: 160, 16: 128, 32: 64, 64: 32, 128: 16}
+CHANNELS = {4: 160, 8: 160, 16: 128, 32: 64, 64: 48, 128: 24}
 
 
 def _channels(resolution: int) -> dict[int, int]:
@@ -26,5 +26,6 @@ def studio_discriminator(resolution: int) -> Discriminator:
 
 def studio_encoder(resolution: int, num_layers: int) -> Encoder:
     """The encoder that goes with it."""
-    backbone = CompactBackbone(num_layers, input_size=resolution, widths=(32, 64, 128, 160), hidden=256, rank=64)
+    sizes = {"widths": (32, 64, 128, 160), "depths": (2, 4, 2, 2), "hidden": 256, "rank": 64}
+    backbone = CompactBackbone(num_layers, input_size=resolution, **sizes)
     return use_channels_last(Encoder(backbone, "e4e", num_layers))

@@ -9,7 +9,7 @@ samples, for which the mapping network learns to give codes distributed as the k
 the adversarial loss). At the end the mapping network is fitted once more by itself, to what the encoder reads.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -19,13 +19,14 @@ from torch import Tensor, nn
 from kinlib.faces.identity import load_identity
 from kinlib.faces.parsing import load_parser
 from kinlib.gan.discriminator import PatchDiscriminator
-from kinlib.gan.encoder import Encoder
-from kinlib.gan.generator import Generator, ModulatedConv2d
+from kinlib.gan.encoder import Encoder, load_encoder
+from kinlib.gan.generator import Generator, ModulatedConv2d, load_generator
 from kinlib.training import losses, record
 from kinlib.training.adversary import judge
 from kinlib.training.augment import Augmentation, Views, diff_augment
 from kinlib.training.data import FaceSet, load_faces
 from kinlib.training.encoder import encoder_state
+from kinlib.training.grow import grow_encoder, grow_generator
 from kinlib.training.known import KnownCodes
 from kinlib.training.loop import Average, Run, Workers, batches, launch, precision, use_channels_last
 from kinlib.training.mapping import fit_mapping
@@ -45,6 +46,8 @@ class PairSettings:
     """folder of Parquet files with aligned faces"""
     out: Path
     """folder that receives generator and encoder (.safetensors, .json)"""
+    start: Path | None = None
+    """folder of a smaller or equal pair to go on from, whose first lessons (read_from, features_from) are over"""
     identity: Path | None = None
     """weights of the identity network; the bundled ones by default"""
     parsing: Path | None = None
@@ -113,11 +116,27 @@ class Pair(nn.Module):
         self.generator = studio_generator(settings.resolution)
         self.encoder = studio_encoder(settings.resolution, self.generator.num_layers)
         self.discriminator = use_channels_last(PatchDiscriminator())
-        self.encoder.backbone.close_offsets()
         for layer in self.generator.modules():
             if isinstance(layer, ModulatedConv2d):
                 layer.modulation.weight.data.mul_(CALM)
+        if settings.start is None:
+            self.encoder.backbone.close_offsets()
+        else:
+            self._grow(settings.start)
         self.to(settings.device)
+
+    def _grow(self, start: Path) -> None:
+        """Go on from a trained pair, with its average back in the bias, as it is while the pair learns.
+
+        The statistics of the encoder's normalisation stay as they are: those of a few pictures would only add noise.
+        """
+        grow_generator(self.generator, load_generator(start / "generator.safetensors"))
+        grow_encoder(self.encoder, load_encoder(start / "encoder.safetensors"))
+        self.encoder.backbone.base.bias.data += self.encoder.latent_avg[0]
+        self.encoder.latent_avg.zero_()
+        for layer in self.encoder.modules():
+            if isinstance(layer, nn.BatchNorm2d):
+                layer.eval()
 
 
 def train(settings: PairSettings) -> None:
@@ -130,12 +149,16 @@ def _train(settings: PairSettings, workers: Workers) -> None:
     torch.manual_seed(settings.seed)
     training, held_out = load_faces(settings.data).split()
     pair, known = Pair(settings), KnownCodes(training)
+    if settings.start is not None:
+        settings = replace(settings, read_from=-1.0, read_to=0.0, features_from=0.0)
     judges = Judges(load_identity(settings.identity).to(device), load_parser(path=settings.parsing).net.to(device))
     steppers = _steppers(pair, settings)
     averages = {"G": Average(pair.generator, 8000), "E": Average(pair.encoder, 8000)}
     run = Run(settings.run, settings.minutes, settings.steps, workers)
     optimisers = {name: stepper.optimiser for name, stepper in steppers.items()}
     run.keep(pair=pair, known=known, **optimisers, **averages)
+    if settings.start is not None and not run.step:
+        known.follow(pair.encoder, training)
     for tensor in known.buffers():
         workers.share(tensor)  # axes may differ in sign between processes
     calls, source = run.begin(asdict(settings)), run.randomness(settings.seed)

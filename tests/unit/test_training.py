@@ -1,6 +1,10 @@
 """Every training recipe, a few steps on a handful of pictures: it runs, writes, stops and goes on."""
 
 import json
+import os
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,8 +21,8 @@ from kinlib.faces.align import find_and_align
 from kinlib.faces.identity import load_identity
 from kinlib.faces.parsing import ParsingNet, load_parser
 from kinlib.gan.directions import load_directions
-from kinlib.gan.encoder import load_encoder
-from kinlib.gan.generator import load_generator
+from kinlib.gan.encoder import CompactBackbone, Encoder, load_encoder
+from kinlib.gan.generator import Generator, load_generator
 from kinlib.labels import CLASSES
 from kinlib.parents import couple, couples
 from kinlib.photos import read_photo
@@ -29,9 +33,10 @@ from kinlib.training import losses, record
 from kinlib.training.augment import Augmentation, diff_augment
 from kinlib.training.data import load_faces, read_attributes
 from kinlib.training.directions import DirectionSettings, attribute_table
-from kinlib.training.encoder import EncoderSettings
+from kinlib.training.encoder import EncoderSettings, encoder_state
 from kinlib.training.factors import picture_factors
 from kinlib.training.generator import GeneratorSettings
+from kinlib.training.grow import grow_encoder, grow_generator
 from kinlib.training.identity import ArcFace, IdentitySettings, main_lamps
 from kinlib.training.known import KnownCodes
 from kinlib.training.loop import Average, Run, Workers, batches, one_cycle
@@ -122,6 +127,58 @@ def test_moving_the_average_out_of_the_bias_changes_no_code(data, parser, tmp_pa
     taken = saved["backbone.base.bias"] - encoder.state_dict()["backbone.base.bias"]
     assert taken.abs().max() > 0.1
     torch.testing.assert_close(taken, encoder.latent_avg[0], atol=5e-3, rtol=0)  # stored in half precision
+
+
+def test_growing_changes_nothing_at_first(tmp_path):
+    """Wider layers, more units: the same picture, until the first step, which moves what is new."""
+    torch.manual_seed(0)
+    small, large = (Generator(32, channels={4: 8, 8: 8, 16: 8, 32: width}, n_mlp=2) for width in (6, 10))
+    codes = torch.randn(2, 8, 512)
+    grow_generator(large, small)
+    torch.testing.assert_close(large.synthesis(codes), small.synthesis(codes), atol=1e-5, rtol=1e-4)
+    large.synthesis(codes).square().sum().backward()
+    assert large.convs[5].conv.weight.grad[0, :6, 6:].abs().max() > 0
+
+    backbones = (
+        CompactBackbone(8, widths=(16, 16, 16, 16), hidden=8, depths=depths) for depths in ((0, 2, 2, 2), (1, 3, 2, 3))
+    )
+    plain, deep = (Encoder(one, "e4e", 8) for one in backbones)
+    for _ in range(3):
+        plain(torch.randn(4, 3, 64, 64))  # running averages as a trained network has them
+    plain.latent_avg.normal_()
+    grow_encoder(deep, plain)
+    pictures = torch.rand(2, 3, 64, 64)
+    torch.testing.assert_close(deep.eval()(pictures), plain.eval()(pictures), atol=1e-5, rtol=1e-4)
+    with pytest.raises(RuntimeError, match="has no"):
+        grow_encoder(plain, deep)
+    with pytest.raises(RuntimeError, match="too small"):
+        grow_generator(small, large)
+    path = record.write(encoder_state(deep), tmp_path, "encoder", {}, {})
+    torch.testing.assert_close(load_encoder(path)(pictures), deep(pictures), atol=1e-2, rtol=1e-2)
+
+
+def test_pair_goes_on_from_another(data, parser, pair, tmp_path):
+    """Known codes then lie where that encoder reads them, and its normalisation keeps its statistics."""
+    settings = PairSettings(data, tmp_path, pair, parsing=parser, run=tmp_path / "run", steps=1, batch=4)
+    train("pair", replace(settings, mapping_steps=1))
+    assert json.loads((tmp_path / "encoder.json").read_text())["recipe"]["start"] == pair.name
+    before, after = (load_encoder(folder / "encoder.safetensors").state_dict() for folder in (pair, tmp_path))
+    assert all(torch.equal(before[name], after[name]) for name in before if "running" in name)
+    assert not torch.equal(before["backbone.base.weight"], after["backbone.base.weight"])
+
+
+def test_known_codes_follow_an_encoder(data):
+    """As far as facts tell codes apart; here there are more facts than pictures, so nearly all the way."""
+    faces = load_faces(data)
+    encoder = Encoder(CompactBackbone(10), "e4e", 10).eval()
+    known = KnownCodes(faces)
+    known.follow(encoder, faces)
+    views = Augmentation(64, strength=0.0)(faces.images, faces.labels, torch.Generator().manual_seed(0))
+    codes = known(torch.arange(len(faces)), views)
+    with torch.no_grad():
+        read = encoder(views.target)[:, 0]
+    read = read - read.mean(dim=0)
+    assert (codes - read).square().mean() < 0.2 * read.square().mean()
 
 
 def test_known_codes_are_principal(data):
@@ -379,6 +436,38 @@ def test_a_run_out_of_time_saves_and_stops(tmp_path):
     other = torch.nn.Linear(2, 2)
     again.keep(net=other)
     assert torch.equal(net.weight, other.weight)
+
+
+def train_for_ever(folder: Path, workers: Workers) -> None:
+    run = Run(folder, minutes=5.0, workers=workers)
+    (folder / f"begun-{workers.rank}").touch()
+    while run.going():
+        time.sleep(0.05)
+    (folder / f"ended-{workers.rank}").touch()
+
+
+def test_workers_end_when_whoever_started_them_is_killed(tmp_path):
+    """Or they would go on unseen, and write over what a second start writes."""
+    code = f"""
+from pathlib import Path
+from kinlib.training.loop import launch
+from {__name__} import train_for_ever
+launch(train_for_ever, Path({str(tmp_path)!r}), 2)
+"""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    starter = subprocess.Popen([sys.executable, "-c", code], env=environment)
+    wait_for(tmp_path / "begun-0", tmp_path / "begun-1")
+    starter.kill()
+    starter.wait()
+    assert not list(tmp_path.glob("ended-*"))
+    wait_for(tmp_path / "ended-0", tmp_path / "ended-1")
+
+
+def wait_for(*files: Path, seconds: float = 120) -> None:
+    end = time.monotonic() + seconds
+    while not all(file.exists() for file in files):
+        assert time.monotonic() < end, f"there is no {files}"
+        time.sleep(0.05)
 
 
 def test_one_cycle_rises_and_falls():

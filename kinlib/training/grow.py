@@ -1,0 +1,57 @@
+"""A trained pair in larger networks that at first compute the same (Net2Net, Chen et al. 2016).
+
+Training can so go on where a smaller pair has stopped learning, instead of starting anew. New channels of the generator
+feed weights of zero; new units of the encoder add nothing, since the last of their weights are zero
+(Goyal et al. 2017, section 5.1).
+"""
+
+import torch
+from torch import Tensor, nn
+
+from kinlib.gan.encoder import BottleneckIRSE, Encoder
+from kinlib.gan.generator import Generator, ModulatedConv2d
+
+__all__ = ["grow_encoder", "grow_generator"]
+
+
+@torch.no_grad()
+def grow_generator(large: Generator, small: Generator) -> None:
+    """Put a generator's weights into one of the same resolution with as many channels or more, in place.
+
+    Raises:
+        RuntimeError: if `large` lacks a layer of `small`.
+    """
+    state = small.state_dict()
+    for name, layer in small.named_modules():
+        if isinstance(layer, ModulatedConv2d):
+            wider = large.get_submodule(name)
+            wider.weight[:, : layer.weight.shape[1]] = 0
+            state[f"{name}.weight"] = layer.weight * (layer.scale / wider.scale)  # the scale is one by the channels
+    _paste(large, state)
+    large.latent_avg.copy_(small.latent_avg)
+
+
+@torch.no_grad()
+def grow_encoder(large: Encoder, small: Encoder) -> None:
+    """Put a compact encoder's weights into one of the same widths with as many units or more, in place.
+
+    Raises:
+        RuntimeError: if `large` lacks a layer of `small`.
+    """
+    known = set(dict(small.backbone.named_modules()))
+    for name, unit in large.backbone.named_modules():
+        if isinstance(unit, BottleneckIRSE) and name not in known:
+            unit.res_layer[4].weight.zero_()
+    _paste(large.backbone, small.backbone.state_dict())
+    large.latent_avg.copy_(small.latent_avg)
+
+
+def _paste(net: nn.Module, state: dict[str, Tensor]) -> None:
+    """Copy each tensor into the leading corner of the one of its name."""
+    own = net.state_dict()
+    if missing := sorted(set(state) - set(own)):
+        raise RuntimeError(f"the larger network has no {missing[0]}")
+    for name, tensor in state.items():
+        if any(mine < other for mine, other in zip(own[name].shape, tensor.shape, strict=True)):
+            raise RuntimeError(f"{name} is {list(own[name].shape)}, which is too small for {list(tensor.shape)}")
+        own[name][tuple(slice(side) for side in tensor.shape)] = tensor
