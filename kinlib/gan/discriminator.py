@@ -100,6 +100,15 @@ class PatchDiscriminator(nn.Sequential):
             layers += [nn.Conv2d(before, after, 4, 2, 1), nn.LeakyReLU(0.2)]
         super().__init__(*layers, nn.Conv2d(4 * width, 1, 3, 1, 1))
 
+    def features(self, images: Tensor) -> list[Tensor]:
+        """Activations [B, C_i, R_i, R_i] of the layers, to be matched (Wang et al. 2018, pix2pixHD, equation 4)."""
+        seen, x = [], images
+        for layer in list(self)[:-1]:
+            x = layer(x)
+            if isinstance(layer, nn.LeakyReLU):
+                seen.append(x)
+        return seen
+
 
 class LatentDiscriminator(nn.Module):
     """Tells the mapping network's codes from the encoder's (Tov et al. 2021, section 4.2): [B, 512] -> [B, 1]."""

@@ -93,8 +93,11 @@ class Augmentation:
         cos, sin = torch.cos(angle) * zoom, torch.sin(angle) * zoom
         rows = torch.stack([cos * flip, -sin, shift[:, 0], sin * flip, cos, shift[:, 1]], dim=1).view(n, 2, 3)
         grid = F.affine_grid(rows, [n, x.shape[1], self.size, self.size], align_corners=False)
-        placed = F.grid_sample(x, grid, mode="bilinear", padding_mode="border", align_corners=False)
-        return placed, rows
+        how = {"padding_mode": "border", "align_corners": False}
+        # Bilinear weights average, which smaller pictures need; of others they would leave targets that are soft.
+        mode = "bicubic" if self.size >= x.shape[-1] else "bilinear"
+        colours = F.grid_sample(x[:, :3], grid, mode=mode, **how).clamp(-1, 1)
+        return torch.cat([colours, F.grid_sample(x[:, 3:], grid, mode="bilinear", **how)], dim=1), rows
 
     def _backgrounds(self, x: Tensor, alpha: Tensor, g: torch.Generator) -> tuple[Tensor, Tensor]:
         """For half of the pictures another background: (busy, for the encoder; calm, for the target)."""

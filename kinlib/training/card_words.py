@@ -130,7 +130,13 @@ GROUP_COLUMNS = {
 """Figures of groups, in the order of their columns: (head, format)."""
 LOWER_IS_BETTER = ("mean", "age_mae")
 WORST_BY = {
-    **{"encoder": "psnr_db", "identity": "verification_auc", "landmarks": "mean", "parsing": "class_iou_mean"},
+    **{
+        "encoder": "psnr_db",
+        "directions": "age_mae",
+        "identity": "verification_auc",
+        "landmarks": "mean",
+        "parsing": "class_iou_mean",
+    },
     **{"demography": "age_mae", "upscaler": "psnr_gain_x2", "upscaler_esrgan": "psnr_gain_x2"},
 }
 """File -> the figure by which its worst group is named."""

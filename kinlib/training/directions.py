@@ -18,6 +18,7 @@ from kinlib.gan.encoder import Encoder, load_encoder
 from kinlib.gan.generator import Generator, load_generator
 from kinlib.training import record
 from kinlib.training.data import FaceSet, load_faces
+from kinlib.training.groups import by_group, groups_of
 
 __all__ = ["DirectionSettings", "attribute_table", "train"]
 
@@ -78,7 +79,7 @@ def train(settings: DirectionSettings) -> None:
     codes, test_codes = encode_all(encoder, training), encode_all(encoder, held_out)
     attributes, test = attribute_table(training.table), attribute_table(held_out.table)
     steps = _steps(codes, attributes)
-    tensors, figures = {}, {}
+    tensors, figures, readings = {}, {}, {}
     for i, name in enumerate(attributes):
         values = torch.tensor(attributes[name].to_numpy(), dtype=torch.float32)
         probe, offset = _probe(codes, values, settings)
@@ -91,8 +92,10 @@ def train(settings: DirectionSettings) -> None:
             f"{name}.probe": probe / scale,
             f"{name}.range": torch.tensor([low, high, offset, scale]),
         }
-        figures[name] = _quality(test_codes, test[name], probe, offset)
+        readings[name] = (test_codes * probe).sum(dim=(1, 2)).numpy() + offset
+        figures[name] = _quality(readings[name], test[name].to_numpy())
         figures[name] |= _edit_check(generator, encoder, test_codes[:100], step, probe, low, high)
+    figures["groups"] = _by_group(held_out.table, readings, test)
     recipe = asdict(settings) | {"pictures": len(training)}
     record.write(tensors, settings.out, "directions", recipe, figures)
 
@@ -119,15 +122,22 @@ def _probe(codes: Tensor, values: Tensor, settings: DirectionSettings) -> tuple[
     return probe.view(codes.shape[1:]), float(values.mean() - mean @ probe)
 
 
-def _quality(codes: Tensor, values: pd.Series, probe: Tensor, offset: float) -> dict[str, float]:
-    """Correlation and mean absolute error of the probe on people never seen."""
-    read = (codes * probe).sum(dim=(1, 2)).numpy() + offset
-    truth = values.to_numpy()
+def _quality(read: np.ndarray, truth: np.ndarray) -> dict[str, float]:
+    """Correlation and mean absolute error of a probe's readings [N] of people never seen."""
     varies = read.std() > 0 and truth.std() > 0
     return {
         "correlation": round(float(np.corrcoef(read, truth)[0, 1]), 4) if varies else 0.0,
         "mean_absolute_error": round(float(np.abs(read - truth).mean()), 4),
     }
+
+
+def _by_group(table: pd.DataFrame, readings: dict[str, np.ndarray], truth: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """How well age and sex are read off the codes of each group."""
+    return by_group(
+        groups_of(table),
+        age_mae=np.abs(readings["age"] - truth["age"]),
+        sex_accuracy=(readings["sex"] > 0.5) == (truth["sex"] > 0.5),
+    )
 
 
 @torch.no_grad()

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 __all__ = [
     "delta_norm",
     "energy_distance",
+    "feature_matching",
     "gan_discriminator",
     "gan_generator",
     "path_length",
@@ -87,6 +88,11 @@ def perceptual(drawn: list[Tensor], target: list[Tensor]) -> Tensor:
         (F.normalize(a.float(), dim=1) - F.normalize(b.float(), dim=1)).square().sum(dim=1).mean() for a, b in pairs
     ]
     return torch.stack(parts).mean()
+
+
+def feature_matching(drawn: list[Tensor], target: list[Tensor]) -> Tensor:
+    """Mean distance of a discriminator's activations, layer by layer (Wang et al. 2018, pix2pixHD, equation 4)."""
+    return torch.stack([(a.float() - b.float()).abs().mean() for a, b in zip(drawn, target, strict=True)]).mean()
 
 
 def delta_norm(offsets: Tensor) -> Tensor:

@@ -61,9 +61,10 @@ def flat_figures(name: str, report: dict) -> dict:
     figures = report["figures"]
     if name != "directions":
         return figures
-    read = {attribute: values["correlation"] for attribute, values in figures.items()}
+    attributes = _attributes(figures)
+    read = {attribute: values["correlation"] for attribute, values in attributes.items()}
     least = min(read, key=read.get)
-    seen = [values["share_of_edit_seen"] for values in figures.values() if "share_of_edit_seen" in values]
+    seen = [values["share_of_edit_seen"] for values in attributes.values() if "share_of_edit_seen" in values]
     return {
         **{"count": len(read), "least": least, "correlation_least": read[least]},
         "correlation_median": statistics.median(read.values()),
@@ -111,6 +112,11 @@ def _recipe(report: dict) -> str:
         steps = ", ".join(f"{call['step']:,}" for call in calls[1:])
         words.append(f"settings changed on the way, after {steps} steps (`calls` in the JSON)")
     words += [f"after {call['step']:,} steps {call['note']}" for call in calls if "note" in call]
+    if earlier := report.get("start"):
+        begun = earlier["recipe"]
+        words.append(
+            f"begun from a pair of {begun['steps_done']:,} steps on {begun['pictures']:,} renders (`start` there)"
+        )
     versions = ", ".join(f"{name} {version}" for name, version in report["made_with"].items())
     return "; ".join([", ".join(words), versions]) if words else versions
 
@@ -165,9 +171,14 @@ def _directions(name: str, figures: dict) -> str:
     rows = [
         (attribute.replace("_", " "), f"{values['correlation']:.2f}", f"{values['mean_absolute_error']:.2f}")
         + ((f"{values['share_of_edit_seen']:.0%}",) if "share_of_edit_seen" in values else ("",))
-        for attribute, values in figures.items()
+        for attribute, values in _attributes(figures).items()
     ]
     return _table(["attribute", "correlation of reading and truth", "mean error", "share of an edit seen again"], rows)
+
+
+def _attributes(figures: dict) -> dict[str, dict]:
+    """The figures of single attributes."""
+    return {name: values for name, values in figures.items() if name != "groups"}
 
 
 def _overlaps(figures: dict) -> str:

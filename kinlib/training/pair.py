@@ -21,6 +21,7 @@ from kinlib.faces.parsing import load_parser
 from kinlib.gan.discriminator import PatchDiscriminator
 from kinlib.gan.encoder import Encoder, load_encoder
 from kinlib.gan.generator import Generator, ModulatedConv2d, load_generator
+from kinlib.resume import read_note
 from kinlib.training import losses, record
 from kinlib.training.adversary import judge
 from kinlib.training.augment import Augmentation, Views, diff_augment
@@ -90,6 +91,8 @@ class PairSettings:
     """weight of 1 - cosine of the identity embeddings"""
     adversarial: float = 0.1
     """weight of the adversarial loss, whose gradient is many times that of the others"""
+    matching: float = 0.5
+    """weight of the distance of drawing and original in what the discriminator's layers see"""
     delta: float = 0.1
     """weight of the offsets' norm"""
     feature_weight: float = 3.0
@@ -256,6 +259,10 @@ def _draw(pair: Pair, judges: Judges, views: Views, known: Tensor, settings: Pai
         others = torch.cat([_blend(codes[:few], codes[-few:]), generator.broadcast(w[:few])])
         fakes = torch.cat([drawn, generator.synthesis(others, noise="random")])
         logits = pair.discriminator(diff_augment(fakes)).float()
+        with torch.no_grad():
+            wanted = pair.discriminator.features(views.target)
+        seen = pair.discriminator.features(drawn)
+    figures["matching"] = settings.matching * losses.feature_matching(seen, wanted)
     figures["adversarial"] = settings.adversarial * losses.gan_generator(logits)
     return figures, fakes.detach()
 
@@ -313,8 +320,17 @@ def finish(
     encoder.backbone.base.bias -= average
     identity, parser = load_identity(settings.identity).cpu(), load_parser(path=settings.parsing)
     figures = measure_pair(generator, encoder, identity, parser, held_out)
-    recipe = asdict(settings) | {"steps_done": steps, "pictures": len(training)}
+    used = {"steps_done": steps, "pictures": len(training), "people": training.table.person.nunique()}
+    recipe, more = asdict(settings) | used, {"calls": calls} | _history(settings.start)
     state = generator.state_dict() | {"latent_avg": generator.latent_avg}
-    record.write(encoder_state(encoder), settings.out, "encoder", recipe, figures, calls=calls)
-    record.write(state, settings.out, "generator", recipe, figures, calls=calls)
+    record.write(encoder_state(encoder), settings.out, "encoder", recipe, figures, **more)
+    record.write(state, settings.out, "generator", recipe, figures, **more)
     sample_sheet(generator, encoder, held_out, settings.run / "final.png")
+
+
+def _history(start: Path | None) -> dict[str, dict]:
+    """How the pair that this one went on from was made, as far as its folder tells: it is part of the recipe."""
+    report = read_note(start / "encoder.json") if start else None
+    return (
+        {"start": {key: report[key] for key in ("recipe", "set", "calls", "start") if key in report}} if report else {}
+    )

@@ -21,6 +21,7 @@ from kinlib.faces.align import find_and_align
 from kinlib.faces.identity import load_identity
 from kinlib.faces.parsing import ParsingNet, load_parser
 from kinlib.gan.directions import load_directions
+from kinlib.gan.discriminator import PatchDiscriminator
 from kinlib.gan.encoder import CompactBackbone, Encoder, load_encoder
 from kinlib.gan.generator import Generator, load_generator
 from kinlib.labels import CLASSES
@@ -41,6 +42,7 @@ from kinlib.training.identity import ArcFace, IdentitySettings, main_lamps
 from kinlib.training.known import KnownCodes
 from kinlib.training.loop import Average, Run, Workers, batches, one_cycle
 from kinlib.training.mapping import fit_mapping
+from kinlib.training.model_cards import model_card
 from kinlib.training.networks import studio_generator
 from kinlib.training.pair import PairSettings
 from kinlib.training.quality import frechet_distance, looks_kept
@@ -161,7 +163,9 @@ def test_pair_goes_on_from_another(data, parser, pair, tmp_path):
     """Known codes then lie where that encoder reads them, and its normalisation keeps its statistics."""
     settings = PairSettings(data, tmp_path, pair, parsing=parser, run=tmp_path / "run", steps=1, batch=4)
     train("pair", replace(settings, mapping_steps=1))
-    assert json.loads((tmp_path / "encoder.json").read_text())["recipe"]["start"] == pair.name
+    report, first = (json.loads((folder / "encoder.json").read_text()) for folder in (tmp_path, pair))
+    assert report["recipe"]["start"] == pair.name and report["start"]["calls"] == first["calls"]
+    assert "begun from a pair of 3 steps on 12 renders" in model_card("encoder", report)
     before, after = (load_encoder(folder / "encoder.safetensors").state_dict() for folder in (pair, tmp_path))
     assert all(torch.equal(before[name], after[name]) for name in before if "running" in name)
     assert not torch.equal(before["backbone.base.weight"], after["backbone.base.weight"])
@@ -307,6 +311,12 @@ def test_directions(data, pair, tmp_path):
     directions = load_directions(tmp_path / "directions.safetensors")
     assert {"age", "sex", "smile", "yaw", "glasses"} <= set(directions)
     assert directions["age"].step.shape == (10, 512)
+    report = json.loads((tmp_path / "directions.json").read_text())
+    men = report["figures"]["groups"]["men"]
+    assert men["pictures"] == 4 and men["age_mae"] == pytest.approx(
+        report["figures"]["age"]["mean_absolute_error"], abs=1e-3
+    )
+    assert "| men | 4 |" in model_card("directions", report)
 
 
 def test_attributes_become_numbers():
@@ -391,6 +401,26 @@ def test_diff_augment_lets_gradients_through():
     assert drawn.shape == x.shape and not torch.equal(drawn, x)
     drawn.sum().backward()
     assert x.grad.abs().sum() > 0
+
+
+def test_turned_pictures_stay_sharp():
+    """Their finest detail is what the discriminator takes for real; bilinear weights would leave 0.6 of it here."""
+    noise = torch.randint(0, 256, (8, 3, 64, 64), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    labels = torch.ones(8, 64, 64, dtype=torch.uint8)
+    target = Augmentation(64)(noise, labels, torch.Generator().manual_seed(1)).target
+    detail = [(one[..., 1:] - one[..., :-1]).std() for one in (target, noise.float() / 127.5 - 1)]
+    assert detail[0] > 0.7 * detail[1]
+    assert target.abs().max() <= 1
+
+
+def test_matching_is_zero_for_equal_pictures_only():
+    torch.manual_seed(0)
+    discriminator, pictures = PatchDiscriminator(), torch.rand(2, 3, 32, 32)
+    seen = discriminator.features(pictures)
+    assert [tuple(one.shape[1:]) for one in seen] == [(32, 16, 16), (64, 8, 8), (128, 4, 4)]
+    torch.testing.assert_close(discriminator[-1](seen[-1]), discriminator(pictures))
+    assert losses.feature_matching(seen, seen) == 0
+    assert losses.feature_matching(seen, discriminator.features(pictures.flip(3))) > 0
 
 
 def test_pixel_loss_ignores_what_has_no_weight():
