@@ -83,6 +83,8 @@ class PairSettings:
     """learning rate of the mapping network; its layers divide it by a hundred"""
     code: float = 1.0
     """weight of the distance between the encoder's w and the known one"""
+    texture: float = 8.0
+    """weight of the distance of the local strength of detail"""
     perceptual: float = 1.0
     """weight of the perceptual loss in the features of the identity network"""
     parts: float = 1.0
@@ -245,6 +247,7 @@ def _draw(pair: Pair, judges: Judges, views: Views, known: Tensor, settings: Pai
         drawn = generator.synthesis(codes, noise="random")
     figures = {
         "pixels": losses.pixels(drawn, views.target, views.weight),
+        "texture": settings.texture * losses.texture(drawn, views.target, views.weight),
         "code": settings.code * F.mse_loss(base, known),
         "delta": settings.delta * losses.delta_norm(offsets),
     }

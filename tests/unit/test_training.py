@@ -413,6 +413,26 @@ def test_turned_pictures_stay_sharp():
     assert target.abs().max() <= 1
 
 
+def test_texture_asks_how_strong_detail_is_and_not_where():
+    """Strands may lie elsewhere; a blur is wrong, and so are strands that run across."""
+    wave = torch.sin(torch.arange(64) * 1.3)
+    strands, others = (one.view(1, 1, 1, 64).expand(1, 3, 64, 64) for one in (wave, wave.roll(2)))
+    weight = torch.ones(1, 1, 64, 64)
+    far = {
+        "same": losses.texture(strands, strands, weight),
+        "others": losses.texture(others, strands, weight),
+        "blurred": losses.texture(torch.nn.functional.avg_pool2d(strands, 5, 1, 2), strands, weight),
+        "across": losses.texture(strands.transpose(2, 3), strands, weight),
+        "flat": losses.texture(torch.zeros_like(strands), strands, weight),
+    }
+    assert far["same"] == 0
+    assert far["others"] < 0.5 * far["blurred"] and far["others"] < 0.5 * far["across"]
+    assert far["blurred"] < far["flat"]
+    weight[..., :32] = 0
+    half = torch.cat([torch.zeros(1, 3, 64, 32), strands[..., 32:]], dim=3)
+    assert losses.texture(half, strands, weight) < 0.2 * losses.texture(half, strands, torch.ones_like(weight))
+
+
 def test_matching_is_zero_for_equal_pictures_only():
     torch.manual_seed(0)
     discriminator, pictures = PatchDiscriminator(), torch.rand(2, 3, 32, 32)
