@@ -96,7 +96,7 @@ def train(settings: DirectionSettings) -> None:
         figures[name] = _quality(readings[name], test[name].to_numpy())
         figures[name] |= _edit_check(generator, encoder, test_codes[:100], step, probe, low, high)
     figures["groups"] = _by_group(held_out.table, readings, test)
-    recipe = asdict(settings) | {"pictures": len(training)}
+    recipe = asdict(settings) | {"pictures": len(training), "people": training.table.person.nunique()}
     record.write(tensors, settings.out, "directions", recipe, figures)
 
 
