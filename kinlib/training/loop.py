@@ -205,7 +205,10 @@ class Run:
         return not over
 
     def _orphaned(self) -> bool:
-        """Whether the process that started these workers was killed; unseen, they would go on and write for hours."""
+        """Whether the process that started these workers was killed; unseen, they would go on and write for hours.
+
+        PyTorch interrupts them then, which does not reach those that a shell has started in the background.
+        """
         return self.workers.count > 1 and os.getppid() != self.parent
 
     def advance(self) -> None:

@@ -7,6 +7,8 @@ offsets open. When faces are nearly right the adversarial game begins: a discrim
 reconstructions, *blends of two people's codes* (which is what inheritance asks of the generator later), and random
 samples, for which the mapping network learns to give codes distributed as the known ones (energy distance, on top of
 the adversarial loss). At the end the mapping network is fitted once more by itself, to what the encoder reads.
+
+With `start`, a trained pair goes on instead, in networks as large or larger (`kinlib.training.grow`).
 """
 
 from dataclasses import asdict, dataclass, replace

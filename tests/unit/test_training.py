@@ -497,11 +497,16 @@ def train_for_ever(folder: Path, workers: Workers) -> None:
 
 
 def test_workers_end_when_whoever_started_them_is_killed(tmp_path):
-    """Or they would go on unseen, and write over what a second start writes."""
+    """Or they would go on unseen, and write over what a second start writes.
+
+    PyTorch interrupts them then; but interrupts are ignored by what a shell has started in the background.
+    """
     code = f"""
+import signal
 from pathlib import Path
 from kinlib.training.loop import launch
 from {__name__} import train_for_ever
+signal.signal(signal.SIGINT, signal.SIG_IGN)
 launch(train_for_ever, Path({str(tmp_path)!r}), 2)
 """
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
