@@ -99,7 +99,7 @@ def _draw(options: Options, photos: tuple[Path, Path], targets: list[Path], shee
     _check(options, photos, targets, sheet, refine)
     kin = Kinship.load(options.preset, options.device, options.memory_efficient, options.dtype)
     edited = [attribute for attribute in ("age", "sex") if getattr(options, attribute) is not None]
-    check_directions(kin.preset, kin.directions, edited)
+    check_directions(kin.preset, kin.directions, edited)  # here, before photographs are encoded and perhaps fitted
     children = _children(kin, options, photos, refine)
     pictures = {path: child.image for path, child in zip(targets, children, strict=bool(targets))}
     if sheet:

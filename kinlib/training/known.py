@@ -55,7 +55,9 @@ class KnownCodes(nn.Module):
         """
         side = encoder.backbone.input_size
         parts = [F.interpolate(part, (side, side), mode="bilinear", antialias=True) for part in _pictures(faces)]
-        codes = torch.cat([encoder(part)[:, 0] for part in [*parts, *(part.flip(3) for part in parts)]])
+        place = encoder.latent_avg.device
+        both = [*parts, *(part.flip(3) for part in parts)]
+        codes = torch.cat([encoder(part.to(place))[:, 0].cpu() for part in both])
         facts = self._all_facts(torch.cat([_thumbs(part) for part in _pictures(faces)])) - self.mean
         facts, codes = facts.double(), (codes - codes.mean(dim=0)).double()
         gram = facts.T @ facts / len(facts)

@@ -336,6 +336,6 @@ def finish(
 def _history(start: Path | None) -> dict[str, dict]:
     """How the pair that this one went on from was made, as far as its folder tells: it is part of the recipe."""
     report = read_note(start / "encoder.json") if start else None
-    return (
-        {"start": {key: report[key] for key in ("recipe", "set", "calls", "start") if key in report}} if report else {}
-    )
+    if report is None:
+        return {}
+    return {"start": {key: report[key] for key in ("recipe", "set", "calls", "start") if key in report}}
