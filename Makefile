@@ -27,7 +27,7 @@ test: $(STAMP) ## check the style and run all tests, notebooks included
 
 bench: $(STAMP) ## measure speed and memory (tests/bench)
 	$(PY) -m pytest tests/bench -q -s
-	KINLIB_NUMBERS=report/numbers $(PY) -m pytest tests/unit/test_ffhq.py -k whole_way
+	KINLIB_NUMBERS=report/numbers $(PY) -m pytest tests/unit/kinship/test_ffhq.py -k whole_way
 
 notebooks: $(STAMP) ## run all notebooks again and store their outputs
 	$(PY) tests/checks/run_notebooks.py --write

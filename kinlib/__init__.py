@@ -15,7 +15,7 @@ __all__ = ["Kinship", "__version__"]
 
 def __getattr__(name: str):
     if name == "Kinship":
-        from kinlib.kinship import Kinship
+        from kinlib.kinship.kinship import Kinship
 
         return Kinship
     raise AttributeError(f"module 'kinlib' has no attribute '{name}'")

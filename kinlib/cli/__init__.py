@@ -7,14 +7,14 @@ makes the options; PyTorch is imported only by the commands that compute.
 import os
 import sys
 
-from kinlib.arguments import parse
 from kinlib.cli import machine
+from kinlib.cli.arguments import parse
 from kinlib.cli.children import ChildCommand, FamilyCommand
 from kinlib.cli.prepare import PrepareCommand
 from kinlib.cli.render import RenderCommand
 from kinlib.cli.report import ReportCommand
 from kinlib.cli.weights import WeightsCommand
-from kinlib.errors import KinlibError
+from kinlib.runtime.errors import KinlibError
 
 __all__ = ["main"]
 
@@ -22,16 +22,16 @@ STOPPED = 130  # exit code after Ctrl-C, as shells have it
 
 
 def _train(arguments: list[str]) -> None:
-    from kinlib.training import recipes
+    from kinlib.training.recipes import registry
 
     name = arguments[0] if arguments else "--help"
     if name in ("-h", "--help"):
-        print("usage: kinlib train NAME [options]; NAME is one of " + ", ".join(recipes.RECIPES))
+        print("usage: kinlib train NAME [options]; NAME is one of " + ", ".join(registry.RECIPES))
         return
-    settings = parse(recipes.settings_of(name), arguments[1:], f"kinlib train {name}")
+    settings = parse(registry.settings_of(name), arguments[1:], f"kinlib train {name}")
     if settings is not None:
         machine.check_device(getattr(settings, "device", None))
-        recipes.train(name, settings)
+        registry.train(name, settings)
 
 
 COMMANDS: dict[str, type] = {
@@ -63,9 +63,9 @@ def _run(arguments: list[str]) -> None:
 def _settings_of(arguments: list[str]) -> type | None:
     """The dataclass of a command's options; None for what is no command."""
     if arguments[:1] == ["train"] and len(arguments) > 1:
-        from kinlib.training import recipes
+        from kinlib.training.recipes import registry
 
-        return recipes.settings_of(arguments[1])
+        return registry.settings_of(arguments[1])
     return COMMANDS.get(arguments[0]) if arguments else None
 
 

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kinlib import config
 from kinlib.cli.machine import check_device
-from kinlib.errors import KinlibError
+from kinlib.runtime import config
+from kinlib.runtime.errors import KinlibError
 
 if TYPE_CHECKING:
     from PIL import Image
 
-    from kinlib.kinship import Child, Kinship
+    from kinlib.kinship.kinship import Child, Kinship
 
 __all__ = ["MAX_ON_SHEET", "ChildCommand", "FamilyCommand"]
 
@@ -85,16 +85,16 @@ class FamilyCommand(Options):
     """which of the bundled couples"""
 
     def run(self) -> None:
-        from kinlib import parents
+        from kinlib.studio.datasets import sample_parents
 
-        _draw(self, parents.couple(self.couple), [], self.out, 0)
+        _draw(self, sample_parents.couple(self.couple), [], self.out, 0)
 
 
 def _draw(options: Options, photos: tuple[Path, Path], targets: list[Path], sheet: Path | None, refine: int) -> None:
     """Draw, write the pictures, and say what was written and what to know about it."""
-    from kinlib import images
-    from kinlib.kinship import Kinship
-    from kinlib.presets import check_directions
+    from kinlib.io import images
+    from kinlib.kinship.kinship import Kinship
+    from kinlib.kinship.presets import check_directions
 
     _check(options, photos, targets, sheet, refine)
     kin = Kinship.load(options.preset, options.device, options.memory_efficient, options.dtype)
@@ -113,10 +113,10 @@ def _draw(options: Options, photos: tuple[Path, Path], targets: list[Path], shee
 
 def _check(options: Options, photos: tuple[Path, Path], targets: list[Path], sheet: Path | None, refine: int) -> None:
     """Everything that can be told to be wrong without a network."""
-    from kinlib import memory
     from kinlib.inheritance.blend import get_method
-    from kinlib.options import check_options
-    from kinlib.photos import read_photo
+    from kinlib.io.photos import read_photo
+    from kinlib.kinship.options import check_options
+    from kinlib.runtime import memory
 
     config.check_preset(options.preset)
     memory.pick_dtype(options.dtype, check_device(options.device))
@@ -130,7 +130,7 @@ def _check(options: Options, photos: tuple[Path, Path], targets: list[Path], she
 
 
 def _check_targets(targets: list[Path], photos: tuple[Path, Path]) -> None:
-    from kinlib import images
+    from kinlib.io import images
 
     if len(set(targets)) < len(targets):
         raise KinlibError(f"'{targets[-1]}' cannot be both a child's picture and the sheet: choose another name")

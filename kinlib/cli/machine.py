@@ -4,8 +4,8 @@ import dataclasses
 import sys
 from typing import TYPE_CHECKING
 
-from kinlib import config
-from kinlib.errors import KinlibError
+from kinlib.runtime import config
+from kinlib.runtime.errors import KinlibError
 
 if TYPE_CHECKING:
     import torch

@@ -7,7 +7,7 @@ from tyro.conf import Positional
 
 from kinlib.cli.bar import show_progress
 from kinlib.cli.machine import check_device
-from kinlib.workers import check_workers
+from kinlib.runtime.worker_pool import check_workers
 
 __all__ = ["PrepareCommand"]
 

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from kinlib import config
 from kinlib.cli.bar import show_progress
-from kinlib.errors import KinlibError
-from kinlib.workers import check_workers
+from kinlib.runtime import config
+from kinlib.runtime.errors import KinlibError
+from kinlib.runtime.worker_pool import check_workers
 
 __all__ = ["RenderCommand"]
 
@@ -54,7 +54,7 @@ class RenderCommand:
                 raise KinlibError(f"--{name.replace('_', '-')} is for a crowd: --{kind} renders a set of its own size")
 
     def _crowd(self) -> Path:
-        from kinlib.studio.batch import RenderSettings, render_people
+        from kinlib.studio.datasets.batch import RenderSettings, render_people
 
         if self.out is None:
             raise KinlibError("missing: --out, the folder to write the pictures into")
@@ -63,7 +63,8 @@ class RenderCommand:
         return self.out
 
     def _families(self) -> Path:
-        from kinlib.studio import family_set, originals, steps
+        from kinlib.studio.datasets import family_set, originals
+        from kinlib.studio.lesson import steps
 
         out = self.out or config.data_dir() / "studio"
         plan = family_set.plan(self.seed)
@@ -74,9 +75,9 @@ class RenderCommand:
         return out
 
     def _reference(self) -> Path:
-        from kinlib.evaluation import make_reference
+        from kinlib.training.data import render_reference
 
         out = self.out or config.data_dir() / "studio" / "heredity"
-        plan = make_reference.plan(self.seed)
-        show_progress(make_reference.write(plan, out, self.workers), plan.num_pictures, "rendering siblings")
+        plan = render_reference.plan(self.seed)
+        show_progress(render_reference.write(plan, out, self.workers), plan.num_pictures, "rendering siblings")
         return out

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from kinlib import config
+from kinlib.runtime import config
 
 __all__ = ["ReportCommand"]
 

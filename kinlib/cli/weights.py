@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from kinlib.errors import KinlibError
+from kinlib.runtime.errors import KinlibError
 
 if TYPE_CHECKING:
-    from kinlib.known_weights import Checkpoint
+    from kinlib.checkpoints.registry import Checkpoint
 
 __all__ = ["WeightsCommand"]
 
@@ -33,8 +33,8 @@ class WeightsCommand:
 
 
 def _list_weights(names: tuple[str, ...]) -> None:
-    from kinlib import weights
-    from kinlib.known_weights import size_in_words
+    from kinlib.checkpoints import weights
+    from kinlib.checkpoints.registry import size_in_words
 
     rows = weights.table(names or None)
     print(ROW.format("name", "preset", "size", "SHA-256", "present", "purpose", "licence"))
@@ -46,7 +46,7 @@ def _list_weights(names: tuple[str, ...]) -> None:
 
 
 def _fetch_weights(names: tuple[str, ...]) -> None:
-    from kinlib import weights
+    from kinlib.checkpoints import weights
 
     names = names or ("child",)
     coming = weights.to_fetch(names)
@@ -58,7 +58,7 @@ def _fetch_weights(names: tuple[str, ...]) -> None:
 
 def _announce(coming: "list[Checkpoint]") -> str:
     """What is about to be downloaded, in one line."""
-    from kinlib.known_weights import size_in_words
+    from kinlib.checkpoints.registry import size_in_words
 
     total = size_in_words(sum(entry.size or 0 for entry in coming))
     unknown = sum(entry.size is None for entry in coming)
@@ -68,7 +68,7 @@ def _announce(coming: "list[Checkpoint]") -> str:
 
 
 def _verify_weights(names: tuple[str, ...]) -> None:
-    from kinlib import weights
+    from kinlib.checkpoints import weights
 
     rows = weights.verify(names or None)
     for row in rows:

@@ -1,0 +1,1 @@
+"""How good are pictures, networks and methods, each against what is known to be true?"""

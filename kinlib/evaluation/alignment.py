@@ -14,12 +14,12 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from kinlib.crop import map_to_crop
-from kinlib.errors import KinlibError
 from kinlib.faces import landmarks as shape
 from kinlib.faces.keypoints import Keypoints, detect
 from kinlib.faces.landmarks import quad_of
-from kinlib.photos import to_rgb
+from kinlib.io.crop import map_to_crop
+from kinlib.io.photos import to_rgb
+from kinlib.runtime.errors import KinlibError
 
 if TYPE_CHECKING:
     import dlib

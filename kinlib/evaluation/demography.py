@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from kinlib.studio.emotions import emotion
-from kinlib.studio.family_album import FamilyAlbum
+from kinlib.studio.appearance.emotions import emotion
+from kinlib.studio.datasets.family_album import FamilyAlbum
 
 __all__ = ["compare", "truth_of"]
 

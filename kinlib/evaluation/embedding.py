@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kinlib.errors import KinlibError
-from kinlib.photos import Photo, read_photo
+from kinlib.io.photos import Photo, read_photo
+from kinlib.runtime.errors import KinlibError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -37,7 +37,7 @@ def embed_pictures(
     import torch
 
     from kinlib.faces.identity import load_identity
-    from kinlib.images import resize, to_tensor
+    from kinlib.io.images import resize, to_tensor
 
     net = load_identity() if identity is None else identity
     device, size = next(net.parameters()).device, net.input_size
@@ -58,7 +58,7 @@ def as_photos(pictures: "Sequence[Photo] | Tensor") -> list[Photo]:
     """
     import torch
 
-    from kinlib.images import to_pil
+    from kinlib.io.images import to_pil
 
     several = to_pil(pictures) if isinstance(pictures, torch.Tensor) else list(pictures)
     if not several:

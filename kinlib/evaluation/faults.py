@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from kinlib import config
-from kinlib.errors import KinlibError
 from kinlib.families.tables import Problem
-from kinlib.studio.faults import KINDS, Fault
+from kinlib.runtime import config
+from kinlib.runtime.errors import KinlibError
+from kinlib.studio.datasets.planted_faults import KINDS, Fault
 
 __all__ = ["matches", "planted_faults", "score"]
 

@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from kinlib.errors import KinlibError
 from kinlib.faces import pose, pose_heuristics
 from kinlib.faces.align import turn_degrees
-from kinlib.studio.family_album import FamilyAlbum
+from kinlib.runtime.errors import KinlibError
+from kinlib.studio.datasets.family_album import FamilyAlbum
 
 __all__ = ["ANGLES", "BINS", "FAR", "by_yaw", "decisions", "errors", "estimates", "true_points", "true_poses"]
 

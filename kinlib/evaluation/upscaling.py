@@ -16,16 +16,16 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from kinlib.crop import cut_quad
-from kinlib.errors import KinlibError
 from kinlib.evaluation.alignment import RIGHT, five_error
 from kinlib.evaluation.bootstrap import draw_weights, estimate, mean
 from kinlib.evaluation.embedding import embed_pictures
 from kinlib.faces.keypoints import detect
 from kinlib.faces.landmarks import quad_of
 from kinlib.faces.upscale import upscale
-from kinlib.photos import read_photo
-from kinlib.studio.family_album import FamilyAlbum
+from kinlib.io.crop import cut_quad
+from kinlib.io.photos import read_photo
+from kinlib.runtime.errors import KinlibError
+from kinlib.studio.datasets.family_album import FamilyAlbum
 
 if TYPE_CHECKING:
     from kinlib.faces.identity import IdentityNet
@@ -121,7 +121,7 @@ def fidelity(pictures: Sequence[Image.Image], originals: Sequence[Image.Image]) 
     from torchmetrics.functional.image import peak_signal_noise_ratio as psnr
     from torchmetrics.functional.image import structural_similarity_index_measure as ssim
 
-    from kinlib.images import to_tensor
+    from kinlib.io.images import to_tensor
 
     rows = []
     for picture, original in _pairs(pictures, originals):

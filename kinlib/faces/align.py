@@ -4,7 +4,7 @@
 landmarks it needs only the eyes and the mouth's corners, so MTCNN's five points can drive it as well: that is
 `align_from_five`. `find_and_align` is the whole way from a photo: it finds the face, places the 68 landmarks, falls
 back to the five points where those disagree, and says in its notes what a user should know. The geometry is in
-`kinlib.crop`.
+`kinlib.io.crop`.
 """
 
 import os
@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from PIL import Image
 
-from kinlib.crop import crop_quad, cut_quad, map_from_crop, map_to_crop
-from kinlib.errors import KinlibError
 from kinlib.faces import landmarks as shape
 from kinlib.faces.keypoints import Keypoints, detect_all
-from kinlib.photos import Photo, read_photo, to_rgb
+from kinlib.io.crop import crop_quad, cut_quad, map_from_crop, map_to_crop
+from kinlib.io.photos import Photo, read_photo, to_rgb
+from kinlib.runtime.errors import KinlibError
 
 __all__ = [
     "AlignedFace",

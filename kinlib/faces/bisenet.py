@@ -1,8 +1,8 @@
 """BiSeNet (Yu et al., 2018) as face-parsing.PyTorch trained it on CelebAMask-HQ: the `ffhq` preset's parser.
 
 Two things set its file apart. The classes stand in another order than CelebAMask-HQ's own, so the logits are put into
-that of `kinlib.labels.CLASSES`; and published label maps do not agree on whose left is meant, so the parts at the
-image's right become the person's left, whatever they were called.
+that of `kinlib.io.face_labels.CLASSES`; and published label maps do not agree on whose left is meant, so the parts at
+the image's right become the person's left, whatever they were called.
 """
 
 from pathlib import Path
@@ -11,9 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kinlib.labels import CLASSES, MIRRORED_CLASSES
-from kinlib.states import load_state
-from kinlib.weights import open_checkpoint
+from kinlib.checkpoints.state_dicts import load_state
+from kinlib.checkpoints.weights import open_checkpoint
+from kinlib.io.face_labels import CLASSES, MIRRORED_CLASSES
 
 __all__ = ["BISENET_ORDER", "BiSeNet", "load_bisenet"]
 

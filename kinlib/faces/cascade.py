@@ -14,7 +14,7 @@ import torch
 from numba import njit
 from torch import Tensor, nn
 
-from kinlib import memory
+from kinlib.runtime import memory
 
 __all__ = ["BOX", "PICTURE", "POINTS", "SCORE", "Cascade", "area_means"]
 

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kinlib import config, memory, weights
-from kinlib.errors import KinlibError
-from kinlib.files import make_folder
+from kinlib.checkpoints import weights
+from kinlib.io.files import make_folder
+from kinlib.runtime import config, memory
+from kinlib.runtime.errors import KinlibError
 
 if TYPE_CHECKING:
     import pandas as pd

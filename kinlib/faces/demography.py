@@ -26,12 +26,13 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from kinlib import config, memory, weights
-from kinlib.errors import KinlibError
+from kinlib.checkpoints import weights
+from kinlib.checkpoints.state_dicts import load_state
+from kinlib.checkpoints.weights import open_checkpoint
 from kinlib.faces.identity import ResidualUnit
-from kinlib.images import resize, to_tensor, to_uint8
-from kinlib.states import load_state
-from kinlib.weights import open_checkpoint
+from kinlib.io.images import resize, to_tensor, to_uint8
+from kinlib.runtime import config, memory
+from kinlib.runtime.errors import KinlibError
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kinlib.errors import KinlibError
-from kinlib.states import load_state
+from kinlib.checkpoints.state_dicts import load_state
+from kinlib.runtime.errors import KinlibError
 
 __all__ = ["FACE_BOX", "FaceNet", "facenet_from", "is_facenet"]
 

@@ -12,10 +12,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kinlib import config, memory, weights
+from kinlib.checkpoints import weights
+from kinlib.checkpoints.state_dicts import load_state
+from kinlib.checkpoints.weights import open_checkpoint
 from kinlib.faces.facenet import FaceNet, facenet_from, is_facenet
-from kinlib.states import load_state
-from kinlib.weights import open_checkpoint
+from kinlib.runtime import config, memory
 
 __all__ = ["IdentityNet", "identity_loss", "load_identity"]
 

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from kinlib.config import pick_device
-from kinlib.errors import KinlibError
-from kinlib.photos import to_rgb
+from kinlib.io.photos import to_rgb
+from kinlib.runtime.config import pick_device
+from kinlib.runtime.errors import KinlibError
 
 if TYPE_CHECKING:
     import torch

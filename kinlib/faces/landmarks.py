@@ -2,7 +2,7 @@
 
 A shape predictor starts from the average face in a given box and corrects it step by step; it is only as good as the
 box is repeatable. Here the box never comes from a detector of its own: the five points of MTCNN define the FFHQ square
-(`kinlib.crop`), the face is cut out upright and at one size, and the predictor always gets the same rectangle of
+(`kinlib.io.crop`), the face is cut out upright and at one size, and the predictor always gets the same rectangle of
 that cut-out. So training and use see the same framing, a tilted head costs nothing, and faces that dlib's frontal
 detector would miss (turned, small) are served. The rectangle is where dlib's frontal detector sees faces in such
 cut-outs, which suits the official predictor as well.
@@ -23,12 +23,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from kinlib.config import data_dir
-from kinlib.crop import crop_quad, cut_quad, map_from_crop
-from kinlib.errors import KinlibError
+from kinlib.checkpoints.weights import check_known
 from kinlib.faces.keypoints import Keypoints, detect
-from kinlib.photos import to_rgb
-from kinlib.weights import check_known
+from kinlib.io.crop import crop_quad, cut_quad, map_from_crop
+from kinlib.io.photos import to_rgb
+from kinlib.runtime.config import data_dir
+from kinlib.runtime.errors import KinlibError
 
 if TYPE_CHECKING:
     import dlib

@@ -20,13 +20,14 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
-from kinlib import config, memory, weights
-from kinlib.errors import KinlibError
+from kinlib.checkpoints import weights
+from kinlib.checkpoints.state_dicts import load_state
+from kinlib.checkpoints.weights import open_checkpoint
 from kinlib.faces.bisenet import load_bisenet
-from kinlib.images import resize, to_tensor
-from kinlib.labels import CLASSES, MIRRORED_CLASSES, REGIONS
-from kinlib.states import load_state
-from kinlib.weights import open_checkpoint
+from kinlib.io.face_labels import CLASSES, MIRRORED_CLASSES, REGIONS
+from kinlib.io.images import resize, to_tensor
+from kinlib.runtime import config, memory
+from kinlib.runtime.errors import KinlibError
 
 __all__ = ["Parser", "Parsing", "ParsingNet", "load_parser", "parse", "probabilities"]
 
@@ -39,8 +40,8 @@ class Parsing:
     """What `parse` found in B pictures of H x W pixels.
 
     Attributes:
-        classes: uint8 [B, H, W], numbers of `kinlib.labels.CLASSES`.
-        regions: uint8 [B, H, W], numbers of `kinlib.labels.REGIONS`.
+        classes: uint8 [B, H, W], numbers of `kinlib.io.face_labels.CLASSES`.
+        regions: uint8 [B, H, W], numbers of `kinlib.io.face_labels.REGIONS`.
         class_probabilities: float32 [B, 19, S, S] on the CPU, at the network's resolution; they sum to 1.
         region_probabilities: float32 [B, 34, S, S].
     """

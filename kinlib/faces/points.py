@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kinlib import memory
+from kinlib.runtime import memory
 
 __all__ = ["five_point_loss", "five_points", "load_onet"]
 

@@ -21,10 +21,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kinlib.errors import KinlibError
 from kinlib.faces.landmarks import face_quad, five_from_68
 from kinlib.faces.pose_solvers import solve
 from kinlib.faces.pose_template import template
+from kinlib.runtime.errors import KinlibError
 
 __all__ = ["NEAREST", "Pose", "angles_of", "estimate", "estimate_many", "rotation_of"]
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from kinlib.errors import KinlibError
+from kinlib.runtime.errors import KinlibError
 
 __all__ = ["SOLVERS", "solve"]
 

@@ -1,9 +1,10 @@
 """The 3D points to which faces are fitted: the studio's mean head, with 68 landmarks, and five as MTCNN places them.
 
-Where the numbers come from. 400 random people of the studio (`kinlib.studio.looks.random_person`), of the ages and with
-the expressions of a family album (`kinlib.studio.shots.random_shot`): children among them, and most of them smiling. Of
-each the 68 landmarks of the head model ICT-FaceKit (USC ICT, MIT licence) were taken, scaled about the head's middle to
-one size, averaged, and made symmetric. A face in a photograph is nearer to such a mean than to a model at rest.
+Where the numbers come from. 400 random people of the studio (`kinlib.studio.appearance.looks.random_person`), of the
+ages and with the expressions of a family album (`kinlib.studio.appearance.shots.random_shot`): children among them, and
+most of them smiling. Of each the 68 landmarks of the head model ICT-FaceKit (USC ICT, MIT licence) were taken, scaled
+about the head's middle to one size, averaged, and made symmetric. A face in a photograph is nearer to such a mean than
+to a model at rest.
 
 MTCNN does not put its points where the landmarks are: its eyes lie higher, its nose lower and nearer to the face.
 Pictures of 220 of these people were rendered (120 x 150 px), MTCNN was run on them, and the five points in space were

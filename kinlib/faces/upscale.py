@@ -19,11 +19,12 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from kinlib import config, memory, weights
-from kinlib.compat import patch_torchvision
-from kinlib.errors import KinlibError
+from kinlib.checkpoints import weights
 from kinlib.faces.upscale_networks import Compact, Upscaler, load_upscaler, missing
-from kinlib.photos import MAX_PIXELS, Photo, read_photo
+from kinlib.io.photos import MAX_PIXELS, Photo, read_photo
+from kinlib.runtime import config, memory
+from kinlib.runtime.compat import patch_torchvision
+from kinlib.runtime.errors import KinlibError
 
 __all__ = ["FACTORS", "METHODS", "OVERLAP", "TILE", "enlarge", "upscale", "upscaler_path"]
 

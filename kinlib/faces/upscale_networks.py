@@ -14,10 +14,10 @@ from pathlib import Path
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kinlib.compat import patch_torchvision
-from kinlib.errors import KinlibError
-from kinlib.states import load_state
-from kinlib.weights import open_checkpoint
+from kinlib.checkpoints.state_dicts import load_state
+from kinlib.checkpoints.weights import open_checkpoint
+from kinlib.runtime.compat import patch_torchvision
+from kinlib.runtime.errors import KinlibError
 
 __all__ = ["Compact", "Upscaler", "compact_layers", "load_upscaler", "missing", "pick_head"]
 

@@ -6,10 +6,10 @@ import pandas as pd
 from PIL import Image
 
 from kinlib import figures
-from kinlib.errors import KinlibError
 from kinlib.families.tables import FamilyTables, couples, extended_families
 from kinlib.families.trios import ROLES
-from kinlib.photos import read_photo
+from kinlib.io.photos import read_photo
+from kinlib.runtime.errors import KinlibError
 
 __all__ = ["album", "drawable", "portrait", "tree", "trio_sheet"]
 

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from kinlib.errors import KinlibError
 from kinlib.families.family_file import SEX, Row, house_rows, parse
 from kinlib.families.person_folders import PersonFolders
 from kinlib.families.relations import relations_of
 from kinlib.families.source import check_root, find_folder, folded, read_lines
 from kinlib.families.tables import FamilyTables, Problem, frame
+from kinlib.runtime.errors import KinlibError
 
 __all__ = ["LIST", "find", "read"]
 

@@ -12,10 +12,10 @@ import os
 import re
 from pathlib import Path
 
-from kinlib.errors import KinlibError
 from kinlib.families.relations import relations_of
 from kinlib.families.source import check_root, find_folder, list_folder, natural
 from kinlib.families.tables import FamilyTables, Problem, frame
+from kinlib.runtime.errors import KinlibError
 
 __all__ = ["PARTS", "PHOTO", "find", "read"]
 

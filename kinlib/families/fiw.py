@@ -15,12 +15,12 @@ import os
 import re
 from pathlib import Path
 
-from kinlib.errors import KinlibError
 from kinlib.families.fiw_matrix import read_matrix
 from kinlib.families.person_folders import PersonFolders
 from kinlib.families.relations import members_of
 from kinlib.families.source import check_root, find_folder, list_folder, natural, read_lines
 from kinlib.families.tables import OFFSPRING, FamilyTables, Problem, frame
+from kinlib.runtime.errors import KinlibError
 
 __all__ = ["PAIRS", "find", "read"]
 

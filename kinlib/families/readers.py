@@ -3,10 +3,10 @@
 import os
 from types import ModuleType
 
-from kinlib.errors import KinlibError
 from kinlib.families import family101, ff_database, fiw, kinfacew, tskinface
 from kinlib.families.source import check_root
 from kinlib.families.tables import FamilyTables
+from kinlib.runtime.errors import KinlibError
 
 __all__ = ["READERS", "read", "recognise"]
 

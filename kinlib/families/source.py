@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kinlib.errors import KinlibError
 from kinlib.families.tables import Problem
+from kinlib.runtime.errors import KinlibError
 
 __all__ = ["IMAGE_SUFFIXES", "Listing", "check_root", "find_folder", "folded", "list_folder", "natural", "read_lines"]
 

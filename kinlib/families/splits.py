@@ -13,10 +13,10 @@ import pandas as pd
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from kinlib.errors import KinlibError
 from kinlib.families.pictures import content_hashes
 from kinlib.families.source import folded
 from kinlib.families.tables import FamilyTables
+from kinlib.runtime.errors import KinlibError
 
 __all__ = ["SHARES", "Leaks", "count_leaks", "groups", "naive_split", "split"]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from kinlib import config
+from kinlib.runtime import config
 
 __all__ = ["COLUMNS", "KINDS", "FamilyTables", "Problem", "couples", "extended_families", "frame", "houses", "roles"]
 __all__ += ["sex_split"]

@@ -17,8 +17,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from kinlib.errors import KinlibError
 from kinlib.families.tables import FamilyTables
+from kinlib.runtime.errors import KinlibError
 
 __all__ = ["HOW", "MOST", "ROLES", "AlignedLists", "aligned_lists", "attach_images", "build", "effective_number"]
 __all__ += ["num_image_trios", "pair_images", "weights"]

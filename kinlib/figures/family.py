@@ -14,8 +14,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import FancyBboxPatch
 from PIL import Image
 
-from kinlib.errors import KinlibError
 from kinlib.figures.style import STYLE, Plot, pixels
+from kinlib.runtime.errors import KinlibError
 
 __all__ = ["Fixed", "draw_picture", "family_picture", "family_row", "panels"]
 
@@ -42,13 +42,13 @@ class Fixed(LayoutEngine):
 
 
 class FaceLike(Protocol):
-    """What is needed of a parent: the aligned face (see `kinlib.kinship.Face`)."""
+    """What is needed of a parent: the aligned face (see `kinlib.kinship.kinship.Face`)."""
 
     aligned: Image.Image
 
 
 class ChildLike(Protocol):
-    """What is needed of a child: picture, parents, and how it came about (see `kinlib.kinship.Child`)."""
+    """What is needed of a child: picture, parents, and how it came about (see `kinlib.kinship.kinship.Child`)."""
 
     image: Image.Image
     father: FaceLike

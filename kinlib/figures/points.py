@@ -6,9 +6,9 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from PIL import Image, ImageDraw
 
-from kinlib.errors import KinlibError
 from kinlib.figures.family import Fixed
 from kinlib.figures.style import STYLE, Plot
+from kinlib.runtime.errors import KinlibError
 
 __all__ = ["GROUPS", "close_up", "landmark_picture", "mark_crop"]
 

@@ -11,9 +11,9 @@ from matplotlib.patches import Rectangle
 from PIL import Image
 from scipy.ndimage import distance_transform_edt
 
-from kinlib.errors import KinlibError
 from kinlib.figures.family import Fixed, draw_picture
 from kinlib.figures.style import STYLE, Plot
+from kinlib.runtime.errors import KinlibError
 
 __all__ = ["contact_sheet", "truth_picture"]
 

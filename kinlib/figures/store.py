@@ -11,10 +11,10 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from kinlib import config
-from kinlib.errors import KinlibError
 from kinlib.figures.style import MAX_PREVIEW, PRINT, as_jpeg, as_png, as_svg
-from kinlib.files import make_folder, write_bytes, write_json
+from kinlib.io.files import make_folder, write_bytes, write_json
+from kinlib.runtime import config
+from kinlib.runtime.errors import KinlibError
 
 __all__ = ["Saved", "save", "save_numbers"]
 

@@ -22,7 +22,7 @@ __all__ = [
     "use_style",
 ]
 
-STYLE = ["default", str(Path(__file__).parent.with_name("kinlib.mplstyle"))]
+STYLE = ["default", str(Path(__file__).with_name("kinlib.mplstyle"))]
 MAX_PREVIEW = 150_000  # bytes of a picture in a notebook
 SCREEN, PRINT = (110, 90, 75, 60), (150, 120, 95, 75, 60)  # dots an inch, tried until a picture is small enough
 JPEG_STEPS = ((110, 88), (110, 75), (110, 60), (90, 75), (90, 60), (75, 60), (60, 40))  # dots an inch and quality

@@ -9,9 +9,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import FancyBboxPatch
 from PIL import Image
 
-from kinlib.errors import KinlibError
 from kinlib.figures.family import Fixed
 from kinlib.figures.style import STYLE, Plot
+from kinlib.runtime.errors import KinlibError
 
 __all__ = ["Tile", "arrange", "family_tree"]
 

@@ -15,9 +15,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from kinlib.errors import KinlibError
-from kinlib.states import load_state
-from kinlib.weights import open_checkpoint, sha256
+from kinlib.checkpoints.state_dicts import load_state
+from kinlib.checkpoints.weights import open_checkpoint, sha256
+from kinlib.runtime.errors import KinlibError
 
 __all__ = ["EncoderState", "GeneratorState", "encoder_state", "expand_average", "generator_state", "load_state"]
 __all__ += ["open_checkpoint"]

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kinlib import config
-from kinlib.errors import KinlibError
-from kinlib.weights import open_checkpoint
+from kinlib.checkpoints.weights import open_checkpoint
+from kinlib.runtime import config
+from kinlib.runtime.errors import KinlibError
 
 __all__ = ["Direction", "find", "load_direction", "load_directions"]
 

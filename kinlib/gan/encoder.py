@@ -12,9 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kinlib.errors import KinlibError
 from kinlib.gan import checkpoints
 from kinlib.gan.ops import EqualLinear
+from kinlib.runtime.errors import KinlibError
 
 __all__ = ["CompactBackbone", "Encoder", "IRSE50", "load_encoder"]
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from kinlib.errors import KinlibError
 from kinlib.gan import checkpoints
 from kinlib.gan.ops import SQRT2, Blur, EqualLinear, FusedLeakyReLU, PixelNorm, Upsample, modulated_conv2d
+from kinlib.runtime.errors import KinlibError
 
 __all__ = ["Generator", "default_channels", "load_generator"]
 

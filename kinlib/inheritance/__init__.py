@@ -1,0 +1,1 @@
+"""Methods of inheritance: from two parents' W+ codes to a child's."""

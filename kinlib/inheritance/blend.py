@@ -18,7 +18,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from kinlib.errors import KinlibError
+from kinlib.runtime.errors import KinlibError
 
 __all__ = ["GROUPS", "Method", "get_method", "group_shares", "methods", "register"]
 

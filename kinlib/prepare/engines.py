@@ -3,9 +3,9 @@
 import math
 from collections.abc import Callable, Iterator
 
-from kinlib.errors import KinlibError
 from kinlib.prepare.parts import Part, PreparedPart, prepare_part
-from kinlib.workers import cores, spread
+from kinlib.runtime.errors import KinlibError
+from kinlib.runtime.worker_pool import cores, spread
 
 __all__ = ["ENGINES", "Engine"]
 

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from kinlib.errors import KinlibError
 from kinlib.families import READERS, FamilyTables
 from kinlib.families.source import IMAGE_SUFFIXES, check_root, natural
+from kinlib.runtime.errors import KinlibError
 
 __all__ = ["FOLDER", "Listing", "Photo", "list_photos"]
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from kinlib.config import pick_device
 from kinlib.faces.identity import load_identity
 from kinlib.faces.landmarks import load_predictor
 from kinlib.gan.encoder import Encoder, load_encoder
-from kinlib.memory import pick_dtype
 from kinlib.prepare.settings import PrepareSettings, network_files
+from kinlib.runtime.config import pick_device
+from kinlib.runtime.memory import pick_dtype
 
 if TYPE_CHECKING:
     import dlib

@@ -9,9 +9,9 @@ from pathlib import Path
 from PIL import Image
 from threadpoolctl import threadpool_limits
 
-from kinlib.errors import KinlibError
 from kinlib.prepare.listing import Listing, Photo
 from kinlib.prepare.settings import PrepareSettings
+from kinlib.runtime.errors import KinlibError
 
 __all__ = ["Part", "PreparedPart", "prepare_part", "split"]
 

@@ -19,15 +19,15 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from kinlib import config
-from kinlib.errors import KinlibError
-from kinlib.files import make_folder, write_bytes, write_json, write_whole
+from kinlib.io.files import make_folder, write_bytes, write_json, write_whole
+from kinlib.io.resume import BEGUN, WORK, check_folder, read_note
 from kinlib.prepare.engines import ENGINES
 from kinlib.prepare.listing import Listing
 from kinlib.prepare.parts import Part, PreparedPart, split
 from kinlib.prepare.settings import PrepareSettings
 from kinlib.prepare.table import SCHEMA, STATUSES, TABLE
-from kinlib.resume import BEGUN, WORK, check_folder, read_note
+from kinlib.runtime import config
+from kinlib.runtime.errors import KinlibError
 
 __all__ = ["ENGINES", "NOTE", "count_statuses", "prepare"]
 
@@ -88,7 +88,7 @@ def count_statuses(out: str | os.PathLike) -> dict[str, int]:
 
 def _checked_device(device: str | None, settings: PrepareSettings) -> str:
     """Where to compute; refused here if it cannot compute as asked, before anything is written."""
-    from kinlib.memory import pick_dtype
+    from kinlib.runtime.memory import pick_dtype
 
     chosen = config.pick_device(device)
     pick_dtype(settings.dtype, chosen)
@@ -184,7 +184,7 @@ def _join(paths: list[Path], file) -> None:
 
 
 def _sweep(out: Path) -> None:
-    """Remove half-written files that a kill left behind; see `kinlib.files`."""
+    """Remove half-written files that a kill left behind; see `kinlib.io.files`."""
     for path in [*out.glob(".*.part"), *(out / "aligned").rglob(".*.part")]:
         if re.fullmatch(r"\.[0-9a-f]{16}\.part", path.name):
             path.unlink(missing_ok=True)

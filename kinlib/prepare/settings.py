@@ -3,8 +3,9 @@
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from kinlib import config, weights
-from kinlib.errors import KinlibError
+from kinlib.checkpoints import weights
+from kinlib.runtime import config
+from kinlib.runtime.errors import KinlibError
 
 __all__ = ["ALIGNED_SIZE", "FACTOR", "UPSCALING", "PrepareSettings", "network_files"]
 

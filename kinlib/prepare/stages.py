@@ -16,16 +16,17 @@ import numpy as np
 import torch
 from PIL import Image
 
-from kinlib import images, memory
-from kinlib.errors import KinlibError
 from kinlib.faces.align import AlignedFace, align_found
 from kinlib.faces.keypoints import Keypoints, detect_all
 from kinlib.faces.pose import estimate
-from kinlib.photos import read_photo
+from kinlib.io import images
+from kinlib.io.photos import read_photo
 from kinlib.prepare.enlarge import enlarged
 from kinlib.prepare.listing import Photo
 from kinlib.prepare.networks import Networks
 from kinlib.prepare.settings import ALIGNED_SIZE
+from kinlib.runtime import memory
+from kinlib.runtime.errors import KinlibError
 
 __all__ = ["Work", "run_stages"]
 

@@ -13,7 +13,7 @@
 | landmarks | 136 numbers: x and y of 68 points in iBUG order; missing where they disagree with the five |
 | yaw, pitch, roll | degrees (`kinlib.faces.pose`) |
 | factor | how many times the picture was enlarged before the crop was cut |
-| quad | 8 numbers: corners of the crop in the picture (`kinlib.crop`) |
+| quad | 8 numbers: corners of the crop in the picture (`kinlib.io.crop`) |
 | aligned | the crop of 256 px as JPEG, path relative to the prepared folder |
 | latent | W+ [L, 512] as bytes: float16, little-endian, row by row; `latents` reads it |
 | embedding | identity, 512 numbers of unit length; missing where the preset has no such network |
@@ -33,7 +33,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from kinlib.errors import KinlibError
+from kinlib.runtime.errors import KinlibError
 
 if TYPE_CHECKING:
     import torch

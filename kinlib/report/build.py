@@ -12,10 +12,10 @@ from pathlib import Path
 
 from PIL import Image
 
-from kinlib import config
-from kinlib.errors import KinlibError
-from kinlib.files import make_folder, write_bytes
+from kinlib.io.files import make_folder, write_bytes
 from kinlib.report.sources import MAIN, Sources, problems, read_sources
+from kinlib.runtime import config
+from kinlib.runtime.errors import KinlibError
 
 __all__ = ["build", "build_pages", "is_current", "report_path"]
 

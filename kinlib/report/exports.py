@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from kinlib import config
-from kinlib.errors import KinlibError
+from kinlib.io.resume import read_note
 from kinlib.report.sources import EXPORTED
-from kinlib.resume import read_note
-from kinlib.studio.card import CHILD, OLD, TURNED
+from kinlib.runtime import config
+from kinlib.runtime.errors import KinlibError
+from kinlib.studio.datasets.card import CHILD, OLD, TURNED
 from kinlib.studio.genetics import FST, POPULATIONS, TRAITS
+from kinlib.studio.genetics.populations import LOCI
 from kinlib.studio.person import BEARDS, CLOTHES, HAIR_STYLES, HATS, NUM_SHAPE, PROPORTIONS
-from kinlib.studio.populations import LOCI
 
 __all__ = ["bundled_numbers", "export"]
 

@@ -12,7 +12,7 @@ and is left out, with its figures, where there is no such number; `kinlib report
 
 import re
 
-from kinlib.errors import KinlibError
+from kinlib.runtime.errors import KinlibError
 
 __all__ = ["lacking", "look_up", "without"]
 

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from kinlib.errors import KinlibError
 from kinlib.report.passages import lacking, look_up, without
 from kinlib.report.prose import lost_semicolons, typed_numbers
+from kinlib.runtime.errors import KinlibError
 
 __all__ = ["EXPORTED", "MAIN", "Sources", "problems", "read_sources", "report_folder"]
 

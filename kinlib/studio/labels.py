@@ -1,6 +1,6 @@
-"""What the renderer writes into its label maps; the names are those of `kinlib.labels`."""
+"""What the renderer writes into its label maps; the names are those of `kinlib.io.face_labels`."""
 
-from kinlib.labels import CLASSES, REGIONS
+from kinlib.io.face_labels import CLASSES, REGIONS
 
 __all__ = ["CLASSES", "NONE", "REGIONS", "class_id", "region_id"]
 

@@ -12,26 +12,26 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from kinlib.errors import KinlibError
-from kinlib.studio import backdrop, truth
-from kinlib.studio.accessories import earrings, glasses, hat, necklace
-from kinlib.studio.atlas import Atlas, load_atlas
-from kinlib.studio.camera import Camera, crop_camera, photo_camera, turn, turn_matrix
-from kinlib.studio.clothes import clothes
+from kinlib.runtime.errors import KinlibError
+from kinlib.studio.appearance.light import studio_light
+from kinlib.studio.atlas.build import Atlas, load_atlas
+from kinlib.studio.clothing.accessories import earrings, glasses, hat, necklace
+from kinlib.studio.clothing.clothes import clothes
+from kinlib.studio.clothing.wear import Solid
 from kinlib.studio.colour import to_linear, to_srgb
-from kinlib.studio.facial_hair import beard, brows, lashes
-from kinlib.studio.hair import scalp_hair
-from kinlib.studio.head import HeadModel, load_head
+from kinlib.studio.hair.facial import beard, brows, lashes
+from kinlib.studio.hair.scalp_hair import scalp_hair
+from kinlib.studio.hair.strands import Strands
+from kinlib.studio.head.model import HeadModel, load_head
 from kinlib.studio.labels import NONE, class_id
-from kinlib.studio.light import studio_light
 from kinlib.studio.person import IRIS_COLOURS, NUM_SHAPE, PROPORTIONS, Glasses, Light, Look, Person, Shot, Traits
-from kinlib.studio.raster import Coverage, cover, draw_strands, majority, strand_depths, vertex_normals
-from kinlib.studio.shading import SHADOW_SIZE, Shadow, light_strands, light_surface, shadow_view
-from kinlib.studio.shape import build
+from kinlib.studio.rendering import backdrop, ground_truth
+from kinlib.studio.rendering.camera import Camera, crop_camera, photo_camera, turn, turn_matrix
+from kinlib.studio.rendering.raster import Coverage, cover, draw_strands, majority, strand_depths, vertex_normals
+from kinlib.studio.rendering.shading import SHADOW_SIZE, Shadow, light_strands, light_surface, shadow_view
+from kinlib.studio.rendering.surface import SOLID, Scene, look_up
+from kinlib.studio.shape.build import build
 from kinlib.studio.skin import Skin, paint_skin
-from kinlib.studio.strands import Strands
-from kinlib.studio.surface import SOLID, Scene, look_up
-from kinlib.studio.wear import Solid
 
 __all__ = ["LARGEST", "SMALLEST", "VERSION", "Picture", "Sitter", "render", "sit", "take", "warm_up"]
 
@@ -54,7 +54,7 @@ class Picture:
         yaw, pitch, roll: degrees.
         classes: uint8 [H, W], numbers of `labels.CLASSES` (CelebAMask-HQ).
         regions: uint8 [H, W], numbers of `labels.REGIONS` (StyleGene).
-        attributes: what is in the picture, in words and numbers; see `truth.attributes`.
+        attributes: what is in the picture, in words and numbers; see `ground_truth.attributes`.
     """
 
     image: np.ndarray
@@ -129,10 +129,17 @@ def take(sitter: Sitter, shot: Shot, size: int | tuple[int, int] = 256, crop: st
     linear, labels, regions = _draw(sitter, vertices, posed, shot, light, camera.finer(finer))
     classes, areas = majority(labels, finer, 1), majority(regions, finer, 1)
     image = _develop(cv2.resize(linear, (width, height), interpolation=cv2.INTER_AREA), classes, sitter, shot)
-    landmarks = truth.visible_landmarks(posed, sitter.head, camera)
-    roll = shot.roll + truth.frame_turn(camera)
+    landmarks = ground_truth.visible_landmarks(posed, sitter.head, camera)
+    roll = shot.roll + ground_truth.frame_turn(camera)
     return Picture(
-        image, landmarks, shot.yaw, shot.pitch, roll, classes, areas, truth.attributes(sitter.person, sitter.look, shot)
+        image,
+        landmarks,
+        shot.yaw,
+        shot.pitch,
+        roll,
+        classes,
+        areas,
+        ground_truth.attributes(sitter.person, sitter.look, shot),
     )
 
 

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from kinlib.studio.atlas import Atlas
+from kinlib.studio.atlas.build import Atlas
 from kinlib.studio.colour import skin_colour, to_linear
-from kinlib.studio.facial_hair import brow_colour
-from kinlib.studio.hair import hair_colour, hairline
+from kinlib.studio.hair.facial import brow_colour
+from kinlib.studio.hair.scalp_hair import hair_colour, hairline
 from kinlib.studio.labels import class_id, region_id
 from kinlib.studio.person import Look, Person
-from kinlib.studio.surface import Texture
+from kinlib.studio.rendering.surface import Texture
 
 __all__ = ["Skin", "paint_skin"]
 

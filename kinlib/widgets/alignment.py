@@ -11,13 +11,13 @@ import ipywidgets as widgets
 import numpy as np
 from PIL import Image
 
-from kinlib.crop import cut_quad
-from kinlib.errors import KinlibError
 from kinlib.evaluation.alignment import CROP, crop_error
 from kinlib.faces import landmarks as shape
 from kinlib.faces.keypoints import Keypoints, detect
 from kinlib.figures import mark_crop
-from kinlib.photos import to_rgb
+from kinlib.io.crop import cut_quad
+from kinlib.io.photos import to_rgb
+from kinlib.runtime.errors import KinlibError
 from kinlib.widgets.snapshot import GREY, Panel, as_jpeg, as_png
 
 __all__ = ["AlignPanel"]

@@ -13,11 +13,11 @@ import ipywidgets as widgets
 import pandas as pd
 
 from kinlib import figures
-from kinlib.errors import KinlibError
 from kinlib.families import drawing
 from kinlib.families.tables import FamilyTables, extended_families
 from kinlib.families.trios import HOW, ROLES, num_image_trios, pair_images
-from kinlib.photos import read_photo
+from kinlib.io.photos import read_photo
+from kinlib.runtime.errors import KinlibError
 from kinlib.widgets.snapshot import Panel, as_png
 
 __all__ = ["FamilyBrowser", "TrioBrowser"]

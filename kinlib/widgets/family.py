@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from kinlib import parents
-from kinlib.errors import KinlibError
 from kinlib.inheritance.blend import group_shares
-from kinlib.kinship import Child, Face, Kinship, Photo
+from kinlib.kinship.kinship import Child, Face, Kinship, Photo
+from kinlib.runtime.errors import KinlibError
+from kinlib.studio.datasets import sample_parents
 from kinlib.widgets.snapshot import GREY, as_png
 from kinlib.widgets.uploads import read_upload
 
@@ -68,7 +68,9 @@ class Family:
 
     def choose_couple(self, number: int) -> bool:
         """Take the bundled couple of that number, counted from 1."""
-        return self._attempt(lambda: self._take(dict(zip(ROLES, parents.couple(number), strict=True)), bundled=True))
+        return self._attempt(
+            lambda: self._take(dict(zip(ROLES, sample_parents.couple(number), strict=True)), bundled=True)
+        )
 
     def choose_photos(self, photos: Mapping[str, Photo | Face]) -> bool:
         """Take photographs, or encoded faces, by role; all of them or none."""

@@ -4,9 +4,11 @@ import html
 
 import ipywidgets as widgets
 
-from kinlib import config, figures, parents
+from kinlib import figures
 from kinlib.inheritance.blend import methods
-from kinlib.kinship import Face, Kinship, Photo
+from kinlib.kinship.kinship import Face, Kinship, Photo
+from kinlib.runtime import config
+from kinlib.studio.datasets import sample_parents
 from kinlib.widgets.family import PICTURES, REFINE_STEPS, ROLES, Family, Settings
 from kinlib.widgets.snapshot import Panel
 
@@ -144,7 +146,7 @@ def family_studio(
         KinlibError: if the networks cannot be loaded, or there is no such couple. What is wrong with a photograph is
             said in the panel.
     """
-    parents.couple(couple)
+    sample_parents.couple(couple)
     studio = FamilyStudio(Family(kin or Kinship.load(config.default_preset()), refine))
     given = {role: photo for role, photo in zip(ROLES, (father, mother), strict=True) if photo is not None}
     if len(given) < len(ROLES):
@@ -156,7 +158,7 @@ def family_studio(
 
 def _controls(kin: Kinship) -> dict[str, widgets.Widget]:
     """All controls by name."""
-    couples = [(f"couple {number}", number) for number in range(1, len(parents.couples()) + 1)]
+    couples = [(f"couple {number}", number) for number in range(1, len(sample_parents.couples()) + 1)]
     sexes = [("as inherited", None), ("female", "female"), ("male", "male")]
     live = kin.generator.resolution <= LIVE
     share = {"min": 0.0, "max": 1.0, "step": 0.05, "readout_format": ".2f", "continuous_update": live} | WIDE

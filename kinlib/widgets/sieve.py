@@ -12,7 +12,7 @@ import ipywidgets as widgets
 import numpy as np
 from PIL import Image, ImageOps
 
-from kinlib.errors import KinlibError
+from kinlib.runtime.errors import KinlibError
 from kinlib.widgets.snapshot import GREY, Panel, as_jpeg
 
 __all__ = ["PhotoSieve"]

@@ -7,7 +7,7 @@ import io
 import ipywidgets as widgets
 from PIL import Image
 
-from kinlib.errors import KinlibError
+from kinlib.runtime.errors import KinlibError
 
 __all__ = ["GREY", "Panel", "as_jpeg", "as_png"]
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from kinlib.errors import KinlibError
-from kinlib.photos import read_photo
+from kinlib.io.photos import read_photo
+from kinlib.runtime.errors import KinlibError
 
 __all__ = ["read_upload", "uploaded"]
 

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 import ipywidgets as widgets
 from PIL import Image, ImageDraw
 
-from kinlib import config
-from kinlib.errors import KinlibError
 from kinlib.evaluation.upscaling import Photograph, fidelity
 from kinlib.faces.upscale import FACTORS, METHODS, upscale
 from kinlib.figures import close_up
-from kinlib.studio.originals import Original
+from kinlib.runtime import config
+from kinlib.runtime.errors import KinlibError
+from kinlib.studio.datasets.originals import Original
 from kinlib.widgets.snapshot import GREY, Panel, as_jpeg, as_png
 
 __all__ = ["UpscalePanel", "divided"]

@@ -17,8 +17,8 @@ import torch
 
 from kinlib.gan.encoder import IRSE50, Encoder
 from kinlib.gan.generator import Generator
-from kinlib.kinship import Kinship
-from kinlib.parents import couple
+from kinlib.kinship.kinship import Kinship
+from kinlib.studio.datasets.sample_parents import couple
 from tests.reference import plain_stylegan2 as plain
 
 LEAST_RATIO = 1.5  # to the same arithmetic with the same memory settings

@@ -15,7 +15,9 @@ import pytest
 import torch
 from official_layout import offered, write_all
 
-from kinlib import Kinship, images, parents
+from kinlib import Kinship
+from kinlib.io import images
+from kinlib.studio.datasets import sample_parents
 
 pytestmark = pytest.mark.gpu
 ROOT = Path(__file__).resolve().parents[2]
@@ -59,10 +61,11 @@ def test_idle_networks_leave_the_card(folder: Path):
     """After every stage, what is on the device is what was there before it."""
     with offered(folder / "weights", pytest.MonkeyPatch()):
         kin = Kinship.load("ffhq", "cuda", memory_efficient=True)
-        face = kin.encode(parents.couple(1)[0], refine_steps=1)  # brings what CUDA's libraries keep for themselves
+        father, _ = sample_parents.couple(1)
+        face = kin.encode(father, refine_steps=1)  # brings what CUDA's libraries keep for themselves
         before = torch.cuda.memory_allocated()
         for steps in (0, 1):
-            kin.encode(parents.couple(1)[1], refine_steps=steps)
+            kin.encode(sample_parents.couple(1)[1], refine_steps=steps)
             kin.child(face, face)
             assert torch.cuda.memory_allocated() == before
 
@@ -71,7 +74,7 @@ def test_idle_networks_leave_the_card(folder: Path):
 def test_half_precision_on_the_card(folder: Path, dtype: str, least_db: float):
     if dtype not in types():
         pytest.skip("this card has no bfloat16")
-    photos = parents.couple(1)
+    photos = sample_parents.couple(1)
     with offered(folder / "weights", pytest.MonkeyPatch()):
         plain, half = (Kinship.load("ffhq", "cuda", True, one) for one in ("float32", dtype))
         wanted, found = (images.to_tensor(kin.child(*photos).image) for kin in (plain, half))

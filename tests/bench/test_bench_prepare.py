@@ -15,13 +15,15 @@ import torch
 from facenet_pytorch import MTCNN
 from PIL import Image
 
-from kinlib import config, images, weights
+from kinlib.checkpoints import weights
 from kinlib.faces import align, keypoints, landmarks
 from kinlib.faces.identity import load_identity
 from kinlib.gan.encoder import load_encoder
+from kinlib.io import images
 from kinlib.prepare import Listing, latents, list_photos, prepare, read_prepared
 from kinlib.prepare.parts import PHOTOS_PER_PART
-from kinlib.workers import cores
+from kinlib.runtime import config
+from kinlib.runtime.worker_pool import cores
 
 LOOPED, TRIED, PREPARED = 96, 4, 384  # photographs
 TEAM = min(cores(), PREPARED // PHOTOS_PER_PART // 3)  # processes: the first of their three parts is not timed

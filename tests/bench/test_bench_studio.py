@@ -10,13 +10,13 @@ import numpy as np
 from PIL import Image
 from studio_head import needs_head
 
-from kinlib.studio.batch import RenderSettings, render_people
-from kinlib.studio.crowd import member, sessions
+from kinlib.runtime.worker_pool import cores, spread
+from kinlib.studio.datasets.batch import RenderSettings, render_people
+from kinlib.studio.datasets.sampling import member, sessions
 from kinlib.studio.genetics import children, founders, phenotypes, trait_distribution
-from kinlib.studio.pedigree import simulate
+from kinlib.studio.pedigree.extended_families import simulate
 from kinlib.studio.person import Look, Person, Shot
 from kinlib.studio.render import render, warm_up
-from kinlib.workers import cores, spread
 
 AIM = 2.0  # pictures of 128 px in a second of a core's time
 SEED = 2024  # of the crowd that the detector sees

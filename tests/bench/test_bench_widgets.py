@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from kinlib.kinship import Kinship
+from kinlib.kinship.kinship import Kinship
 from kinlib.widgets import family_studio
 
 MOVES = 10

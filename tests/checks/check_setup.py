@@ -26,7 +26,7 @@ def problems() -> list[str]:
         )
     names = NEEDED
     if sys.version_info < (3, 13):
-        from kinlib.compat import patch_torchvision
+        from kinlib.runtime.compat import patch_torchvision
 
         patch_torchvision()
         names = (*NEEDED, "basicsr.archs.rrdbnet_arch", "realesrgan")

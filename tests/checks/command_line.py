@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from kinlib import config
 from kinlib.cli import main
+from kinlib.runtime import config
 
 __all__ = ["check_ctrl_c", "check_refusal"]
 

@@ -17,7 +17,8 @@ import pytest
 import torch
 from official_layout import offered
 
-from kinlib import Kinship, parents
+from kinlib import Kinship
+from kinlib.studio.datasets import sample_parents
 
 
 class Stages:
@@ -50,7 +51,7 @@ class Stages:
 def main(folder: str, device: str = "cpu", efficient: str = "no", dtype: str = "float32", refine: str = "0") -> None:
     """Draw, and print the line."""
     stages = Stages(torch.device(device))
-    photos = parents.couple(1)
+    photos = sample_parents.couple(1)
     with offered(Path(folder) / "weights", pytest.MonkeyPatch()):
         kin = stages("load", lambda: Kinship.load("ffhq", device, efficient == "yes", dtype))
         father = stages("encode the father", lambda: kin.encode(photos[0]))

@@ -12,14 +12,16 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from kinlib import images, parents, weights
-from kinlib.compat import patch_torchvision
+from kinlib.checkpoints import weights
 from kinlib.faces.bisenet import BiSeNet
 from kinlib.faces.facenet import FaceNet
 from kinlib.faces.landmarks import bundled_predictor
 from kinlib.gan.encoder import IRSE50
 from kinlib.gan.generator import Generator
-from kinlib.photos import read_photo
+from kinlib.io import images
+from kinlib.io.photos import read_photo
+from kinlib.runtime.compat import patch_torchvision
+from kinlib.studio.datasets import sample_parents
 
 __all__ = ["e4e_content", "facenet_state", "offered", "write_all", "write_parser_and_upscaler"]
 
@@ -93,7 +95,7 @@ def seeded_generator() -> Generator:
 def seeded_encoder() -> IRSE50:
     """The batch norms know the bundled parents, so activations have the size they would have after training."""
     net = IRSE50(18).requires_grad_(False).train()
-    photos = torch.cat([images.to_tensor(read_photo(photo).resize((256, 256))) for photo in parents.couple(1)])
+    photos = torch.cat([images.to_tensor(read_photo(photo).resize((256, 256))) for photo in sample_parents.couple(1)])
     for module in net.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             module.momentum = None  # averages of all that was seen

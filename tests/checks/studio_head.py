@@ -2,7 +2,7 @@
 
 import pytest
 
-from kinlib.studio.head import have_head
+from kinlib.studio.head.model import have_head
 
 __all__ = ["needs_head"]
 

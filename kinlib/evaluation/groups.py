@@ -1,0 +1,77 @@
+"""Whom a figure is about: the same groups for every network, by sex, age, skin and founder population."""
+
+import json
+
+import numpy as np
+import pandas as pd
+
+from kinlib.studio.datasets.sampling import member_genome
+from kinlib.studio.genetics.populations import POPULATIONS
+
+__all__ = ["by_group", "groups_of", "population_indices"]
+
+AGE_BANDS = ((0, 18), (18, 40), (40, 60), (60, 101))  # years
+SKINS = ("lightest third of skins", "middle third of skins", "darkest third of skins")
+
+
+def groups_of(table: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Rows of each group, bool [N]; groups that are empty, or of which the table does not tell, are left out.
+
+    Args:
+        table: one row a picture, with any of the columns `male`, `age` (years), `melanin` (whose thirds are those of
+            this table) and `population` (a name), or the JSON `attributes` that hold them. The population also
+            follows from `seed`, of a set that `kinlib render` wrote, and `person`.
+    """
+    if "attributes" in table:
+        table = table.assign(**pd.DataFrame([json.loads(text) for text in table["attributes"]], table.index))
+    groups: dict[str, np.ndarray] = {}
+    if "male" in table:
+        male = np.array(table["male"], dtype=bool)
+        groups |= {"women": ~male, "men": male}
+    if "age" in table:
+        age = table["age"].to_numpy(dtype=float)
+        groups |= {f"{low} to {high - 1} years": (age >= low) & (age < high) for low, high in AGE_BANDS}
+    if "melanin" in table and len(table):
+        melanin = table["melanin"].to_numpy(dtype=float)
+        third = np.searchsorted(np.quantile(melanin, [1 / 3, 2 / 3]), melanin)
+        groups |= {name: third == number for number, name in enumerate(SKINS)}
+    homes = _populations(table)
+    groups |= {name: homes == name for name in (*POPULATIONS, "mixed")}
+    return {name: rows for name, rows in groups.items() if rows.any()}
+
+
+def by_group(groups: dict[str, np.ndarray], **values) -> dict[str, dict[str, float]]:
+    """Mean of figures in each group.
+
+    Args:
+        groups: rows of each, bool [N].
+        values: arrays or tensors [N], by figure; what is not a number is left out.
+
+    Returns:
+        For each group the number of its `pictures`, and every figure that some of them have.
+    """
+    arrays = {name: np.asarray(column, dtype=float) for name, column in values.items()}
+    result: dict[str, dict[str, float]] = {}
+    for group, rows in groups.items():
+        result[group] = {"pictures": int(rows.sum())}
+        for name, column in arrays.items():
+            if np.isfinite(column[rows]).any():
+                result[group][name] = round(float(np.nanmean(column[rows])), 4)
+    return result
+
+
+def population_indices(seed: int, people: np.ndarray) -> np.ndarray:
+    """Index of each person's founder population, int64 [N], for people by number: it follows from their set's seed."""
+    numbers, where = np.unique(people, return_inverse=True)
+    found = [int(member_genome(int(seed), int(number)).ancestry[0].argmax()) for number in numbers]
+    return np.array(found, np.int64)[where]
+
+
+def _populations(table: pd.DataFrame) -> np.ndarray:
+    """Names of the populations, [N]; empty words where the table does not tell them."""
+    if "population" in table:
+        return table["population"].to_numpy(dtype=object)
+    if not {"seed", "person"} <= set(table) or table.empty:
+        return np.full(len(table), "", dtype=object)
+    seed = table["seed"].iloc[0]  # a set has one
+    return np.array(POPULATIONS, dtype=object)[population_indices(seed, table["person"].to_numpy())]

@@ -1,0 +1,178 @@
+"""How good is a generator-encoder pair, on people it was never trained on?"""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor
+
+from kinlib.evaluation.groups import by_group, groups_of
+from kinlib.faces.parsing import Parser, parse
+from kinlib.gan.encoder import Encoder
+from kinlib.gan.generator import Generator
+from kinlib.io.face_labels import CLASSES
+from kinlib.io.images import write_image
+from kinlib.studio.datasets.renders import FaceSet
+
+__all__ = ["detection_rate", "frechet_distance", "looks_kept", "measure_pair", "reconstruct", "sample_sheet"]
+__all__ += ["write_grid"]
+
+MOST_PEOPLE = 500  # measured; more would change no digit that is shown
+
+
+def _pictures(faces: FaceSet, rows: np.ndarray, size: int) -> Tensor:
+    """uint8 pictures of a set -> [N, 3, size, size] in [-1, 1]."""
+    images = faces.images[torch.from_numpy(np.flatnonzero(rows))].float() / 127.5 - 1
+    return F.interpolate(images, (size, size), mode="bilinear", antialias=True)
+
+
+@torch.no_grad()
+def reconstruct(generator: Generator, encoder: Encoder, images: Tensor, batch: int = 50) -> Tensor:
+    """Pictures through encoder and generator, clipped to [-1, 1]."""
+    device = generator.latent_avg.device
+    parts = [generator.synthesis(encoder(part.to(device))).clamp(-1, 1).cpu() for part in images.split(batch)]
+    return torch.cat(parts)
+
+
+@torch.no_grad()
+def measure_pair(generator: Generator, encoder: Encoder, identity, parser: Parser, held_out: FaceSet) -> dict:
+    """Quality of the reconstructions of one picture of every held-out person, 500 people at most.
+
+    Returns:
+        PSNR in dB, SSIM, cosine of the identity embeddings, rate at which the nearest of all originals is the right
+        one (same picture; and another picture of the person), rate at which MTCNN finds a face (pictures enlarged to
+        256 px) in originals, reconstructions, blends of two people and random samples; Frechet distances to the
+        originals in the identity network's embeddings: of reconstructions, of random samples, and, for comparison, of
+        other pictures of the same people; what is left of hair and glasses, see `looks_kept`. Under `groups`, what can
+        be told of single pictures, by group.
+    """
+    people = held_out.table.person.unique()[:MOST_PEOPLE]
+    view = held_out.table["view"].where(held_out.table.person.isin(people), -1).to_numpy()
+    images = _pictures(held_out, view == 0, generator.resolution)
+    other = _pictures(held_out, view == 1, generator.resolution)
+    drawn = reconstruct(generator, encoder, images)
+    mine, same, second = identity(drawn), identity(images), identity(other)
+    each = _fidelity(drawn, images) | _likeness(mine, same, second)
+    return {
+        "people": len(images),
+        **{name: float(values.mean()) for name, values in each.items()},
+        "mtcnn_originals": detection_rate(images),
+        "mtcnn_reconstructions": detection_rate(drawn),
+        "frechet_reconstructions": frechet_distance(mine, same),
+        "frechet_other_view": frechet_distance(second, same),
+        **_plausibility(generator, encoder(images), identity, same),
+        **looks_kept(parser, images, drawn),
+        "groups": by_group(groups_of(held_out.table[view == 0]), **each),
+    }
+
+
+def _fidelity(drawn: Tensor, images: Tensor) -> dict[str, Tensor]:
+    """How near reconstructions come to their originals, both [N, 3, S, S] in [-1, 1]: float [N] each."""
+    from torchmetrics.functional.image import peak_signal_noise_ratio as psnr
+    from torchmetrics.functional.image import structural_similarity_index_measure as ssim
+
+    return {
+        "psnr_db": torch.stack([psnr(a[None], b[None], data_range=2.0) for a, b in zip(drawn, images, strict=True)]),
+        "ssim": ssim(drawn, images, data_range=2.0, reduction="none"),
+    }
+
+
+def _likeness(mine: Tensor, same: Tensor, second: Tensor) -> dict[str, Tensor]:
+    """What embeddings [N, D] of reconstructions, originals and other pictures say of the person: float [N] each."""
+    return {
+        "identity_cosine": (mine * same).sum(dim=1),
+        "identification_rate": _nearest_is_right(mine, same),
+        "identification_rate_other_view": _nearest_is_right(mine, second),
+        "identification_rate_other_view_of_originals": _nearest_is_right(same, second),
+    }
+
+
+def _plausibility(generator: Generator, codes: Tensor, identity, originals: Tensor) -> dict[str, float]:
+    """Of people that nobody photographed: blends of two codes [N, L, D], and as many random samples."""
+    blends = generator.synthesis((codes + codes.roll(1, 0)) / 2, batch_size=50)
+    z = torch.randn(len(codes), generator.style_dim, generator=torch.Generator().manual_seed(1))
+    random = generator.broadcast(generator.mapping(z))
+    samples = generator.synthesis(random, batch_size=50).clamp(-1, 1)
+    return {
+        "mtcnn_blends": detection_rate(blends),
+        "mtcnn_random": detection_rate(generator.synthesis(generator.truncate(random, 0.8), batch_size=50)),
+        "frechet_random": frechet_distance(identity(samples), originals),
+    }
+
+
+def looks_kept(parser: Parser, originals: Tensor, drawn: Tensor) -> dict[str, float]:
+    """What of hair and glasses, as a parser sees them, is left in reconstructions [N, 3, S, S].
+
+    Returns:
+        Intersection over union of the hair in originals and reconstructions, all pictures together; and how much of the
+        glasses' contrast is drawn, 0 where there is skin instead (left out where nobody wears any). The second needs
+        the parser for the originals only: one that was a loss finds glasses that nobody else would.
+    """
+    before, after = (torch.from_numpy(parse(images, parser=parser).classes) for images in (originals, drawn))
+    hair, glasses = (before == CLASSES.index("hair")), (before == CLASSES.index("eye_g"))
+    again = after == CLASSES.index("hair")
+    kept = {"hair_iou": float((hair & again).sum() / (hair | again).sum())}
+    if glasses.any():
+        worn = glasses.unsqueeze(1).expand_as(drawn)
+        wanted, found = (_fine(images)[worn] for images in (originals, drawn))
+        kept["glasses_contrast"] = float((wanted * found).sum() / wanted.square().sum())
+    return kept
+
+
+def _fine(images: Tensor, reach: int = 4) -> Tensor:
+    """What differs from the neighbourhood."""
+    return images - F.avg_pool2d(images, 2 * reach + 1, 1, reach, count_include_pad=False)
+
+
+def _nearest_is_right(probes: Tensor, gallery: Tensor) -> Tensor:
+    """1 for each of the embeddings [N, D] whose nearest in the gallery [N, D] has the same row, else 0: float [N]."""
+    return ((probes @ gallery.t()).argmax(dim=1) == torch.arange(len(probes))).float()
+
+
+def frechet_distance(x: Tensor, y: Tensor) -> float:
+    """Frechet distance of two samples [N, D], [M, D] as if both were Gaussian (Heusel et al. 2017, equation 6).
+
+    With fewer samples than numbers it comes out too large: compare only distances of equally many samples.
+    """
+    x, y = x.double(), y.double()
+    mean = (x.mean(dim=0) - y.mean(dim=0)).square().sum()
+    a, b = (z - z.mean(dim=0) for z in (x, y))
+    a, b = a / (len(a) - 1) ** 0.5, b / (len(b) - 1) ** 0.5
+    # The trace of the root of Cov(x) Cov(y) is the sum of the singular values of a b'.
+    cross = torch.linalg.svdvals(a @ b.t()).sum()
+    return float(mean + a.square().sum() + b.square().sum() - 2 * cross)
+
+
+def detection_rate(images: Tensor) -> float:
+    """Share of pictures [N, 3, S, S] in which MTCNN finds a face, after enlarging them to 256 px."""
+    from kinlib.faces.keypoints import detect
+
+    large = F.interpolate(images, (256, 256), mode="bicubic").clamp(-1, 1)
+    arrays = list(((large + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy())
+    return sum(found is not None for found in detect(arrays)) / len(arrays)
+
+
+@torch.no_grad()
+def sample_sheet(generator: Generator, encoder: Encoder, faces: FaceSet, path: Path, columns: int = 12) -> None:
+    """Rows of originals, reconstructions, halfway blends of neighbours, and random samples."""
+    training = encoder.training, generator.training
+    encoder.eval(), generator.eval()
+    images = _pictures(faces, faces.table["view"].to_numpy() == 0, generator.resolution)
+    columns = min(columns, len(images))
+    images = images[: len(images) // columns * columns][: 2 * columns]
+    codes = encoder(images.to(generator.latent_avg.device))
+    blends = generator.synthesis((codes + codes.roll(1, 0)) / 2)
+    z = torch.randn(columns, generator.style_dim, generator=torch.Generator().manual_seed(1)).to(codes)
+    rows = [*images.split(columns), *generator.synthesis(codes).cpu().split(columns), blends[:columns].cpu()]
+    rows.append(generator(z, psi=0.8).cpu())
+    write_grid(torch.cat(rows), path, columns)
+    encoder.train(training[0]), generator.train(training[1])
+
+
+def write_grid(images: Tensor, path: Path, columns: int = 12) -> None:
+    """Pictures [N, 3, S, S] as one PNG, twice their size, `columns` in a row; N is a multiple of `columns`."""
+    sheet = torch.cat([torch.cat(list(row), dim=2) for row in images.split(columns)], dim=1)
+    pixels = ((sheet.clamp(-1, 1) + 1) * 127.5).round().byte().permute(1, 2, 0).numpy()
+    write_image(Image.fromarray(pixels).resize((pixels.shape[1] * 2, pixels.shape[0] * 2)), path)

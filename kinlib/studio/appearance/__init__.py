@@ -1,0 +1,1 @@
+"""What a life and a photographer add to a genome: hair style, beard, clothes, expression, pose, light."""

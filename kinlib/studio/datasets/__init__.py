@@ -1,0 +1,1 @@
+"""Data sets of rendered people: making them, reading them, and what is planted in them."""

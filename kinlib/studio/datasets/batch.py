@@ -1,0 +1,172 @@
+"""Many renders into Parquet files, on all cores, in parts that survive a stop: `kinlib render`.
+
+A part holds the pictures of some people and is written whole when the last of them is done; a later call with the same
+settings renders what is missing. One row a picture:
+
+| column | |
+|---|---|
+| person, view | numbers; keep people together when splitting |
+| image | JPEG bytes |
+| mask, regions | PNG bytes: classes of CelebAMask-HQ, regions of StyleGene (see `labels`) |
+| landmarks | 136 floats, x and y of 68 points in pixels |
+| yaw, pitch, roll | degrees |
+| identity, proportions | 100 coefficients of the head model and 23 z-scores |
+| attributes | JSON, see `truth.attributes` |
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from kinlib.io.files import make_folder, write_json, write_whole
+from kinlib.io.resume import check_folder, read_note
+from kinlib.runtime.errors import KinlibError
+from kinlib.runtime.worker_pool import spread
+from kinlib.studio.datasets.encoding import as_jpeg, as_png
+from kinlib.studio.datasets.sampling import member, sessions
+from kinlib.studio.head.model import load_head
+from kinlib.studio.person import Person
+from kinlib.studio.render import LARGEST, SMALLEST, VERSION, Picture, sit, take, warm_up
+
+__all__ = ["CROPS", "RenderSettings", "render_people"]
+
+CROPS = ("ffhq", "photo")
+PICTURES_PER_PART = 72  # about; nobody's pictures are split
+QUALITY = 93  # of JPEG
+MOST_PEOPLE, MOST_IMAGES = 1_000_000, 100
+NOTE = "render.json"
+
+
+@dataclass(frozen=True)
+class RenderSettings:
+    """What a set of renders depends on.
+
+    Attributes:
+        people: how many people.
+        images_each: pictures of each.
+        size: side in pixels.
+        seed: of everything.
+        crop: "ffhq" (aligned as generators want it) or "photo" (loosely framed).
+    """
+
+    people: int = 100
+    images_each: int = 3
+    size: int = 128
+    seed: int = 0
+    crop: str = "ffhq"
+
+    def check(self) -> None:
+        """Raises KinlibError if a setting is impossible."""
+        for name, value, low, high in (
+            ("people", self.people, 1, MOST_PEOPLE),
+            ("images-each", self.images_each, 1, MOST_IMAGES),
+            ("size", self.size, SMALLEST, LARGEST),
+            ("seed", self.seed, 0, 2**31 - 1),
+        ):
+            if not low <= value <= high:
+                raise KinlibError(f"--{name} must be from {low:,} to {high:,}, not {value}")
+        if self.crop not in CROPS:
+            raise KinlibError(f"unknown crop '{self.crop}': choose {' or '.join(CROPS)}")
+
+    @property
+    def parts(self) -> list[range]:
+        """The people of each part."""
+        step = max(1, PICTURES_PER_PART // self.images_each)
+        return [range(first, min(first + step, self.people)) for first in range(0, self.people, step)]
+
+
+def render_people(settings: RenderSettings, out: Path, workers: int | None = None) -> Iterator[int]:
+    """Render what is missing in the folder `out`; yields the number of pictures done so far, those found included.
+
+    Raises:
+        KinlibError: if a setting is impossible, the head model is missing, or `out` cannot be written to or holds
+            renders made with other settings. Nothing is written then.
+    """
+    settings.check()
+    out = Path(out)
+    _check_folder(settings, out)
+    missing = {path: part for path, part in _paths(settings, out).items() if not _is_whole(path, part, settings)}
+    people = [number for part in missing.values() for number in part]
+    if people:
+        load_head()
+    write_json(make_folder(out) / NOTE, asdict(settings) | {"renderer": VERSION})
+    done = (settings.people - len(people)) * settings.images_each
+    yield done
+    if people:
+        warm_up()
+    rendered = spread(_render_person, [(settings, number) for number in people], workers)
+    for path, part in missing.items():
+        rows: list[dict] = []
+        for number, found in zip(part, rendered, strict=False):
+            rows += found
+            if number == part[-1]:
+                _write_part(path, rows)
+            done += settings.images_each
+            yield done
+
+
+def _check_folder(settings: RenderSettings, out: Path) -> None:
+    """Refuse a folder that holds something else."""
+    check_folder(out)
+    note = read_note(out / NOTE)
+    if note is None:
+        if any(out.glob("*.parquet")):
+            raise KinlibError(f"'{out}' holds Parquet files, but no {NOTE}: choose another folder")
+        return
+    try:
+        known = RenderSettings(**{name: note[name] for name in asdict(settings)})
+    except KeyError as error:
+        raise KinlibError(f"'{out / NOTE}' lacks {error}: delete it with its folder, or choose another one") from error
+    if replace(known, people=settings.people) != settings or note.get("renderer") != VERSION:
+        raise KinlibError(f"'{out}' holds renders made with other settings: choose another folder, or delete it")
+    if known.people > settings.people:
+        raise KinlibError(f"'{out}' is for {known.people:,} people already: ask for as many or more, or delete it")
+
+
+def _paths(settings: RenderSettings, out: Path) -> dict[Path, range]:
+    return {out / f"part-{number:05d}.parquet": part for number, part in enumerate(settings.parts)}
+
+
+def _is_whole(path: Path, part: range, settings: RenderSettings) -> bool:
+    """Whether a part holds all its pictures; when a set grows, its last part may be short."""
+    try:
+        return pq.read_metadata(path).num_rows == len(part) * settings.images_each
+    except (OSError, pa.ArrowException):
+        return False
+
+
+def _write_part(path: Path, rows: list[dict]) -> None:
+    table = pd.DataFrame(rows)
+    write_whole(path, lambda file: table.to_parquet(file, index=False))
+
+
+def _render_person(job: tuple[RenderSettings, int]) -> list[dict]:
+    """Rows of one person's pictures."""
+    settings, number = job
+    person = member(settings.seed, number)
+    rows = []
+    for look, shots in sessions(person, settings.seed, number, settings.images_each):
+        sitter = sit(person, look, settings.size)
+        for shot in shots:
+            picture = take(sitter, shot, settings.size, settings.crop)
+            rows.append({"person": number, "view": len(rows)} | _row(picture, person))
+    return rows
+
+
+def _row(picture: Picture, person: Person) -> dict:
+    return {
+        "image": as_jpeg(picture.image, QUALITY),
+        "mask": as_png(picture.classes),
+        "regions": as_png(picture.regions),
+        "landmarks": picture.landmarks.astype(np.float32).ravel(),
+        **{"yaw": picture.yaw, "pitch": picture.pitch, "roll": picture.roll},
+        "identity": person.traits.shape,
+        "proportions": person.traits.proportions,
+        "attributes": json.dumps(picture.attributes),
+    }

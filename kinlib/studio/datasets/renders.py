@@ -1,0 +1,117 @@
+"""Training pictures in memory: aligned renders with their masks, landmarks and attributes.
+
+The files are Parquet, one row a picture: `person`, `view`, `image` (JPEG bytes), `mask` (PNG bytes, 19 classes in the
+order of CelebAMask-HQ's g_mask.py), `landmarks` (136 floats, pixels), `attributes` (JSON, as `studio.rendering.ground_truth` writes it).
+`kinlib render` makes them. People are kept together when the set is split, so that nobody is seen in training and in
+testing.
+"""
+
+import io
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import torch
+from PIL import Image
+from torch import Tensor
+
+from kinlib.io.resume import read_note
+from kinlib.runtime.errors import KinlibError
+from kinlib.studio.person import GREY_HAIR, HAIR_COLOURS
+
+__all__ = ["HELD_OUT_EVERY", "SET_NOTE", "FaceSet", "load_faces", "read_attributes", "read_facts", "read_part"]
+
+SET_NOTE = "render.json"  # what `kinlib render` says of a set, in its folder
+
+HELD_OUT_EVERY = 18  # persons divisible by this are never trained on: 200 of the first 3,600
+
+
+@dataclass
+class FaceSet:
+    """Aligned faces of known people.
+
+    Attributes:
+        images: uint8 [N, 3, S, S].
+        labels: uint8 [N, S, S], the class of each pixel (`kinlib.io.face_labels.CLASSES`), 0 in the background.
+        table: one row a picture with person, view, landmarks and attributes (see `read_attributes`); and the set's
+            `seed`, where its folder tells it.
+    """
+
+    images: Tensor
+    labels: Tensor
+    table: pd.DataFrame
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def select(self, rows: np.ndarray) -> "FaceSet":
+        """The pictures where the boolean array `rows` is true."""
+        index = torch.from_numpy(np.flatnonzero(rows))
+        return FaceSet(self.images[index], self.labels[index], self.table[rows].reset_index(drop=True))
+
+    def split(self) -> tuple["FaceSet", "FaceSet"]:
+        """(training set, held-out set), no person in both."""
+        held_out = (self.table.person % HELD_OUT_EVERY == 0).to_numpy()
+        return self.select(~held_out), self.select(held_out)
+
+
+def load_faces(folder: Path, limit: int | None = None) -> FaceSet:
+    """Read and decode all `*.parquet` files of a folder.
+
+    Raises:
+        KinlibError: if there are none.
+    """
+    parts = sorted(Path(folder).glob("*.parquet"))
+    if not parts:
+        raise KinlibError(f"no *.parquet file with training pictures in {folder}")
+    table = pd.concat([pd.read_parquet(part) for part in parts], ignore_index=True)
+    table = table.iloc[:limit]
+    with ThreadPoolExecutor() as pool:
+        images = list(pool.map(_decode_image, table.image))
+        masks = list(pool.map(_decode_mask, table["mask"]))
+    attributes = pd.DataFrame([read_attributes(text) for text in table.attributes])
+    columns = _with_seed(table.drop(columns=["image", "mask", "attributes"]).reset_index(drop=True), folder)
+    return FaceSet(
+        torch.from_numpy(np.stack(images)),
+        torch.from_numpy(np.stack(masks)),
+        pd.concat([columns, attributes], axis=1),
+    )
+
+
+def read_part(path: Path, columns: list[str]) -> pd.DataFrame:
+    """Columns of one file of a set, and of what tells of groups: `attributes` and the set's `seed`, if known."""
+    more = ["attributes"] if "attributes" in pq.read_schema(path).names else []
+    return _with_seed(pd.read_parquet(path, columns=[*columns, *more]), path.parent)
+
+
+def read_facts(folder: Path, held_out: bool) -> pd.DataFrame:
+    """What is known of the pictures of people who are, or are not, held out; no pixels, in the order of the files."""
+    table = pd.concat([read_part(path, ["person"]) for path in sorted(Path(folder).glob("*.parquet"))])
+    return table[(table.person % HELD_OUT_EVERY == 0) == held_out].reset_index(drop=True)
+
+
+def _with_seed(table: pd.DataFrame, folder: Path) -> pd.DataFrame:
+    seed = (read_note(Path(folder) / SET_NOTE) or {}).get("seed")
+    return table if seed is None else table.assign(seed=seed)
+
+
+def read_attributes(text: str) -> dict:
+    """Attributes of one picture, as `studio.rendering.ground_truth.attributes` writes them.
+
+    Added is `hair_light`, 0 black to 1 white, of all hair together.
+    """
+    record = json.loads(text)
+    coloured, grey = np.mean(HAIR_COLOURS[record["hair_colour"]]), np.mean(GREY_HAIR)
+    return record | {"hair_light": float(coloured + (grey - coloured) * record["grey"])}
+
+
+def _decode_image(data: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB")).transpose(2, 0, 1)
+
+
+def _decode_mask(data: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(data)))

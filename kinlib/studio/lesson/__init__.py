@@ -1,0 +1,1 @@
+"""Series of pictures for the notebook on the studio: one thing changes at a time."""

@@ -1,0 +1,1 @@
+"""Extended families over several generations, with names and genomes."""

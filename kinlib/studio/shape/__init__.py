@@ -1,0 +1,1 @@
+"""The shape of one person's head: identity, growth, ageing, sex, expression and gaze."""

@@ -1,0 +1,114 @@
+"""The head of one person at one age, with an expression and a gaze.
+
+Everything is a sum of displacement fields over the generic head: identity modes, named proportions, sex, growth or
+ageing. Then what is rigid is made rigid again (eyeballs, teeth), lids are laid on the eyeballs, and the expression is
+added, scaled to the face it acts on.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from kinlib.studio.head.model import load_head
+from kinlib.studio.person import NUM_SHAPE, PROPORTIONS, Person
+from kinlib.studio.shape import eyes, mouth
+from kinlib.studio.shape.ageing import ageing, ageing_field
+from kinlib.studio.shape.growth import childhood, growth_fields, softness
+from kinlib.studio.shape.pose import pose
+from kinlib.studio.shape.proportions import detail_fields, proportion_fields
+from kinlib.studio.shape.sex import mean_field, sex_contrast, sex_field, sex_modes
+
+__all__ = ["build", "landmarks"]
+
+IDENTITY = 0.80  # of a standard deviation: at 1 an odd jaw turns up now and then
+BOUND = 2.3  # z-scores bend towards it
+SEX_MODES = 0.60  # of the difference between the sexes, to each side
+EYES_AHEAD = 0.07  # by how much a child's eyeballs have outgrown their surroundings; the iris is almost an adult's
+WITHIN_SEX = 0.45  # how much of the chance along that difference is left, as sex explains the rest
+
+
+def build(
+    person: Person, age: float, expression: dict[str, float], gaze: tuple[float, float] = (0.0, 0.0)
+) -> tuple[np.ndarray, np.ndarray]:
+    """Shape and pose a head.
+
+    Args:
+        person: whose head.
+        age: years, 3 to 90.
+        expression: strengths 0..1 by the head model's names.
+        gaze: where the eyes look, tangents of the angles to the image's right and up.
+
+    Returns:
+        Neutral and posed vertices, float32 [V, 3] each, in the head's frame before it is turned.
+
+    Raises:
+        KinlibError: if there is no expression of a name.
+    """
+    neutral = _neutral(person, age)
+    return neutral, pose(neutral, expression, gaze)
+
+
+def landmarks(vertices: np.ndarray) -> np.ndarray:
+    """The 68 landmarks, float32 [68, 3], iBUG order, of vertices [V, 3]."""
+    return vertices[load_head().landmarks]
+
+
+@dataclass(frozen=True, eq=False)
+class _Fields:
+    """Displacement fields: names [F] and values float32 [F, V * 3]; softness float32 [V, 1] of children's faces."""
+
+    names: tuple[str, ...]
+    values: np.ndarray
+    softness: np.ndarray
+
+
+@lru_cache(maxsize=1)
+def _load_fields() -> _Fields:
+    head = load_head()
+    fields = dict(zip(PROPORTIONS, proportion_fields(head), strict=True))
+    fields |= detail_fields(head) | growth_fields(head)
+    fields |= {"mean": mean_field(head), "male": sex_field(head), "old": ageing_field(head)}
+    values = np.stack(list(fields.values())).reshape(len(fields), -1)
+    return _Fields(tuple(fields), np.ascontiguousarray(values, np.float32), softness(head))
+
+
+def _bend(scores: np.ndarray) -> np.ndarray:
+    """z-scores whose rare extremes are softened."""
+    return BOUND * np.tanh(np.asarray(scores, np.float32) / BOUND)
+
+
+def _shape(person: Person, contrast: float) -> np.ndarray:
+    """Identity coefficients float32 [100], moved towards the mean of the sex."""
+    own = IDENTITY * _bend(person.traits.shape)
+    difference = sex_modes()
+    along = difference / np.sqrt(difference @ difference)
+    return own - (1 - WITHIN_SEX) * (own @ along) * along + SEX_MODES * contrast * difference
+
+
+def _weights(person: Person, age: float, left: dict[str, float], contrast: float) -> dict[str, float]:
+    """How much of each field a person has."""
+    traits = person.traits
+    fading = 1 - 0.3 * min(left["face"], 1)
+    weights = dict(zip(PROPORTIONS, fading * _bend(traits.proportions), strict=True))
+    weights["cleft_chin"] = traits.cleft_chin * (1 - 0.5 * min(left["jaw"], 1))
+    weights["attached_lobes"] = 0.0 if traits.free_lobes else 1.0
+    return weights | left | {"mean": 1.0, "male": contrast, "old": ageing(age)}
+
+
+def _neutral(person: Person, age: float) -> np.ndarray:
+    head, fields = load_head(), _load_fields()
+    left, contrast = childhood(age, person.male), sex_contrast(person.male, age)
+    own = (_shape(person, contrast) @ head.identity.reshape(NUM_SHAPE, -1)).reshape(-1, 3)
+    own *= 1 - min(left["face"], 1) * fields.softness
+    weights = _weights(person, age, left, contrast)
+    chosen = np.array([weights[name] for name in fields.names], np.float32)
+    vertices = head.vertices + own + (chosen @ fields.values).reshape(-1, 3)
+    mouth.rest(vertices)
+    mouth.stiffen_teeth(vertices)
+    for eye in eyes.load_eyes():
+        eyes.rest(vertices, eye)
+        eyes.attach_lashes(vertices, eye)
+        ball = eyes.grown_ahead(eyes.fit(vertices, eye), EYES_AHEAD * left["eyes"])
+        eyes.place(vertices, eye, ball, eyes.rotation(eye, 0, 0))
+    return vertices.astype(np.float32)

@@ -1,0 +1,1 @@
+"""Model cards and the tables of README.md and data/README.md, made from training records."""

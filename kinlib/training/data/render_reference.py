@@ -1,0 +1,210 @@
+"""Making the reference set: couples of founders, their true children by meiosis, portraits of all, measured and let go.
+
+Every child is portrayed at the same age, in the same light and pose, so that siblings differ by what they inherited, by
+their sex and by chance at birth, and by nothing else. The parents' pictures are kept, for methods to start from. Work
+that was stopped goes on with the next couple.
+"""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from kinlib.checkpoints import weights
+from kinlib.evaluation.embedding import embed_pictures
+from kinlib.evaluation.heredity.measures import measure_all
+from kinlib.evaluation.heredity.reference import FACTS, NUM_SIBLINGS, write_reference
+from kinlib.evaluation.heredity.reference_set import Provenance, Reference
+from kinlib.io.files import make_folder, write_bytes, write_whole
+from kinlib.io.resume import is_complete, open_work
+from kinlib.runtime.worker_pool import spread
+from kinlib.studio.datasets.encoding import as_jpeg
+from kinlib.studio.datasets.portraits import portrait
+from kinlib.studio.genetics import POPULATIONS, Genomes, children, concatenate, founders, phenotypes
+from kinlib.studio.head.model import load_head
+from kinlib.studio.person import NUM_SHAPE, SEXES, Person
+from kinlib.studio.render import VERSION, warm_up
+
+__all__ = ["NUM_COUPLES", "ReferencePlan", "plan", "siblings", "write"]
+
+NUM_COUPLES = 32
+MIXED = 0.25  # chance that the mother's population is drawn anew, so that it may be another than the father's
+CHILD_AGE = 21.0  # years
+STUDIO = 5  # seed of all portraits: one light, one paper, plain clothes
+PARENT_AGES = (27.0, 40.0)
+SIZE, PARENT_SIZE = 128, 192  # pixels; parents are kept as photographs, with room around the face
+PARENT_QUALITY = 88
+
+
+@dataclass(frozen=True)
+class ReferencePlan:
+    """Which couples, and how many of their children."""
+
+    seed: int
+    num_couples: int = NUM_COUPLES
+    num_siblings: int = NUM_SIBLINGS
+
+    @property
+    def num_people(self) -> int:
+        """People of one couple: father, mother, children."""
+        return self.num_siblings + 2
+
+    @property
+    def num_pictures(self) -> int:
+        """Pictures to render in all."""
+        return self.num_couples * self.num_people
+
+
+@dataclass(frozen=True)
+class _Sitting:
+    """One person to portray; of parents a photograph is wanted too."""
+
+    person: Person
+    age: float
+    is_parent: bool
+
+
+@dataclass(frozen=True)
+class _Taken:
+    """What is kept of a portrait: its embedding [D], what was measured, and of a parent the photograph as JPEG."""
+
+    embedding: np.ndarray
+    measured: pd.Series
+    photo: bytes | None
+
+
+def plan(seed: int = 0) -> ReferencePlan:
+    """The bundled set's plan."""
+    return ReferencePlan(seed)
+
+
+def siblings(plan: ReferencePlan, couple: int) -> tuple[Genomes, Genomes, Genomes]:
+    """Father, mother, and the true children of one couple."""
+    rng = np.random.default_rng([plan.seed, 12, couple])
+    home = POPULATIONS[couple % len(POPULATIONS)]
+    other = str(rng.choice(POPULATIONS)) if rng.random() < MIXED else home
+    father = founders(home, 1, rng).with_sex([SEXES.index("male")])
+    mother = founders(other, 1, rng).with_sex([SEXES.index("female")])
+    return father, mother, children(father, mother, plan.num_siblings, rng)
+
+
+def write(plan: ReferencePlan, out: Path, workers: int | None = None) -> Iterator[int]:
+    """Make the set in the folder `out`; yields the number of pictures done so far.
+
+    Raises:
+        KinlibError: if the head model or the identity network is missing, or the folder cannot be written to or holds
+            another set.
+    """
+    out, provenance = Path(out), _provenance(plan)
+    settings = vars(provenance)
+    if is_complete(out, FACTS, settings):
+        yield plan.num_pictures
+        return
+    load_head()
+    work = open_work(out, settings)
+    missing = [couple for couple in range(plan.num_couples) if not _part(work, couple).exists()]
+    done = plan.num_pictures - len(missing) * plan.num_people
+    yield done
+    if missing:
+        warm_up()
+    portraits = spread(_portray, (sitting for couple in missing for sitting in _sittings(plan, couple)), workers)
+    for couple in missing:
+        found = []
+        for taken in islice(portraits, plan.num_people):
+            found.append(taken)
+            if len(found) == plan.num_people:
+                _keep(couple, found, out, work)
+            done += 1
+            yield done
+    write_reference(out, _collect(plan, work, provenance))
+    shutil.rmtree(work)
+
+
+def _provenance(plan: ReferencePlan) -> Provenance:
+    network = weights.sha256(weights.path("studio_identity"))
+    extra = {"num_couples": plan.num_couples, "num_siblings": plan.num_siblings, "child_age": CHILD_AGE}
+    return Provenance(plan.seed, network, str(VERSION), extra)
+
+
+def _part(work: Path, couple: int) -> Path:
+    return work / f"{couple:03d}.npz"
+
+
+def _name(couple: int) -> str:
+    return f"couple_{couple + 1:02d}"
+
+
+def _picture(couple: int, role: str) -> str:
+    """A parent's photograph, relative to the set's folder."""
+    return f"parents/{_name(couple)}_{role}.jpg"
+
+
+def _sittings(plan: ReferencePlan, couple: int) -> Iterator[_Sitting]:
+    """Father, mother, children."""
+    father, mother, young = siblings(plan, couple)
+    ages = np.random.default_rng([plan.seed, 13, couple]).uniform(*PARENT_AGES, 2)
+    for parent, age in zip((father, mother), ages, strict=True):
+        yield _Sitting(phenotypes(parent).person(0), float(age), True)
+    looks = phenotypes(young)
+    for i in range(len(young)):
+        yield _Sitting(looks.person(i), CHILD_AGE, False)
+
+
+def _portray(sitting: _Sitting) -> _Taken:
+    """Draw and measure one person."""
+    aligned = portrait(sitting.person, STUDIO, sitting.age, SIZE, crop="ffhq").image
+    photo = portrait(sitting.person, STUDIO, sitting.age, PARENT_SIZE).image if sitting.is_parent else None
+    jpeg = None if photo is None else as_jpeg(photo, PARENT_QUALITY)
+    return _Taken(embed_pictures([aligned])[0], measure_all([aligned]).iloc[0], jpeg)
+
+
+def _keep(couple: int, taken: list[_Taken], out: Path, work: Path) -> None:
+    """Write the parents' photographs, then what was measured from all portraits: the sign that the couple is done."""
+    make_folder(out / "parents")
+    for role, parent in zip(("father", "mother"), taken, strict=False):
+        write_bytes(out / _picture(couple, role), parent.photo)
+    measured = pd.DataFrame([one.measured for one in taken])
+    embeddings = np.stack([one.embedding for one in taken])
+    arrays = {"embeddings": embeddings, "measured": measured.to_numpy(), "names": list(measured.columns)}
+    write_whole(_part(work, couple), lambda file: np.savez(file, **arrays))
+
+
+def _collect(plan: ReferencePlan, work: Path, provenance: Provenance) -> Reference:
+    """The whole set from the parts that were measured and the traits that follow from the seed."""
+    embeddings, measured, true = [], [], []
+    for couple in range(plan.num_couples):
+        with np.load(_part(work, couple)) as part:
+            embeddings.append(part["embeddings"])
+            numbers = pd.DataFrame(part["measured"], columns=[str(name) for name in part["names"]])
+        keys = _keys(plan, couple)
+        measured.append(pd.concat([keys, numbers.astype(np.float32)], axis=1))
+        true.append(pd.concat([keys, _true_traits(plan, couple)], axis=1))
+    stacked, couples = np.stack(embeddings), range(plan.num_couples)
+    return Reference(
+        couples=tuple(_name(couple) for couple in couples),
+        children=stacked[:, 2:],
+        fathers=stacked[:, 0],
+        mothers=stacked[:, 1],
+        true=pd.concat(true, ignore_index=True),
+        measured=pd.concat(measured, ignore_index=True),
+        father_pictures=tuple(_picture(couple, "father") for couple in couples),
+        mother_pictures=tuple(_picture(couple, "mother") for couple in couples),
+        provenance=provenance,
+    )
+
+
+def _keys(plan: ReferencePlan, couple: int) -> pd.DataFrame:
+    roles = ["father", "mother"] + ["child"] * plan.num_siblings
+    return pd.DataFrame({"couple": _name(couple), "role": roles, "number": [0, 0, *range(plan.num_siblings)]})
+
+
+def _true_traits(plan: ReferencePlan, couple: int) -> pd.DataFrame:
+    """All traits but the head model's coefficients, which have no names and follow from the seed."""
+    table = phenotypes(concatenate(siblings(plan, couple))).to_frame()
+    table = table.drop(columns=[f"shape_{i:02d}" for i in range(NUM_SHAPE)])
+    numbers = table.select_dtypes("floating").columns
+    return table.astype(dict.fromkeys(numbers, np.float32))

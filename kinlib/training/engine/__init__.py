@@ -1,0 +1,1 @@
+"""What all training recipes share: the loop, checkpoints, records, losses, network sizes."""

@@ -1,0 +1,1 @@
+"""One module for each bundled network, and the table of them."""

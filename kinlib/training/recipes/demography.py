@@ -1,0 +1,197 @@
+"""The studio's demography network: age, sex, founder population and emotion, all from one small network.
+
+What is not in the renders' attributes follows from them: the population from the set's seed and the person's number
+(people are made from these alone), the emotion from the expression by the rules of `kinlib.studio.appearance.emotions`.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from kinlib.evaluation.groups import by_group, groups_of, population_indices
+from kinlib.faces.demography import AGES, DemographyNet, answers, expected_age
+from kinlib.runtime.errors import KinlibError
+from kinlib.studio.appearance.emotions import EMOTIONS, emotion
+from kinlib.studio.datasets.renders import SET_NOTE, FaceSet, load_faces
+from kinlib.studio.genetics.populations import POPULATIONS
+from kinlib.training.data.augment import Augmentation
+from kinlib.training.engine.loop import Workers, launch, precision, use_channels_last
+from kinlib.training.engine.supervised import Descent
+
+__all__ = ["DemographySettings", "Truth", "emotion_weights", "evaluate", "populations_of", "train", "truth_of"]
+
+AGE_BLUR = 2.5  # years; the distribution over ages that the network is asked for is so wide
+
+
+@dataclass
+class DemographySettings:
+    """Train the demography network."""
+
+    data: Path
+    """folder that `kinlib render` wrote"""
+    out: Path
+    """folder that receives demography.safetensors and demography.json"""
+    run: Path = Path("runs/demography")
+    """folder of checkpoints and log"""
+    minutes: float = 60.0
+    """time this call may take"""
+    steps: int = 6000
+    """length of the schedule"""
+    batch: int = 64
+    """pictures in a step"""
+    rate: float = 2e-3
+    """highest learning rate"""
+    pictures: int = 30_000
+    """most pictures to read; each takes 66 kB of memory in every process"""
+    seed: int = 0
+    """of weights, batches and augmentation"""
+    device: str = "cpu"
+    """cpu or cuda"""
+    workers: int = 1
+    """processes, one thread each; 2 for two cores"""
+
+
+@dataclass
+class Truth:
+    """What is true of N pictures: age float32 [N] in years; gender (1 a man), race and emotion int64 [N]."""
+
+    age: Tensor
+    gender: Tensor
+    race: Tensor
+    emotion: Tensor
+
+    def __getitem__(self, rows: Tensor) -> "Truth":
+        return Truth(self.age[rows], self.gender[rows], self.race[rows], self.emotion[rows])
+
+    def to(self, device: torch.device) -> "Truth":
+        """The same on another device."""
+        return Truth(*(getattr(self, name).to(device) for name in ("age", "gender", "race", "emotion")))
+
+
+def populations_of(folder: Path, people: np.ndarray) -> np.ndarray:
+    """Index of each person's founder population, int64 [N], in a set that `kinlib render` wrote.
+
+    Raises:
+        KinlibError: if the set does not say from which seed it was made.
+    """
+    try:
+        seed = int(json.loads((Path(folder) / SET_NOTE).read_text())["seed"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise KinlibError(
+            f"'{folder}' has no {SET_NOTE} with the seed of its people: render a set with `kinlib render`"
+        ) from error
+    return population_indices(seed, people)
+
+
+def truth_of(faces: FaceSet, folder: Path) -> Truth:
+    """What is true of the pictures of a set read from `folder`."""
+    table = faces.table
+    emotions = [EMOTIONS.index(emotion(strength)) for strength in table.expression]
+    return Truth(
+        torch.from_numpy(table.age.to_numpy(np.float32, copy=True)),
+        torch.from_numpy(table.male.to_numpy(np.int64, copy=True)),
+        torch.from_numpy(populations_of(folder, table.person.to_numpy())),
+        torch.tensor(emotions),
+    )
+
+
+def train(settings: DemographySettings) -> None:
+    """Train, going on from the last checkpoint, and write the weights with their recipe and figures."""
+    launch(_train, settings, settings.workers)
+
+
+def _train(settings: DemographySettings, workers: Workers) -> None:
+    device = torch.device(settings.device)
+    torch.manual_seed(settings.seed)
+    training, held_out = load_faces(settings.data, settings.pictures).split()
+    truth = truth_of(training, settings.data)
+    weights = emotion_weights(truth.emotion).to(device)
+    net = use_channels_last(DemographyNet()).to(device)
+    descent = Descent(net, settings, workers, weight_decay=0.05, half_life=100)
+    augment = Augmentation(net.input_size)
+    for index in descent.batches(len(training)):
+        views = augment(training.images[index], training.labels[index], descent.source)
+        with precision(device):
+            found = net(views.source.to(device, memory_format=torch.channels_last))
+        descent.step(demography_loss(found, truth[index].to(device), weights))
+    if workers.leads:
+        figures = evaluate(descent.average, held_out, truth_of(held_out, settings.data))
+        descent.run.log(**{name: figures[name] for name in OVERALL})
+        descent.write("demography", figures, len(training), training.table.person.nunique())
+
+
+def emotion_weights(emotions: Tensor) -> Tensor:
+    """Weight of each emotion in the loss, [7]: the rare ones count more, by the root of how rare they are."""
+    counts = emotions.bincount(minlength=len(EMOTIONS)).float()
+    weights = torch.where(counts > 0, counts.clamp(min=1).rsqrt(), 0.0)
+    return weights * counts.sum() / (weights * counts).sum()
+
+
+def demography_loss(found: dict[str, Tensor], truth: Truth, weights: Tensor) -> Tensor:
+    """Cross-entropy of all four answers, that of the age against a narrow bell, and the age's error in decades."""
+    years = torch.arange(AGES, device=truth.age.device)
+    bell = (-0.5 * ((years - truth.age[:, None]) / AGE_BLUR) ** 2).softmax(dim=1)
+    loss = 0.3 * F.cross_entropy(found["age"].float(), bell)
+    loss = loss + (expected_age(found["age"]) - truth.age).abs().mean() / 10
+    loss = loss + F.cross_entropy(found["emotion"].float(), truth.emotion, weights)
+    for name in ("gender", "race"):
+        loss = loss + F.cross_entropy(found[name].float(), getattr(truth, name))
+    return loss
+
+
+OVERALL = ("age_mae", "sex_accuracy", "population_accuracy", "emotion_accuracy")
+
+
+def evaluate(net: DemographyNet, held_out: FaceSet, truth: Truth) -> dict:
+    """On people never trained on: mean absolute error of the age in years, and how often the rest is right.
+
+    Returns:
+        The four figures of `OVERALL`, also under `groups` (those of `groups_of`, and by emotion), each with its number
+        of pictures; `population_accuracy_per_person`, from the mean over all of a person's pictures;
+        `emotion_accuracy_mean`, the mean over the emotions that occur, since smiles are most of them; and what always
+        guessing the commonest would reach, as `guess`.
+    """
+    found = answers(net.eval(), held_out.images.float() / 127.5 - 1)
+    hits = {
+        "age_mae": (found["age"] - truth.age).abs(),
+        "sex_accuracy": (found["gender"].argmax(1) == truth.gender).float(),
+        "population_accuracy": (found["race"].argmax(1) == truth.race).float(),
+        "emotion_accuracy": (found["emotion"].argmax(1) == truth.emotion).float(),
+    }
+    person = torch.from_numpy(held_out.table.person.to_numpy(copy=True))
+    figures: dict = {"people": len(person.unique()), "pictures": len(held_out)}
+    figures |= {name: float(values.mean()) for name, values in hits.items()}
+    figures["population_accuracy_per_person"] = _per_person(found["race"], truth.race, person)
+    right = hits["emotion_accuracy"]
+    each = [right[truth.emotion == one].mean() for one in truth.emotion.unique()]
+    figures["emotion_accuracy_mean"] = float(torch.stack(each).mean())
+    figures["guess"] = _guessing(truth)
+    figures["groups"] = by_group(_groups(held_out.table, truth), **hits)
+    return figures
+
+
+def _groups(table: pd.DataFrame, truth: Truth) -> dict[str, np.ndarray]:
+    """Rows of each group, bool [N]."""
+    homes = [POPULATIONS[i] for i in truth.race]
+    groups = groups_of(table.assign(age=truth.age.numpy(), male=truth.gender.numpy() == 1, population=homes))
+    emotions = {name: (truth.emotion == i).numpy() for i, name in enumerate(EMOTIONS)}
+    return groups | {name: rows for name, rows in emotions.items() if rows.any()}
+
+
+def _per_person(shares: Tensor, truth: Tensor, person: Tensor) -> float:
+    right = [shares[person == one].mean(0).argmax() == truth[person == one][0] for one in person.unique()]
+    return float(torch.stack(right).float().mean())
+
+
+def _guessing(truth: Truth) -> dict[str, float]:
+    """What is reached without looking: the median age, and the commonest answer."""
+    result = {"age_mae": float((truth.age - truth.age.median()).abs().mean())}
+    for key, values in zip(OVERALL[1:], (truth.gender, truth.race, truth.emotion), strict=True):
+        result[key] = float(values.bincount().max() / len(values))
+    return result

@@ -1,0 +1,149 @@
+"""Attribute directions of the studio preset, from codes of labelled renders.
+
+InterFaceGAN (Shen et al. 2020) takes the normal of a separating plane and removes what two attributes share by
+projection. With exact labels for every render there is a more direct way: regress the *codes* on all attributes at
+once. The coefficient of an attribute is how codes change with it while the others stay, in its own unit. A second
+regression, of the attribute on the codes, gives the probe that reads it.
+"""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from kinlib.evaluation.groups import by_group, groups_of
+from kinlib.gan.encoder import Encoder, load_encoder
+from kinlib.gan.generator import Generator, load_generator
+from kinlib.studio.datasets.renders import FaceSet, load_faces
+from kinlib.training.engine import record
+
+__all__ = ["DirectionSettings", "attribute_table", "train"]
+
+LONG_HAIR = ("mid", "bob", "long", "wavy", "curly", "braids")  # hair that falls at least to the ears
+
+
+@dataclass
+class DirectionSettings:
+    """Fit the attribute directions."""
+
+    data: Path
+    """folder of Parquet files with aligned faces"""
+    out: Path
+    """folder that receives directions.safetensors and directions.json"""
+    encoder: Path
+    """the encoder whose codes are used"""
+    generator: Path
+    """the generator, to check that an edit shows"""
+    ridge: float = 0.003
+    """strength of the ridge penalty of the probes, as a share of the codes' total variance"""
+    components: int = 200
+    """principal components of the codes that the probes use"""
+
+
+def attribute_table(table: pd.DataFrame) -> pd.DataFrame:
+    """Numeric attributes of every picture: years, degrees, or from 0 to 1.
+
+    Returns:
+        One column for each of age, sex (1 male), skin (1 dark), smile, yaw, pitch, glasses, beard, hair_length,
+        hair_light (1 white), mouth_open.
+    """
+    numbers = {
+        "age": table["age"],
+        "sex": table["male"],
+        "skin": table["melanin"],
+        "smile": table["smile"],
+        "yaw": table["yaw"],
+        "pitch": table["pitch"],
+        "glasses": table["glasses"],
+        "beard": table["beard"] != "none",
+        "hair_length": table["hair_style"].isin(LONG_HAIR),
+        "hair_light": table["hair_light"],
+        "mouth_open": table["mouth_open"],
+    }
+    return pd.DataFrame(numbers).astype(float)
+
+
+@torch.no_grad()
+def encode_all(encoder: Encoder, faces: FaceSet, batch: int = 256) -> Tensor:
+    """W+ codes of all pictures, [N, L, 512]."""
+    return torch.cat([encoder(part.float() / 127.5 - 1) for part in faces.images.split(batch)])
+
+
+def train(settings: DirectionSettings) -> None:
+    """Fit all directions, measure the probes on held-out people, and write them."""
+    encoder, generator = load_encoder(settings.encoder), load_generator(settings.generator)
+    training, held_out = load_faces(settings.data).split()
+    codes, test_codes = encode_all(encoder, training), encode_all(encoder, held_out)
+    attributes, test = attribute_table(training.table), attribute_table(held_out.table)
+    steps = _steps(codes, attributes)
+    tensors, figures, readings = {}, {}, {}
+    for i, name in enumerate(attributes):
+        values = torch.tensor(attributes[name].to_numpy(), dtype=torch.float32)
+        probe, offset = _probe(codes, values, settings)
+        # A step must change the probe's reading by one unit, else setting an attribute would miss it.
+        step = steps[i] / (steps[i] * probe).sum().clamp_min(0.2)
+        low, high = torch.quantile(values, torch.tensor([0.01, 0.99])).tolist()
+        scale = float(probe.abs().max())  # half precision would lose small coefficients
+        tensors |= {
+            f"{name}.step": step,
+            f"{name}.probe": probe / scale,
+            f"{name}.range": torch.tensor([low, high, offset, scale]),
+        }
+        readings[name] = (test_codes * probe).sum(dim=(1, 2)).numpy() + offset
+        figures[name] = _quality(readings[name], test[name].to_numpy())
+        figures[name] |= _edit_check(generator, encoder, test_codes[:100], step, probe, low, high)
+    figures["groups"] = _by_group(held_out.table, readings, test)
+    recipe = asdict(settings) | {"pictures": len(training), "people": training.table.person.nunique()}
+    record.write(tensors, settings.out, "directions", recipe, figures)
+
+
+def _steps(codes: Tensor, attributes: pd.DataFrame) -> Tensor:
+    """Change of the codes for one unit of each attribute, the others held fixed: [A, L, 512]."""
+    x = torch.tensor(attributes.to_numpy(), dtype=torch.float64)
+    x = torch.cat([x, torch.ones(len(x), 1, dtype=torch.float64)], dim=1)
+    solution = torch.linalg.lstsq(x, codes.flatten(1).double()).solution
+    return solution[:-1].float().unflatten(1, codes.shape[1:])
+
+
+def _probe(codes: Tensor, values: Tensor, settings: DirectionSettings) -> tuple[Tensor, float]:
+    """Ridge regression of an attribute on the codes, within their principal components: ([L, 512], offset)."""
+    flat = codes.flatten(1)
+    mean = flat.mean(dim=0)
+    generator_state = torch.random.get_rng_state()
+    torch.manual_seed(0)
+    u, s, v = torch.pca_lowrank(flat, q=settings.components, center=True, niter=2)
+    torch.random.set_rng_state(generator_state)
+    centred = values - values.mean()
+    shrunk = s / (s.square() + settings.ridge * s.square().sum() / len(s))
+    probe = v @ (shrunk * (u.t() @ centred))
+    return probe.view(codes.shape[1:]), float(values.mean() - mean @ probe)
+
+
+def _quality(read: np.ndarray, truth: np.ndarray) -> dict[str, float]:
+    """Correlation and mean absolute error of a probe's readings [N] of people never seen."""
+    varies = read.std() > 0 and truth.std() > 0
+    return {
+        "correlation": round(float(np.corrcoef(read, truth)[0, 1]), 4) if varies else 0.0,
+        "mean_absolute_error": round(float(np.abs(read - truth).mean()), 4),
+    }
+
+
+def _by_group(table: pd.DataFrame, readings: dict[str, np.ndarray], truth: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """How well age and sex are read off the codes of each group."""
+    return by_group(
+        groups_of(table),
+        age_mae=np.abs(readings["age"] - truth["age"]),
+        sex_accuracy=(readings["sex"] > 0.5) == (truth["sex"] > 0.5),
+    )
+
+
+@torch.no_grad()
+def _edit_check(generator: Generator, encoder: Encoder, codes: Tensor, step: Tensor, probe: Tensor, low, high):
+    """Does an edit survive drawing? Share of a move by half the range that the encoder reads off the drawn pictures."""
+    move = (high - low) / 2
+    before, after = (encoder(generator.synthesis(c, batch_size=50).clamp(-1, 1)) for c in (codes, codes + move * step))
+    seen = ((after - before) * probe).sum(dim=(1, 2)).mean()
+    return {"share_of_edit_seen": round(float(seen / move), 4)}

@@ -1,0 +1,199 @@
+"""The studio's identity embedder: ArcFace (Deng et al. 2019, equation 3) on rendered people, a few views of each.
+
+A few views a person say little about what makes a person. The studio knows more: the inherited numbers behind every
+face. Reading them off the embedding is a second task, which tells the network what stays when age, hair and light
+change; its head is not kept.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from kinlib.evaluation.groups import by_group, groups_of
+from kinlib.faces.identity import IdentityNet, load_identity
+from kinlib.studio.datasets.renders import FaceSet, load_faces
+from kinlib.studio.datasets.sampling import member, sessions
+from kinlib.training.data.attributes import inherited_traits
+from kinlib.training.data.augment import Augmentation
+from kinlib.training.engine import record
+from kinlib.training.engine.loop import Workers, launch, precision, use_channels_last
+from kinlib.training.engine.supervised import Descent
+
+__all__ = ["ArcFace", "IdentitySettings", "evaluate", "main_lamps", "train"]
+
+READER_SCALE = 4.0  # a unit embedding's numbers are small for a linear layer; much larger ones make it overshoot
+
+
+@dataclass
+class IdentitySettings:
+    """Train the identity embedder."""
+
+    data: Path
+    """folder of Parquet files with aligned faces"""
+    out: Path
+    """folder that receives identity.safetensors and identity.json"""
+    start: Path | None = None
+    """weights of an identity network to go on from"""
+    run: Path = Path("runs/identity")
+    """folder of checkpoints and log"""
+    minutes: float = 60.0
+    """time this call may take"""
+    steps: int = 3000
+    """length of the schedule"""
+    batch: int = 64
+    """pictures in a step"""
+    rate: float = 2e-3
+    """highest learning rate"""
+    margin: float = 0.35
+    """ArcFace's additive angular margin, radians"""
+    scale: float = 24.0
+    """ArcFace's scale of the logits"""
+    traits: float = 4.0
+    """weight of the second task, reading the inherited traits"""
+    seed: int = 0
+    """of weights, batches and augmentation"""
+    device: str = "cpu"
+    """cpu or cuda"""
+    workers: int = 1
+    """processes, one thread each; 2 for two cores"""
+
+
+class ArcFace(nn.Module):
+    """Softmax over people with an angular margin: embeddings [B, D], labels [B] -> loss."""
+
+    def __init__(self, people: int, embedding: int, margin: float, scale: float):
+        super().__init__()
+        self.centres = nn.Parameter(F.normalize(torch.randn(people, embedding), dim=1))
+        self.margin, self.scale = margin, scale
+
+    def forward(self, embeddings: Tensor, labels: Tensor, margin_share: float = 1.0) -> Tensor:
+        cosine = (embeddings @ F.normalize(self.centres, dim=1).t()).clamp(-1 + 1e-6, 1 - 1e-6)
+        angle = torch.acos(cosine.gather(1, labels[:, None]))
+        target = torch.cos((angle + self.margin * margin_share).clamp(max=torch.pi))
+        return F.cross_entropy(self.scale * cosine.scatter(1, labels[:, None], target), labels)
+
+
+def train(settings: IdentitySettings) -> None:
+    """Train, going on from the last checkpoint, and write the weights with their recipe and figures."""
+    launch(_train, settings, settings.workers)
+
+
+class _Learner(nn.Module):
+    """The embedder, and what it is taught by."""
+
+    def __init__(self, settings: IdentitySettings, people: int, traits: int):
+        super().__init__()
+        self.net = use_channels_last(IdentityNet())
+        if settings.start is not None:
+            self.net.load_state_dict(load_identity(settings.start).state_dict())
+        self.head = ArcFace(people, 512, settings.margin, settings.scale)
+        self.reader = nn.Linear(512, traits)
+
+
+def _train(settings: IdentitySettings, workers: Workers) -> None:
+    device = torch.device(settings.device)
+    torch.manual_seed(settings.seed)
+    training, held_out = load_faces(settings.data).split()
+    labels = torch.from_numpy(training.table.person.astype("category").cat.codes.to_numpy().astype("int64"))
+    traits = inherited_traits(training.table)
+    learner = _Learner(settings, int(labels.max()) + 1, traits.shape[1]).to(device)
+    descent = Descent(learner, settings, workers, weight_decay=0.05, half_life=100)
+    augment = Augmentation(learner.net.input_size)
+    for index in descent.batches(len(training)):
+        views = augment(training.images[index], training.labels[index], descent.source)
+        with precision(device):
+            embeddings = learner.net(views.source.to(device)).float()
+        likeness = learner.head(embeddings, labels[index].to(device), min(1.0, 2 * descent.run.progress()))
+        missed = F.mse_loss(learner.reader(READER_SCALE * embeddings), traits[index].to(device))
+        descent.step(likeness + settings.traits * missed)
+    if workers.leads:
+        net = descent.average.net.eval()
+        figures = evaluate(net, held_out)
+        descent.run.log(**record.scalars(figures))
+        descent.write("identity", figures, len(training), int(labels.max()) + 1, net)
+
+
+@torch.no_grad()
+def embed_all(net: IdentityNet, images: Tensor, batch: int = 256) -> Tensor:
+    """uint8 [N, 3, S, S] -> embeddings [N, 512] on the CPU."""
+    device = next(net.parameters()).device
+    parts = [net(part.to(device).float() / 127.5 - 1).cpu() for part in images.split(batch)]
+    return torch.cat(parts)
+
+
+def evaluate(net: IdentityNet, held_out: FaceSet) -> dict:
+    """On people never trained on.
+
+    Returns:
+        Verification AUC over all pairs of pictures (no two were taken in the same light), and over the pairs of each
+        kind in `_kinds_of_pairs`; rate at which the nearest of all second pictures is the right person's. Under
+        `groups`, the AUC over the pairs within each group, and that rate for the group's people among everybody.
+    """
+    embeddings = embed_all(net, held_out.images)
+    rows, columns = torch.triu_indices(len(embeddings), len(embeddings), offset=1).numpy()
+    similarity = (embeddings @ embeddings.t()).numpy()[rows, columns]
+    person, view = (held_out.table[name].to_numpy() for name in ("person", "view"))
+    same = person[rows] == person[columns]
+    figures = _auc("verification_auc", same, similarity)
+    for name, chosen in _kinds_of_pairs(held_out.table, rows, columns, same).items():
+        figures |= _auc(f"verification_auc_{name}", same[chosen], similarity[chosen])
+    first, second = embeddings[view == 0], embeddings[view == 1]
+    found = np.full(len(view), np.nan)
+    found[view == 0] = person[view == 1][(first @ second.t()).argmax(dim=1)] == person[view == 0]
+    groups = groups_of(held_out.table)
+    parts = by_group(groups, identification_rate=found)
+    for name, inside in groups.items():
+        chosen = inside[rows] & inside[columns]
+        parts[name] |= _auc("verification_auc", same[chosen], similarity[chosen])
+    figures |= {"identification_rate": float(np.nanmean(found)), "people": len(np.unique(person))}
+    return figures | {"groups": parts}
+
+
+def _auc(name: str, same: np.ndarray, similarity: np.ndarray) -> dict[str, float]:
+    """Area under the curve of telling the same person from strangers; nothing unless there are pairs of both kinds."""
+    from sklearn.metrics import roc_auc_score
+
+    return {name: round(float(roc_auc_score(same, similarity)), 5)} if len(np.unique(same)) == 2 else {}
+
+
+def _kinds_of_pairs(table: pd.DataFrame, rows: np.ndarray, columns: np.ndarray, same: np.ndarray) -> dict:
+    """Hard kinds of pairs of pictures, each a boolean array over the pairs (rows, columns)."""
+
+    def gap(name: str) -> np.ndarray:
+        values = table[name].to_numpy(dtype=float)
+        return np.abs(values[rows] - values[columns])
+
+    hair = table["hair_style"].to_numpy()
+    return {
+        "turned": gap("yaw") >= 30,  # degrees between the two poses
+        "other_hair": hair[rows] != hair[columns],
+        "other_age": gap("age") >= 15,  # years
+        "alike": same | ((gap("male") == 0) & (gap("melanin") < 0.1)),  # strangers of one sex and like skin
+        **({"other_light": _lamps_apart(table, rows, columns)} if "seed" in table else {}),
+    }
+
+
+def _lamps_apart(table: pd.DataFrame, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Whether the strongest lamps of two pictures stand 60 degrees or more from each other, as seen from the face."""
+    lamps = main_lamps(table)
+    return (lamps @ lamps.T)[rows, columns] <= 0.5
+
+
+def main_lamps(table: pd.DataFrame) -> np.ndarray:
+    """Unit vectors towards the strongest lamp of each picture, [N, 3].
+
+    Args:
+        table: one row a picture of a set that `kinlib render` wrote, with its `seed`, `person` and `view`, from which
+            the light follows; all pictures of each person.
+    """
+    lamps = np.empty((len(table), 3))
+    for (seed, number), rows in table.reset_index().groupby(["seed", "person"]):
+        looks = sessions(member(seed, number), seed, number, len(rows))
+        shots = [shot for _, some in looks for shot in some]
+        lamps[rows.index] = [shots[view].light.directions[0] for view in rows["view"]]
+    return lamps

@@ -1,0 +1,425 @@
+"""Two photographs in, children out: what `Kinship` promises with whatever studio weights are bundled."""
+
+import re
+import shutil
+from collections import OrderedDict
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skimage.data
+import torch
+from PIL import Image
+from safetensors.torch import load_file, save_file
+
+from kinlib import Kinship
+from kinlib.checkpoints import weights
+from kinlib.faces.points import five_points
+from kinlib.gan.directions import Direction
+from kinlib.inheritance.blend import methods
+from kinlib.io import images
+from kinlib.kinship import kinship, options, presets
+from kinlib.kinship.kinship import REMEMBERED, Child, Face
+from kinlib.runtime import config
+from kinlib.runtime.errors import KinlibError
+from kinlib.studio.datasets import sample_parents
+
+SMALL_BATCH = 3
+
+
+@pytest.fixture(scope="module")
+def kin() -> Kinship:
+    return Kinship.load("studio", device="cpu")
+
+
+@pytest.fixture(scope="module")
+def photos() -> tuple[Path, Path]:
+    return sample_parents.couple(1)
+
+
+@pytest.fixture(scope="module")
+def faces(kin: Kinship, photos: tuple[Path, Path]) -> tuple[Face, Face]:
+    return kin.encode(photos[0]), kin.encode(photos[1])
+
+
+@pytest.fixture
+def studio(tmp_path: Path, monkeypatch) -> Path:
+    """A copy of the bundled data without its manifest, so that its weights may be tampered with; their folder."""
+    shutil.copytree(config.data_dir(), tmp_path / "data", ignore=shutil.ignore_patterns("manifest.json"))
+    monkeypatch.setenv("KINLIB_DATA", str(tmp_path / "data"))
+    return tmp_path / "data" / "weights" / "studio"
+
+
+def same_picture(one: Image.Image, other: Image.Image) -> bool:
+    return one.size == other.size and one.tobytes() == other.tobytes()
+
+
+def pasted(*pictures: Image.Image) -> Image.Image:
+    """Pictures side by side on grey."""
+    sheet = Image.new("RGB", (sum(p.width for p in pictures), max(p.height for p in pictures)), (128, 128, 128))
+    left = 0
+    for picture in pictures:
+        sheet.paste(picture, (left, 0))
+        left += picture.width
+    return sheet
+
+
+# --- loading ---
+
+
+def test_preset_is_complete(kin: Kinship):
+    assert kin.preset == "studio" and kin.device == torch.device("cpu")
+    assert kin.num_layers == kin.generator.num_layers == kin.encoder.num_layers
+    assert {"age", "sex"} <= set(kin.directions)
+    assert not any(parameter.requires_grad for net in (kin.generator, kin.encoder) for parameter in net.parameters())
+    assert not kin.generator.training and not kin.encoder.training
+
+
+def test_loading_leaves_random_numbers_alone():
+    before = torch.random.get_rng_state()
+    Kinship.load("studio", device="cpu")
+    assert torch.equal(before, torch.random.get_rng_state())
+
+
+def test_unknown_preset_and_device():
+    with pytest.raises(KinlibError, match="unknown preset 'cartoon': choose one of studio, ffhq"):
+        Kinship.load("cartoon")
+    for device in ("gpu", "cuda:77", 3.5):
+        with pytest.raises(KinlibError, match="is not available here"):
+            Kinship.load("studio", device=device)
+
+
+def test_absent_photorealistic_weights_name_the_command(cache: Path):
+    five = "stylegan2_ffhq e4e_ffhq dlib_68 vggface2 direction_age"
+    with pytest.raises(KinlibError, match=f"kinlib weights fetch {five}` .1.79 GB; ") as caught:
+        Kinship.load("ffhq")
+    assert "\n" not in str(caught.value)
+    assert not cache.exists()
+
+
+@pytest.mark.parametrize(
+    ("absent", "command"),
+    [
+        (("generator",), "stylegan2_ffhq` (381 MB; NVIDIA"),  # one file: with its licence
+        (("encoder", "direction_age"), "e4e_ffhq direction_age` (1.2 GB; "),
+        (("identity", "generator"), "stylegan2_ffhq vggface2` (493 MB; "),
+    ],
+)
+def test_what_a_child_lacks_is_one_command(cache: Path, absent: tuple[str, ...], command: str):
+    (cache / "weights").mkdir(parents=True)
+    for role in set(weights.CHILD) - set(absent):
+        (cache / "weights" / weights.for_role("ffhq", role).file).touch()
+    with pytest.raises(KinlibError, match=re.escape(f"run `kinlib weights fetch {command}")):
+        Kinship.load("ffhq")
+
+
+@pytest.mark.parametrize("role", ["generator", "encoder", "directions"])
+def test_missing_studio_weights_are_named(studio: Path, role: str):
+    (studio / f"{role}.safetensors").unlink()
+    with pytest.raises(KinlibError, match=f"'studio_{role}' are not here"):
+        Kinship.load("studio")
+
+
+def test_networks_that_do_not_belong_together(studio: Path):
+    tensors = load_file(studio / "directions.safetensors")
+    longer = {name: value.repeat(2, 1) if value.ndim == 2 else value for name, value in tensors.items()}
+    save_file(longer, studio / "directions.safetensors")
+    with pytest.raises(KinlibError, match="does not belong to the generator"):
+        Kinship.load("studio", device="cpu")
+
+    encoder = load_file(studio / "encoder.safetensors")
+    for last in ("offsets.2.1.weight", "offsets.2.1.bias"):  # one code more than the generator takes
+        encoder[last] = torch.cat([encoder[last], encoder[last][:512]])
+    encoder["latent_avg"] = torch.cat([encoder["latent_avg"], encoder["latent_avg"][:1]])
+    save_file(encoder, studio / "encoder.safetensors")
+    with pytest.raises(KinlibError, match=r"the encoder .* does not belong to the generator"):
+        Kinship.load("studio", device="cpu")
+
+
+def test_published_directions_are_optional_but_must_be_right(cache: Path):
+    assert presets._published_directions() == {}
+    (cache / "weights").mkdir(parents=True)
+    torch.save(torch.zeros(1, 512), cache / "weights" / "interfacegan_age.pt")
+    with pytest.raises(KinlibError, match="not the published file of 'direction_age'"):
+        presets._published_directions()
+
+
+# --- encoding ---
+
+
+def test_face_has_all_its_parts(kin: Kinship, faces: tuple[Face, Face]):
+    for face in faces:
+        assert face.image.mode == "RGB" and face.aligned.size == (256, 256)
+        assert face.latent.shape == (1, kin.num_layers, 512) and face.latent.dtype == torch.float32
+        assert face.latent.isfinite().all() and not face.latent.requires_grad
+
+
+def test_path_text_picture_and_array_give_the_same_code(kin: Kinship, photos, faces):
+    kin = replace(kin, _faces=OrderedDict())
+    with Image.open(photos[0]) as picture:
+        for photo in (photos[0], str(photos[0]), picture, np.asarray(picture), np.asarray(picture) / 255):
+            assert torch.equal(kin.encode(photo).latent, faces[0].latent)
+
+
+def test_a_photograph_is_encoded_once(kin: Kinship, photos, faces):
+    assert kin.encode(photos[0]) is faces[0]
+    assert kin.encode(str(photos[0])) is faces[0]
+    assert kin.encode(photos[1]) is not faces[0]
+
+
+def test_memory_for_faces_is_bounded(kin: Kinship, faces, monkeypatch):
+    kin = replace(kin, _faces=OrderedDict())
+    for number in range(REMEMBERED + 5):
+        kin._remember((number,), faces[0])
+    assert len(kin._faces) == REMEMBERED and (0,) not in kin._faces
+    monkeypatch.setattr(kinship, "REMEMBERED_PIXELS", 3 * faces[0].image.width * faces[0].image.height)
+    kin._remember(("next",), faces[0])
+    assert len(kin._faces) == 3 and ("next",) in kin._faces
+
+
+def test_photographs_of_real_people(kin: Kinship):
+    astronaut = kin.encode(skimage.data.astronaut())
+    assert len(astronaut.notes) == 1 and "--refine 100" in astronaut.notes[0]  # the encoder knows renders only
+    assert kin.encode(skimage.data.astronaut(), refine_steps=1).notes == ()
+    assert kin.encode(sample_parents.couple(1)[0]).notes == ()
+    assert astronaut.latent.isfinite().all()
+    turned = kin.encode(skimage.data.camera())
+    assert any("turned far to the side" in note for note in turned.notes)
+
+
+@pytest.mark.parametrize("name", ["coffee", "chelsea", "gravel"])
+def test_no_face(kin: Kinship, name: str):
+    with pytest.raises(KinlibError, match="no face found in the picture: use a photo") as caught:
+        kin.encode(getattr(skimage.data, name)())
+    assert "\n" not in str(caught.value)
+
+
+def test_of_two_faces_the_larger_is_used_and_the_user_told(kin: Kinship, photos, tmp_path: Path):
+    large, small = (images.read_photo(photo) for photo in photos)
+    large = large.resize((large.width * 3, large.height * 3))
+    both = pasted(small, large)
+    found, alone = kin.encode(both), kin.encode(large)
+    assert any("2 faces found in the picture: the largest is used" in note for note in found.notes)
+    shift = np.abs(np.float32(found.aligned) - np.float32(alone.aligned)).mean()
+    assert shift < 5 < np.abs(np.float32(found.aligned) - np.float32(kin.encode(small).aligned)).mean()
+    both.save(tmp_path / "both.png")  # the note has the right name although the pixels are known already
+    assert any("both.png" in note for note in kin.encode(tmp_path / "both.png").notes)
+
+
+def test_unreadable_photographs_are_named(kin: Kinship, tmp_path: Path):
+    with pytest.raises(KinlibError, match="there is no file"):
+        kin.encode(tmp_path / "absent.jpg")
+    with pytest.raises(KinlibError, match="a photo must be a path"):
+        kin.encode(None)
+
+
+# --- children ---
+
+
+@pytest.mark.parametrize("method", methods())
+def test_a_child_is_one_of_the_children(kin: Kinship, faces, method: str):
+    kids = kin.children(*faces, n=SMALL_BATCH, method=method, seed=0, age=30, sex="female")
+    assert len(kids) == SMALL_BATCH
+    for i, kid in enumerate(kids):
+        alone = kin.child(*faces, method=method, seed=i, age=30, sex="female")
+        torch.testing.assert_close(alone.latent, kid.latent, atol=1e-5, rtol=0)
+        assert np.abs(np.int32(alone.image) - np.int32(kid.image)).max() <= 1
+        assert (kid.seed, kid.method) == (i, method) and kid.father is faces[0] and kid.mother is faces[1]
+
+
+def test_child_has_all_its_parts(kin: Kinship, faces):
+    child = kin.child(*faces)
+    assert isinstance(child, Child) and child.latent.shape == (1, kin.num_layers, 512)
+    assert child.image.mode == "RGB" and child.image.width == child.image.height >= 256
+    assert child.notes == ()
+
+
+def test_same_child_after_loading_again(kin: Kinship, photos):
+    other = Kinship.load("studio", device="cpu")
+    one, two = (k.child(*photos, method="mask", seed=3, age=20) for k in (kin, other))
+    assert torch.equal(one.latent, two.latent) and same_picture(one.image, two.image)
+
+
+def test_seeds_count_up_and_differ(kin: Kinship, faces):
+    first, second = kin.children(*faces, n=2, method="per_layer", seed=7)
+    assert not torch.equal(first.latent, second.latent) and first.notes == ()
+    assert torch.equal(kin.child(*faces, method="per_layer", seed=8).latent, second.latent)
+    assert torch.equal(kin.child(*faces, method="per_layer", seed=np.int64(8)).latent, second.latent)
+
+
+def test_alike_children_are_announced(kin: Kinship, faces):
+    kids = kin.children(*faces, n=2, method="average")
+    assert any("all children are the same" in note for note in kids[0].notes)
+
+
+def test_whole_shares_give_the_parents(kin: Kinship, faces):
+    for share, face in ((1.0, faces[0]), (0.0, faces[1])):
+        child = kin.child(*faces, father_share=share)
+        torch.testing.assert_close(child.latent, face.latent, atol=1e-5, rtol=0)
+        assert np.abs(np.int32(child.image) - np.int32(kin.reconstruct(face))).max() <= 1
+
+
+def test_share_for_every_layer(kin: Kinship, faces):
+    shares = torch.zeros(kin.num_layers)
+    shares[:4] = 1
+    child = kin.child(*faces, father_share=shares)
+    torch.testing.assert_close(child.latent[:, :4], faces[0].latent[:, :4])
+    torch.testing.assert_close(child.latent[:, 4:], faces[1].latent[:, 4:])
+
+
+def test_drawing_leaves_random_numbers_alone(kin: Kinship, faces):
+    before = torch.random.get_rng_state()
+    kin.children(*faces, n=2, method="mask")
+    assert torch.equal(before, torch.random.get_rng_state())
+
+
+@pytest.mark.parametrize(("age", "sex"), [(25, None), (40, None), (None, "female"), (None, "male"), (40, "female")])
+def test_probes_read_what_was_asked_for(kin: Kinship, faces, age: float | None, sex: str | None):
+    child = kin.child(*faces, method="per_layer", age=age, sex=sex)
+    for name, value in (("age", age), ("sex", None if sex is None else options.SEXES[sex])):
+        if value is None:
+            continue
+        direction = kin.directions[name]
+        asked = min(max(value, direction.low), direction.high)
+        span = direction.high - direction.low
+        assert float(direction.read(child.latent)) == pytest.approx(asked, abs=0.01 * span)
+
+
+@pytest.mark.parametrize(
+    ("absent", "steps", "named"),
+    [
+        (("landmarks",), 0, ["dlib_68"]),
+        (("identity",), 0, []),
+        (("identity",), 1, ["vggface2"]),
+        (("landmarks", "identity"), 1, ["dlib_68", "vggface2"]),
+    ],
+)
+def test_what_stands_in_for_absent_files_is_said(kin: Kinship, photos, absent, steps: int, named: list[str]):
+    """The studio's networks under the other preset's name: the same way, without some of its files."""
+    lacking = replace(kin, preset="ffhq", _faces=OrderedDict(), **dict.fromkeys(absent))
+    notes = lacking.encode(photos[0], refine_steps=steps).notes
+    assert [note.rpartition(" ")[2].strip("`") for note in notes] == named
+    assert all(note.count("kinlib weights fetch") == 1 and "\n" not in note for note in notes)
+    whole = replace(kin, preset="ffhq", _faces=OrderedDict())
+    assert whole.encode(photos[0], refine_steps=steps).notes == ()
+
+
+def test_directions_without_a_probe_move_once(kin: Kinship, faces):
+    step = torch.full((1, 512), 0.5)
+    directions = kin.directions | {"age": Direction(step)}
+    guessing = replace(kin, directions=directions, _faces=OrderedDict())
+    plain, older = guessing.child(*faces), guessing.child(*faces, age=kinship.GUESSED_ADULT + kinship.GUESSED_YEARS)
+    torch.testing.assert_close(older.latent, plain.latent + 0.5, atol=1e-5, rtol=0)
+    assert plain.notes == () and any("the age is a guess" in note for note in older.notes)
+    older = guessing.child(*faces, age=kinship.GUESSED_ADULT + kinship.GUESSED_YEARS, sex="male")
+    reading = kin.directions["sex"].read(older.latent)
+    assert float(reading) == pytest.approx(1.0, abs=0.01)
+
+
+def test_ages_beyond_the_training_data_are_announced(kin: Kinship, faces):
+    direction = replace(kin.directions["age"], low=20.0, high=60.0)
+    narrow = replace(kin, directions=kin.directions | {"age": direction}, _faces=OrderedDict())
+    for age, kept in ((0, 20.0), (120, 60.0)):
+        child = narrow.child(*faces, age=age)
+        assert float(direction.read(child.latent)) == pytest.approx(kept, abs=0.5)
+        assert any("kept to the range of the training data, 20 to 60 years" in note for note in child.notes)
+    assert narrow.child(*faces, age=40).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("preset", "option", "message"),
+    [
+        ("studio", {"age": 30}, "'studio' has no direction for age: leave that option out"),
+        ("ffhq", {"sex": "male"}, "'ffhq' has no direction for sex: leave that option out"),
+        ("ffhq", {"age": 30}, "'direction_age' are not here: run `kinlib weights fetch direction_age`"),
+    ],
+)
+def test_missing_directions_are_told_before_a_photograph_is_read(kin: Kinship, cache, preset: str, option, message):
+    plain = replace(kin, preset=preset, directions={}, _faces=OrderedDict())
+    with pytest.raises(KinlibError, match=message) as caught:
+        plain.child("absent.jpg", "absent.jpg", **option)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_direction_that_came_later(kin: Kinship, faces, cache: Path):
+    plain = replace(kin, preset="ffhq", directions={}, _faces=OrderedDict())
+    (cache / "weights").mkdir(parents=True)
+    (cache / "weights" / "interfacegan_age.pt").touch()
+    with pytest.raises(KinlibError, match="was not here when the preset was loaded: load it again"):
+        plain.child(*faces, age=30)
+
+
+def test_no_truncation_left_gives_the_average_face(kin: Kinship, faces):
+    kids = kin.children(*faces, n=2, method="mask", truncation=0.0)
+    for kid in kids:
+        torch.testing.assert_close(kid.latent[0], kin.generator.latent_avg)
+    assert same_picture(kids[0].image, kids[1].image)
+    half = kin.child(*faces, truncation=0.5)
+    whole = kin.child(*faces)
+    torch.testing.assert_close(half.latent, (whole.latent + kin.generator.latent_avg) / 2)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"n": 0}, "number of children must be a whole number from 1 to 1,000, not 0"),
+        ({"n": -3}, "not -3"),
+        ({"n": 10**6}, "not 1000000"),
+        ({"n": 2.0}, "not 2.0"),
+        ({"seed": "today"}, "the seed must be a whole number"),
+        ({"seed": 10**19}, "the seed must be a whole number"),
+        ({"age": -5}, "age must be from 0 to 120 years, not -5"),
+        ({"age": 400}, "not 400"),
+        ({"age": float("nan")}, "not nan"),
+        ({"sex": "unknown"}, "unknown sex 'unknown': choose one of female, male"),
+        ({"truncation": 1.5}, "truncation must be from 0 to 1, not 1.5"),
+        ({"truncation": float("nan")}, "not nan"),
+        ({"father_share": 2}, "father's share"),
+        ({"method": "cloning"}, "unknown method 'cloning'"),
+        ({"refine_steps": -1}, "number of refinement steps"),
+    ],
+)
+def test_bad_options_are_refused_before_a_photograph_is_read(kin: Kinship, options: dict, message: str):
+    with pytest.raises(KinlibError, match=message) as caught:
+        kin.children("absent.jpg", "absent.jpg", **options)
+    assert "\n" not in str(caught.value)
+
+
+def test_face_of_another_preset_is_refused(kin: Kinship, faces):
+    foreign = replace(faces[0], latent=torch.zeros(1, 18 + kin.num_layers, 512))
+    with pytest.raises(KinlibError, match="encoded with another preset"):
+        kin.child(foreign, faces[1])
+
+
+# --- drawing and refinement ---
+
+
+def test_drawing_one_or_many_is_the_same(kin: Kinship, faces):
+    codes = torch.cat([face.latent for face in faces])
+    together = kin.draw(codes)
+    for picture, face in zip(together, faces, strict=True):
+        assert same_picture(picture, kin.reconstruct(face))
+    assert kin.draw(codes[:1], size=400)[0].size == (400, 400)
+    assert kin.draw(codes[:0]) == []
+
+
+def test_refinement_comes_closer_and_stays_a_code(kin: Kinship, photos, faces):
+    losses: list[float] = []
+    before = torch.random.get_rng_state()
+    refined = kin.encode(photos[0], refine_steps=8, progress=lambda step, loss: losses.append(loss))
+    assert len(losses) == 8 and losses[-1] < losses[0]
+    assert torch.equal(before, torch.random.get_rng_state())
+    assert refined.latent.shape == faces[0].latent.shape and refined.latent.isfinite().all()
+    moved = (refined.latent - faces[0].latent).abs().max()
+    assert 0 < moved < 1  # eight steps of at most about 0.03 each
+    assert not refined.latent.requires_grad
+    assert kin.encode(photos[0], refine_steps=8) is refined and kin.encode(photos[0]) is faces[0]
+    child = kin.child(refined, faces[1], method="slerp")
+    assert child.latent.isfinite().all()
+
+
+def test_five_points_of_an_aligned_face_are_inside(kin: Kinship, faces):
+    points = five_points(images.to_tensor([face.aligned for face in faces]))
+    assert points.shape == (2, 5, 2) and ((points > 0) & (points < 1)).all()
+    assert (points[:, 0, 0] < points[:, 1, 0]).all() and (points[:, 0, 1] < points[:, 3, 1]).all()

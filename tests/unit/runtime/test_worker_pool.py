@@ -1,0 +1,126 @@
+"""Work spread over processes: in order, not too far ahead, and nothing left behind however it ends."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from multiprocessing import active_children
+from pathlib import Path
+
+import pytest
+
+from kinlib.runtime.errors import KinlibError
+from kinlib.runtime.worker_pool import AHEAD, cores, spread
+
+posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
+
+
+def slow_square(number: int) -> int:
+    """The first jobs take longest, so that results arrive out of order."""
+    time.sleep(0.2 / (1 + number))
+    return number * number
+
+
+def fail_at_three(number: int) -> int:
+    if number == 3:
+        raise KinlibError("three is not to be had")
+    return number
+
+
+def die_at_three(number: int) -> int:
+    if number == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def lifeless(pids: list[int]) -> bool:
+    """Whether all these processes have ended; waits for them for a while."""
+    for _ in range(100):
+        if not any(os.path.exists(f"/proc/{pid}") for pid in pids):
+            return True
+        time.sleep(0.1)
+    return False
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_results_come_in_the_order_of_the_jobs(workers):
+    assert list(spread(slow_square, range(8), workers)) == [n * n for n in range(8)]
+    assert not active_children()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_no_jobs_no_processes(workers):
+    assert list(spread(slow_square, [], workers)) == []
+
+
+def test_no_more_processes_than_jobs():
+    results = spread(slow_square, range(2), workers=5)
+    assert next(results) == 0 and len(active_children()) <= 2
+    assert list(results) == [1]
+
+
+def test_jobs_are_taken_as_they_are_needed():
+    taken = []
+    results = spread(slow_square, (taken.append(n) or n for n in range(1000)), workers=2)
+    for _ in range(5):
+        next(results)
+    assert len(taken) <= 5 + 2 * AHEAD
+    results.close()
+    assert not active_children()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_error_arrives_as_it_was_raised(workers):
+    results = spread(fail_at_three, range(100), workers)
+    with pytest.raises(KinlibError, match="three is not to be had") as caught:
+        list(results)
+    if workers > 1:
+        assert "fail_at_three" in caught.value.__notes__[0]  # where it happened
+    assert not active_children()
+
+
+@posix
+def test_a_process_that_dies_is_told_in_a_sentence():
+    with pytest.raises(KinlibError, match=r"a worker process died.* fewer --workers"):
+        list(spread(die_at_three, range(100), 2))
+    assert not active_children()
+
+
+PROGRAM = """
+from jobs import job
+from kinlib.runtime.worker_pool import spread
+if __name__ == "__main__":
+    for pid in spread(job, {jobs}, 2):
+        print(pid, flush=True)
+"""
+
+
+@posix
+@pytest.mark.parametrize(("how", "seconds"), [("Ctrl-C", 600), ("killed", 2)])
+def test_processes_end_with_their_caller(tmp_path, how, seconds):
+    """Ctrl-C goes to all processes of a terminal, and only the caller may answer; kill -9 reaches the caller alone."""
+    (tmp_path / "jobs.py").write_text("import os, time\ndef job(n):\n    time.sleep(n)\n    return os.getpid()\n")
+    (tmp_path / "program.py").write_text(PROGRAM.format(jobs=[0, 0] + [seconds] * 9))
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[3])}
+    with subprocess.Popen(
+        [sys.executable, "program.py"],
+        cwd=tmp_path,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        text=True,
+    ) as running:
+        workers = [int(running.stdout.readline()) for _ in range(2)]
+        if how == "killed":
+            running.kill()  # those at work notice when they have done their jobs
+        else:
+            os.killpg(running.pid, signal.SIGINT)
+        err = running.communicate(timeout=30)[1]
+        assert lifeless(workers)
+    assert err.count("Traceback") == (how == "Ctrl-C")  # the caller's own
+
+
+def test_cores_are_those_that_may_be_used():
+    assert 1 <= cores() <= (os.cpu_count() or 1)

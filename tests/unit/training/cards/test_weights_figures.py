@@ -1,0 +1,69 @@
+"""Whatever networks are bundled: what was recorded of them is sound and holds the project's own targets."""
+
+import json
+import math
+
+import pytest
+
+from kinlib.runtime import config
+
+FOLDER = config.data_dir() / "weights" / "studio"
+NAMES = sorted(path.stem for path in FOLDER.glob("*.json") if path.name != "manifest.json")
+REPORTS = {name: json.loads((FOLDER / f"{name}.json").read_text()) for name in NAMES}
+
+ALL_WEIGHTS = 40e6  # bytes that the bundled networks may take together, when there are no more to come
+RESERVED = 10e6  # of these, for networks still to be bundled; lower it by their sizes when they are
+ENOUGH_PEOPLE = 500  # an AUC over fewer is too rough to be held against a target
+
+
+def numbers(value) -> list[float]:
+    """All numbers in nested figures."""
+    if isinstance(value, dict):
+        return [number for one in value.values() for number in numbers(one)]
+    return [value]
+
+
+def test_something_is_bundled():
+    assert {"generator", "encoder", "identity"} <= set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_record_is_complete(name):
+    report = REPORTS[name]
+    assert report["recipe"]["data"] and report["made_with"] and report["figures"]
+    assert all(math.isfinite(number) for number in numbers(report["figures"]))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_groups_say_how_many_pictures_they_rest_on(name):
+    groups = REPORTS[name]["figures"].get("groups", {})
+    for values in groups.values():
+        assert values["pictures"] >= 1 and len(values) >= 2
+    if groups:
+        assert groups["women"]["pictures"] + groups["men"]["pictures"] == sum(
+            values["pictures"] for name, values in groups.items() if name.endswith("years")
+        )
+
+
+def test_identity_tells_people_apart():
+    figures = REPORTS["identity"]["figures"]
+    if figures["people"] < ENOUGH_PEOPLE:
+        pytest.skip("measured on too few people")
+    assert figures["verification_auc"] >= 0.98
+
+
+@pytest.mark.skipif("upscaler" not in REPORTS, reason="the upscaler is not bundled")
+@pytest.mark.parametrize("factor", [2, 4])
+@pytest.mark.parametrize("figure", ["psnr_db", "identity"])
+@pytest.mark.parametrize("pictures", ["", "families_"])
+def test_upscaler_beats_bicubic_interpolation(factor, figure, pictures):
+    """Of held-out renders, and of the families' photographs."""
+    figures, key = REPORTS["upscaler"]["figures"], f"{pictures}{figure}_x{factor}"
+    assert figures[key] > figures[f"{key}_bicubic"]
+
+
+def test_room_is_left_for_networks_to_come():
+    manifest = json.loads((FOLDER / "manifest.json").read_text())
+    bundled = [path for path in FOLDER.iterdir() if path.suffix != ".json"]
+    assert {path.name for path in bundled} == set(manifest)
+    assert sum(path.stat().st_size for path in bundled) <= ALL_WEIGHTS - RESERVED
