@@ -1,1 +1,1 @@
-"""The whole way from two photographs to children: `Kinship`, its options, its results, and what a preset consists of."""
+"""The whole way from two photographs to children: `Kinship`, its options and results, and what a preset consists of."""

@@ -1,1 +1,1 @@
-"""What every program needs that runs on somebody's machine: settings, errors, memory, worker processes, library repairs."""
+"""What depends on the machine: settings, errors, memory, worker processes, library repairs."""

@@ -1,7 +1,8 @@
 """Training pictures in memory: aligned renders with their masks, landmarks and attributes.
 
 The files are Parquet, one row a picture: `person`, `view`, `image` (JPEG bytes), `mask` (PNG bytes, 19 classes in the
-order of CelebAMask-HQ's g_mask.py), `landmarks` (136 floats, pixels), `attributes` (JSON, as `studio.rendering.ground_truth` writes it).
+order of CelebAMask-HQ's g_mask.py), `landmarks` (136 floats, pixels), `attributes` (JSON, as `kinlib.studio.rendering.ground_truth`
+writes it).
 `kinlib render` makes them. People are kept together when the set is split, so that nobody is seen in training and in
 testing.
 """
