@@ -1,11 +1,9 @@
-"""Photographs in two sizes: what upscalers learn from and are measured on.
-
-The same people in the same moment, rendered twice: the studio draws whatever it is asked for in any size.
+"""Photographs in two sizes, on which upscalers are trained and measured: the same scene rendered twice.
 
     kinlib render --crop photo --size 480 --images-each 1 --people 1200 --seed 21 --out runs/upscale/480
     kinlib render --crop photo --size 120 --images-each 1 --people 1200 --seed 21 --out runs/upscale/120
 
-A small render is what a family photograph is: no blurred large one, but fewer pixels with the same soft lens.
+A small render is like a family photograph: not a blurred large one, but fewer pixels of the same soft lens.
 """
 
 import io
@@ -43,7 +41,7 @@ class SizePair:
         small: uint8 [H, W, 3].
         large: uint8 [4 H, 4 W, 3].
         landmarks: float32 [68, 2], in pixels of the small one.
-        facts: what is known of who is in it and how, see `kinlib.evaluation.groups.groups_of`.
+        facts: attributes by which pictures are grouped, see `kinlib.evaluation.groups.groups_of`.
     """
 
     person: int | str
@@ -84,7 +82,7 @@ def split_people(pairs: list[SizePair]) -> tuple[list[SizePair], list[SizePair]]
 
 
 def family_jobs(count: int) -> list[tuple[Album, Photo]]:
-    """One photograph without a fault of each person of the families on disk, `count` at most; nothing is drawn yet.
+    """One photograph without a fault of each person of the families on disk, `count` at most; nothing is rendered yet.
 
     Raises:
         KinlibError: if the photographs or the head model are not here.
@@ -101,7 +99,7 @@ def family_jobs(count: int) -> list[tuple[Album, Photo]]:
 
 
 def family_pairs(count: int, workers: int = 1) -> Iterator[SizePair]:
-    """Family photographs as they lie on disk, rendered again in full size; see `family_jobs`."""
+    """Family photographs as they are on disk, each with a render of the same scene in full size; see `family_jobs`."""
     jobs = family_jobs(count)
     folder = config.data_dir() / "studio" / "families"
     homes = pd.read_parquet(folder.parent / "people.parquet").set_index("name")["population"]

@@ -94,10 +94,10 @@ def _design() -> dict:
 
 
 def _networks(folder: Path) -> dict:
-    """By network: the figures that its training measured on people it was not trained on."""
+    """By network: the metrics that its training measured on held-out people."""
     notes = {path.stem: read_note(path) for path in sorted(folder.glob("*.json")) if path.stem != "manifest"}
-    return {name: _numbers(note.get("figures", {})) for name, note in notes.items()}
+    return {name: _numbers(note.get("metrics", {})) for name, note in notes.items()}
 
 
-def _numbers(figures: dict) -> dict:
-    return {name: one for name, one in figures.items() if isinstance(one, int | float)}
+def _numbers(metrics: dict) -> dict:
+    return {name: one for name, one in metrics.items() if isinstance(one, int | float)}

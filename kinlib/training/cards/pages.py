@@ -1,7 +1,7 @@
 """The tables in README.md and data/README.md, made from what training and rendering wrote.
 
 `python -m kinlib.training.cards.pages` fills every part of a page that stands between `<!-- NAME:begin -->` and
-`<!-- NAME:end -->`, where NAME is one of `TABLES`, so that no figure is ever typed by hand.
+`<!-- NAME:end -->`, where NAME is one of `TABLES`, so that no number is ever typed by hand.
 """
 
 import re
@@ -9,8 +9,8 @@ import re
 from kinlib.io.files import write_bytes
 from kinlib.runtime import config
 from kinlib.studio.datasets.card import studio_table
-from kinlib.training.cards.model_cards import flat_figures, model_cards, read_reports
-from kinlib.training.cards.words import ROWS, TITLES
+from kinlib.training.cards.model_cards import flat_metrics, model_cards, read_reports
+from kinlib.training.catalogue import cards
 
 __all__ = ["PAGES", "TABLES", "fill", "fill_all", "weights_table"]
 
@@ -19,19 +19,21 @@ MARKED = re.compile(r"(<!-- (\w+):begin -->\n).*?(<!-- \2:end -->)", re.DOTALL)
 
 
 def weights_table() -> str:
-    """Markdown: what was measured on people that no network was trained on (preset studio)."""
+    """Markdown: metrics of the bundled networks on held-out people (preset studio)."""
     reports = read_reports()
-    people = reports["encoder"]["figures"]["people"]
+    people = reports["encoder"]["metrics"]["people"]
     lines = [f"| preset `studio`, {people:.0f} held-out rendered people | |", "|---|---|"]
     for name, report in reports.items():
-        if name == "upscaler_esrgan":  # not used, only compared with
+        card = cards()[name]
+        if card.compare_only:
             continue
-        figures = flat_figures(name, report)
-        title = "" if name == "encoder" else f"{TITLES[name].lower()}: "
-        for key, (words, form) in ROWS[name].items():
-            if key in figures:
-                label = words.format(**figures)
-                lines.append(f"| {label if label.startswith('...') else title + label} | {form.format(figures[key])} |")
+        metrics = flat_metrics(name, report)
+        title = "" if name == "encoder" else f"{card.title.lower()}: "
+        for metric in card.metrics:
+            if metric.key in metrics:
+                label = metric.words.format(**metrics)
+                label = label if label.startswith("...") else title + label
+                lines.append(f"| {label} | {metric.form.format(metrics[metric.key])} |")
     return "\n".join(lines) + "\n"
 
 
@@ -43,7 +45,7 @@ TABLES = {
 
 
 def fill(page: str) -> str:
-    """A page's text with its marked parts made anew."""
+    """A page's text with its marked parts regenerated."""
     return MARKED.sub(lambda found: found[1] + TABLES[found[2]]() + found[3], page)
 
 

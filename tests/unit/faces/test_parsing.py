@@ -208,7 +208,7 @@ def test_training_goes_on_and_leaves_a_parser(data, tmp_path):
         train("parsing", settings)
     report = json.loads((tmp_path / "parsing.json").read_text())
     assert report["recipe"]["steps_done"] == 2 and [call["step"] for call in report["calls"]] == [0, 1]
-    figures = report["figures"]
+    figures = report["metrics"]
     assert figures["people"] == 2 and report["recipe"]["pictures_used"] == 6
     assert 0 <= figures["class_iou_mean"] <= 1 and set(figures["class_iou"]) <= set(CLASSES)
     assert "parsing.safetensors" in json.loads((tmp_path / "manifest.json").read_text())

@@ -88,12 +88,12 @@ BUNDLED = data_dir() / "weights" / "studio" / "upscaler.safetensors"
 def test_the_bundled_upscaler_beats_interpolation():
     """On family photographs, of people it was never trained on, against the same moment rendered in full size."""
     upscalers = {factor: load_upscaler(BUNDLED, factor) for factor in (2, 4)}
-    figures = measure_upscaler(upscalers, list(family_pairs(4)))
+    metrics = measure_upscaler(upscalers, list(family_pairs(4)))
     for factor in (2, 4):
         for other in ("bicubic", "lanczos"):
-            assert figures[f"psnr_db_x{factor}"] > figures[f"psnr_db_x{factor}_{other}"] + 0.2
-            assert figures[f"ssim_x{factor}"] > figures[f"ssim_x{factor}_{other}"]
-            assert figures[f"identity_x{factor}"] > figures[f"identity_x{factor}_{other}"]
+            assert metrics[f"psnr_db_x{factor}"] > metrics[f"psnr_db_x{factor}_{other}"] + 0.2
+            assert metrics[f"ssim_x{factor}"] > metrics[f"ssim_x{factor}_{other}"]
+            assert metrics[f"identity_x{factor}"] > metrics[f"identity_x{factor}_{other}"]
 
 
 @needs_head
@@ -126,16 +126,16 @@ def test_a_run_goes_on_and_its_file_enlarges(data, tmp_path):
         train("upscaler", settings(data, tmp_path, steps=steps, adversarial=0.01, adversarial_from=0.4))
     report = json.loads((tmp_path / "upscaler.json").read_text())
     assert report["recipe"]["steps_done"] == 4 and [call["step"] for call in report["calls"]] == [0, 2]
-    figures = report["figures"]
-    assert figures["people"] == figures["pictures"] == 2
-    groups = figures["groups"]
+    metrics = report["metrics"]
+    assert metrics["people"] == metrics["pictures"] == 2
+    groups = metrics["groups"]
     assert set(groups) == {"women", "men", "18 to 39 years"}
-    gain = figures["psnr_db_x2"] - figures["psnr_db_x2_bicubic"]
+    gain = metrics["psnr_db_x2"] - metrics["psnr_db_x2_bicubic"]
     assert groups["18 to 39 years"]["psnr_gain_x2"] == pytest.approx(gain, abs=1e-3)
     for factor in (2, 4):
-        assert 10 < figures[f"psnr_db_x{factor}"] < 60 and 0 < figures[f"ssim_x{factor}"] <= 1
-        assert -1 <= figures[f"identity_x{factor}_bicubic"] <= 1
-    assert figures["bad_psnr_db_x2_bicubic"] < figures["psnr_db_x2_bicubic"]
+        assert 10 < metrics[f"psnr_db_x{factor}"] < 60 and 0 < metrics[f"ssim_x{factor}"] <= 1
+        assert -1 <= metrics[f"identity_x{factor}_bicubic"] <= 1
+    assert metrics["bad_psnr_db_x2_bicubic"] < metrics["psnr_db_x2_bicubic"]
     assert list(json.loads((tmp_path / "manifest.json").read_text())) == ["upscaler.safetensors"]
     photo = Image.new("RGB", (20, 24), (90, 120, 60))
     assert upscale(photo, 4, path=tmp_path / "upscaler.safetensors").size == (80, 96)
@@ -144,7 +144,7 @@ def test_a_run_goes_on_and_its_file_enlarges(data, tmp_path):
 
 def test_training_helps(data, tmp_path):
     """On the people it was trained on, since a handful of portraits teaches nothing about others."""
-    train("upscaler", settings(data, tmp_path, steps=40, perceptual=0.0, rendered=1.0, rate=2e-3))
+    train("upscaler", settings(data, tmp_path, steps=40, perceptual=0.0, rendered=1.0, lr=2e-3))
     net = TwoHeads(8, 2)
     net.load_state_dict({name: value.float() for name, value in load_file(tmp_path / "upscaler.safetensors").items()})
     training, _ = split_people(read_pairs(data / "large", data / "small"))
