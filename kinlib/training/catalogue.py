@@ -104,7 +104,7 @@ def _below(limit: float, *path: str) -> Callable[[dict], bool]:
     def holds(report: dict) -> bool:
         value = report["metrics"]
         for key in path:
-            value = value.get(key, {})
+            value = value.get(key, {})  # nested metrics: those of single classes, attributes
         return isinstance(value, int | float) and value < limit
 
     return holds
@@ -368,6 +368,7 @@ _UPSCALER_ESRGAN = Card(
     compare_only=True,
 )
 
+# In the order of the cards.
 NETWORKS = {
     "generator": Network("generator:GeneratorSettings"),
     "pair": Network("pair:PairSettings"),

@@ -29,7 +29,7 @@ def read_reports() -> dict[str, dict]:
         path = config.data_dir() / "weights" / "studio" / f"{name}.json"
         try:
             reports[name] = json.loads(path.read_bytes())
-        except FileNotFoundError:
+        except FileNotFoundError:  # a network that is not bundled has no card
             continue
         except (OSError, ValueError) as error:
             raise KinlibError(f"{path} is damaged: get it again with the project's files") from error
@@ -110,7 +110,7 @@ def _recipe(report: dict) -> str:
     words = [f"{recipe['steps_done']:,} steps"] if "steps_done" in recipe else []
     words += [f"{name} {recipe[name]}" for name in RECIPE_SHOWN if name in recipe]
     if len(calls) > 1:
-        steps = ", ".join(f"{call['step']:,}" for call in calls[1:])
+        steps = ", ".join(f"{call['step']:,}" for call in calls[1:])  # the first call is the beginning
         words.append(f"settings changed on the way, after {steps} steps (`calls` in the JSON)")
     words += [f"after {call['step']:,} steps {call['note']}" for call in calls if "note" in call]
     if earlier := report.get("start"):
@@ -133,6 +133,7 @@ def _commands(name: str, report: dict) -> str:
     called = name if name != "encoder" or "generator" in recipe else "pair"
     options = []
     for field in fields(settings_of(called)):
+        # Options at their defaults need not be typed; folders of one machine are of no use on another.
         value, option = recipe.get(field.name), field.name.replace("_", "-")
         if field.name in ("out", "run") or value is None or value == field.default:
             continue
@@ -150,6 +151,7 @@ def _metrics(listed: tuple[Metric, ...], metrics: dict) -> str:
         for metric in listed
         if metric.key in metrics
     ]
+    # No column of targets where none was set.
     width = 3 if any(row[2] for row in rows) else 2
     return _table(["metric", "measured", "target"][:width], [row[:width] for row in rows])
 
@@ -206,6 +208,7 @@ def _groups(columns: tuple[Column, ...], metrics: dict) -> str:
     ]
     table = _table(["group", "pictures", *(column.words for column in shown)], rows)
     first = columns[0]
+    # A group may be too small for a metric: an AUC needs pairs of both kinds.
     measured = {group: values[first.key] for group, values in groups.items() if first.key in values}
     if not measured:
         return table

@@ -15,6 +15,7 @@ from kinlib.training.catalogue import cards
 __all__ = ["PAGES", "TABLES", "fill", "fill_all", "weights_table"]
 
 PAGES = ("README.md", "data/README.md")
+# Group 1: the opening mark, 2: the table's name, 3: the closing mark.
 MARKED = re.compile(r"(<!-- (\w+):begin -->\n).*?(<!-- \2:end -->)", re.DOTALL)
 
 
@@ -32,6 +33,7 @@ def weights_table() -> str:
         for metric in card.metrics:
             if metric.key in metrics:
                 label = metric.words.format(**metrics)
+                # A row that continues the one above needs no title.
                 label = label if label.startswith("...") else title + label
                 lines.append(f"| {label} | {metric.form.format(metrics[metric.key])} |")
     return "\n".join(lines) + "\n"

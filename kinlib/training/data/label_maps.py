@@ -60,13 +60,14 @@ def load_labelled(folder: Path, held_out: bool | None = None, pictures: int | No
     paths = sorted(Path(folder).glob("*.parquet"))
     if not paths:
         raise KinlibError(f"there is no *.parquet file with training pictures in '{folder}'")
+    # People first, which is cheap: the tensors are allocated once.
     count = sum(len(_rows(path, ["person"], held_out)) for path in paths)
     count = min(count, pictures or count)
     if not count:
         raise KinlibError(f"'{folder}' holds too few people to train and to test on: render more")
     faces, done = None, 0
     for path in paths:
-        rows = _rows(path, COLUMNS, held_out).iloc[: count - done]
+        rows = _rows(path, COLUMNS, held_out).iloc[: count - done]  # no more than are still wanted
         if not len(rows):
             continue
         part = _decode(rows)
@@ -101,6 +102,7 @@ def _decode(table: pd.DataFrame) -> tuple[Tensor, Tensor, Tensor]:
     if labels[:, 0].max() >= len(CLASSES) or labels[:, 1].max() >= len(REGIONS):
         raise KinlibError("the label maps hold numbers beyond the known classes and regions: render a new set")
     person = torch.from_numpy(table.person.to_numpy(np.int64, copy=True))
+    # [N, S, S, 3] -> [N, 3, S, S]
     return torch.from_numpy(images).permute(0, 3, 1, 2), torch.from_numpy(labels), person
 
 

@@ -85,6 +85,7 @@ def plan(seed: int = 0) -> ReferencePlan:
 def siblings(plan: ReferencePlan, couple: int) -> tuple[Genomes, Genomes, Genomes]:
     """Father, mother, and the true children of one couple."""
     rng = np.random.default_rng([plan.seed, 12, couple])  # 12 and 13 keep people and ages independent
+    # Populations take turns, so that all are there whatever the number of couples.
     home = POPULATIONS[couple % len(POPULATIONS)]
     other = str(rng.choice(POPULATIONS)) if rng.random() < MIXED else home
     father = founders(home, 1, rng).with_sex([SEXES.index("male")])
@@ -100,20 +101,21 @@ def write(plan: ReferencePlan, out: Path, workers: int | None = None) -> Iterato
             another set.
     """
     out, provenance = Path(out), _provenance(plan)
-    settings = vars(provenance)
+    settings = vars(provenance)  # another seed, network or renderer is another set, which is not resumed
     if is_complete(out, FACTS, settings):
         yield plan.num_pictures
         return
     load_head()
-    work = open_work(out, settings)
+    work = open_work(out, settings)  # a folder of parts, one for each couple that is done
     missing = [couple for couple in range(plan.num_couples) if not _part(work, couple).exists()]
     done = plan.num_pictures - len(missing) * plan.num_people
     yield done
     if missing:
-        warm_up()
+        warm_up()  # compiles before worker processes start, instead of once in each
     portraits = spread(_measure, (wanted for couple in missing for wanted in _portraits(plan, couple)), workers)
     for couple in missing:
         found = []
+        # `spread` keeps the order: the next people are this couple's.
         for taken in islice(portraits, plan.num_people):
             found.append(taken)
             if len(found) == plan.num_people:  # before the yield: a caller that stops there loses no couple
@@ -167,7 +169,7 @@ def _keep(couple: int, taken: list[_Measured], out: Path, work: Path) -> None:
     make_folder(out / "parents")
     for role, parent in zip(("father", "mother"), taken, strict=False):
         write_bytes(out / _picture(couple, role), parent.photo)
-    measured = pd.DataFrame([one.measured for one in taken])
+    measured = pd.DataFrame([one.measured for one in taken])  # one row a person: father, mother, children
     embeddings = np.stack([one.embedding for one in taken])
     arrays = {"embeddings": embeddings, "measured": measured.to_numpy(), "names": list(measured.columns)}
     write_whole(_part(work, couple), lambda file: np.savez(file, **arrays))
@@ -183,6 +185,7 @@ def _collect(plan: ReferencePlan, work: Path, provenance: Provenance) -> Referen
         keys = _keys(plan, couple)
         measured.append(pd.concat([keys, numbers.astype(np.float32)], axis=1))
         true.append(pd.concat([keys, _true_traits(plan, couple)], axis=1))
+    # [couples, people, 512]
     stacked, couples = np.stack(embeddings), range(plan.num_couples)
     return Reference(
         couples=tuple(_name(couple) for couple in couples),

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from pickle import UnpicklingError
 
 import torch
 from accelerate import Accelerator
@@ -20,6 +21,7 @@ from accelerate.utils import broadcast
 from torch import Tensor
 from tqdm import tqdm
 
+from kinlib.runtime.errors import KinlibError
 from kinlib.training.engine.processes import STOP_SIGNALS, TERMINATED
 
 __all__ = ["LOG_EVERY", "Run", "batches", "one_cycle"]
@@ -66,19 +68,31 @@ class Run:
         return self.accelerator.is_main_process
 
     def restore(self, **parts) -> None:
-        """Name what belongs in the checkpoint (networks, averages, optimizers), and restore it if there is one."""
+        """Name what belongs in the checkpoint (networks, averages, optimizers), and restore it if there is one.
+
+        Raises:
+            KinlibError: if the checkpoint cannot be read, or does not fit the networks.
+        """
         if self.accelerator.scaler is not None:
             parts["scaler"] = self.accelerator.scaler
         self.parts = parts
         state = self.folder / "state.pt"
         if not state.exists():
             return
-        saved = torch.load(state, map_location="cpu", weights_only=True)
-        self.step = saved["step"]
+        try:
+            # On the CPU first: two copies of everything may not fit on a card.
+            saved = torch.load(state, map_location="cpu", weights_only=True)
+            self.step = saved["step"]
+            for name, part in parts.items():
+                if name != "scaler" or name in saved:  # a run begun on a CPU has none
+                    part.load_state_dict(saved[name])
+        except torch.OutOfMemoryError:
+            raise
+        except (KeyError, ValueError, RuntimeError, EOFError, UnpicklingError) as error:
+            raise KinlibError(
+                f"'{state}' is damaged or belongs to other networks: choose another folder with --run, or delete it"
+            ) from error
         self.bar.update(self.step)
-        for name, part in parts.items():
-            if name != "scaler" or name in saved:  # a run begun on a CPU has none
-                part.load_state_dict(saved[name])
 
     def record_call(self, settings: dict) -> list[dict]:
         """Note the settings of this call; returns every call's, each with the step it began at and what it changed.
@@ -87,7 +101,7 @@ class Run:
         """
         file = self.folder / "calls.jsonl"
         calls = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
-        known: dict = {}
+        known: dict = {}  # the settings in force, from all calls so far
         for call in calls:
             known |= call
         plain = {key: value for key, value in settings.items() if isinstance(value, int | float | str | bool)}
@@ -116,6 +130,7 @@ class Run:
     def save(self) -> None:
         """Write the checkpoint whole: a kill in the middle leaves the old one."""
         state = {name: part.state_dict() for name, part in self.parts.items()} | {"step": self.step}
+        # Not accelerate's `save_state`, which writes several files: a kill between two would mix checkpoints.
         temporary = self.folder / "state.pt.part"
         torch.save(state, temporary)
         os.replace(temporary, self.folder / "state.pt")
@@ -133,9 +148,9 @@ class Run:
         Raises:
             KeyboardInterrupt, SystemExit: after a checkpoint, if a signal arrived or the starting process was killed.
         """
-        now = time.monotonic()
+        now = time.monotonic()  # not the time of day, which may be set while training
         done = self.total_steps is not None and self.step >= self.total_steps
-        if self._is_orphaned():
+        if self._is_orphaned():  # treated as if it had been terminated
             self.stopped_by = signal.SIGTERM
         over = self._anywhere(done or self.stopped_by is not None or now - self.begun > 60 * self.minutes)
         if self.is_main and (over or now - self.saved > self.every):
@@ -185,7 +200,7 @@ class Run:
             return
         self.handlers = {number: signal.getsignal(number) for number in STOP_SIGNALS}
         for number, handler in self.handlers.items():
-            if handler is not signal.SIG_IGN:
+            if handler is not signal.SIG_IGN:  # a background process keeps ignoring its terminal's Ctrl-C
                 signal.signal(number, self._stop)
 
     def _stop_listening(self) -> None:
@@ -208,7 +223,13 @@ class Run:
 
 
 def batches(count: int, size: int, generator: torch.Generator) -> Iterator[torch.Tensor]:
-    """Endless batches of indices [size], every sample once before any is seen again."""
+    """Endless batches of indices [size], every sample once before any is seen again.
+
+    Raises:
+        KinlibError: if there are fewer samples than a batch needs.
+    """
+    if not 1 <= size <= count:
+        raise KinlibError(f"a process cannot take batches of {size} from {count} pictures: choose another --batch")
     while True:
         order = torch.randperm(count, generator=generator)
         yield from order[: count - count % size].split(size)  # the remainder comes in the next permutation

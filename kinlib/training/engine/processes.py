@@ -1,8 +1,8 @@
 """Training in one or several processes, through accelerate: device, mixed precision, gradients, start and stop.
 
-`kinlib train NAME` trains in this process, and `kinlib train NAME --workers 2` in two that it starts. Several cards or
-machines can be used with `accelerate launch -m kinlib.cli train NAME --device cuda`: each process then finds its rank
-and its card in the environment, and `--workers` is ignored.
+`kinlib train NAME` trains in this process, and `kinlib train NAME --workers 2` in two that it starts. Several cards,
+also of several machines, can be used with `accelerate launch --multi_gpu -m kinlib.cli train NAME --device cuda`: each
+process then finds its rank and its card in the environment, and `--workers` is ignored.
 
 Networks are not wrapped in DistributedDataParallel. A recipe calls several methods of one network (`synthesis`,
 `features`), which its hooks on `forward` do not see. Gradients are averaged in one reduction before each step instead,

@@ -29,7 +29,7 @@ def write(net: nn.Module | dict[str, Tensor], folder: Path, name: str, recipe: d
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     state = net if isinstance(net, dict) else net.state_dict()  # directions are tensors by name, not a network
-    path = folder / f"{name}.safetensors"
+    path = folder / f"{name}.safetensors"  # opened without running code, unlike pickles
     write_bytes(path, save({key: _shrink(value) for key, value in state.items()}))
     write_report(folder, name, recipe, metrics, **more)
     register(path)
@@ -43,6 +43,7 @@ def write_report(folder: Path, name: str, recipe: dict, metrics: dict, **more) -
     there is one), and those of `more`.
     """
     made = {"kinlib": __version__, "torch": torch.__version__, "python": platform.python_version()}
+    # The renderer's note travels with the record, so that the set can be rendered again.
     note = read_note(Path(recipe["data"]) / SET_NOTE) if "data" in recipe else None
     report = {"recipe": _plain(recipe), **({"set": note} if note else {}), "metrics": metrics, "made_with": made}
     report |= more
@@ -59,6 +60,7 @@ def register(path: Path) -> None:
     """Note a file's size and SHA-256 in the manifest of its folder."""
     manifest = path.parent / "manifest.json"
     entries = json.loads(manifest.read_text()) if manifest.exists() else {}
+    # `kinlib weights verify` compares files with these.
     entries[path.name] = {"sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "size": path.stat().st_size}
     write_json(manifest, dict(sorted(entries.items())))
 

@@ -36,9 +36,9 @@ class SupervisedTrainer:
         self, net: nn.Module, settings: TrainSettings, accelerator: Accelerator, weight_decay: float, half_life: int
     ):
         self.settings, self.accelerator = settings, accelerator
-        self._net = net.to(accelerator.device)
+        self._net = net.to(accelerator.device)  # before its parameters go to the optimizer
         optimizer = torch.optim.AdamW(net.parameters(), settings.lr, weight_decay=weight_decay)
-        self.optimizer = accelerator.prepare(optimizer)
+        self.optimizer = accelerator.prepare(optimizer)  # steps through the gradient scaler, where there is one
         self._ema = EMA(net, half_life=settings.batch * half_life)
         self.average = self._ema.net
         self.run = Run(settings.run, accelerator, settings.minutes, settings.steps)
@@ -50,6 +50,7 @@ class SupervisedTrainer:
 
         Every batch is to be followed by one `step`.
         """
+        # The main process's share differs from the others' by its generator's seed.
         order = batches(count, self.settings.batch // self.accelerator.num_processes, self.rng)
         while self.run.going():
             self.optimizer.param_groups[0]["lr"] = self.settings.lr * one_cycle(self.run.progress())
@@ -60,7 +61,7 @@ class SupervisedTrainer:
         self.optimizer.zero_grad(set_to_none=True)
         self.accelerator.backward(loss)
         step(self.accelerator, self.optimizer)
-        self._ema.update(self._net, self.settings.batch)
+        self._ema.update(self._net, self.settings.batch)  # the whole batch's samples, over all processes
         self.run.advance()
         self.run.log_losses({"loss": loss})
 

@@ -89,7 +89,7 @@ def labels_of(faces: FaceSet, folder: Path) -> Labels:
 
 
 def train(settings: DemographySettings) -> None:
-    """Train, going on from the last checkpoint, and write the weights with their recipe and metrics."""
+    """Train, resuming from the last checkpoint, and write the weights with their recipe and metrics."""
     launch(_train, settings)
 
 
@@ -97,7 +97,7 @@ def _train(settings: DemographySettings, accelerator: Accelerator) -> None:
     device = accelerator.device
     torch.manual_seed(settings.seed)
     training, held_out = load_faces(settings.data, settings.pictures).split()
-    truth = labels_of(training, settings.data)
+    truth = labels_of(training, settings.data)  # no label changes when a picture is augmented
     weights = emotion_weights(truth.emotion).to(device)
     net = use_channels_last(DemographyNet())
     trainer = SupervisedTrainer(net, settings, accelerator, weight_decay=0.05, half_life=100)
@@ -116,6 +116,7 @@ def _train(settings: DemographySettings, accelerator: Accelerator) -> None:
 def emotion_weights(emotions: Tensor) -> Tensor:
     """Weight of each emotion in the loss, [7]: one by the root of its count, so that rare ones are learned as well."""
     counts = emotions.bincount(minlength=len(EMOTIONS)).float()
+    # Emotions that do not occur have no weight.
     weights = torch.where(counts > 0, counts.clamp(min=1).rsqrt(), 0.0)
     return weights * counts.sum() / (weights * counts).sum()  # mean 1 over the pictures
 
@@ -126,16 +127,17 @@ def demography_loss(found: dict[str, Tensor], truth: Labels, weights: Tensor) ->
     Weights were set by hand. The cross-entropy over 101 ages counts 0.3, since it is 4.6 for a uniform prediction, and
     the age's mean absolute error counts in decades.
     """
-    years = torch.arange(AGES, device=truth.age.device)
+    years = torch.arange(AGES, device=truth.age.device)  # [ages]: the network's classes are whole years
     target = (-0.5 * ((years - truth.age[:, None]) / AGE_BLUR) ** 2).softmax(dim=1)  # [B, ages]
     loss = 0.3 * F.cross_entropy(found["age"].float(), target)
     loss = loss + (expected_age(found["age"]) - truth.age).abs().mean() / 10
-    loss = loss + F.cross_entropy(found["emotion"].float(), truth.emotion, weights)
+    loss = loss + F.cross_entropy(found["emotion"].float(), truth.emotion, weights)  # most renders smile
     for name in ("gender", "race"):
         loss = loss + F.cross_entropy(found[name].float(), getattr(truth, name))
     return loss
 
 
+# Metrics of all pictures together, in the order of the labels' fields.
 OVERALL = ("age_mae", "sex_accuracy", "population_accuracy", "emotion_accuracy")
 
 
@@ -149,7 +151,7 @@ def evaluate(net: DemographyNet, held_out: FaceSet, truth: Labels) -> dict:
         always predicting the commonest label reaches.
     """
     found = answers(net.eval(), held_out.images.float() / 127.5 - 1)
-    hits = {
+    hits = {  # of each picture, [N]
         "age_mae": (found["age"] - truth.age).abs(),
         "sex_accuracy": (found["gender"].argmax(1) == truth.gender).float(),
         "population_accuracy": (found["race"].argmax(1) == truth.race).float(),
@@ -159,6 +161,7 @@ def evaluate(net: DemographyNet, held_out: FaceSet, truth: Labels) -> dict:
     metrics: dict = {"people": len(person.unique()), "pictures": len(held_out)}
     metrics |= {name: float(values.mean()) for name, values in hits.items()}
     metrics["population_accuracy_per_person"] = _per_person(found["race"], truth.race, person)
+    # Balanced accuracy: each emotion counts the same.
     right = hits["emotion_accuracy"]
     each = [right[truth.emotion == one].mean() for one in truth.emotion.unique()]
     metrics["emotion_accuracy_mean"] = float(torch.stack(each).mean())
@@ -176,6 +179,7 @@ def _groups(table: pd.DataFrame, truth: Labels) -> dict[str, np.ndarray]:
 
 
 def _per_person(shares: Tensor, truth: Tensor, person: Tensor) -> float:
+    # Probabilities are averaged over a person's pictures, then the commonest population is taken.
     right = [shares[person == one].mean(0).argmax() == truth[person == one][0] for one in person.unique()]
     return float(torch.stack(right).float().mean())
 

@@ -84,6 +84,7 @@ def train(settings: DirectionSettings) -> None:
         # A step must change the probe's reading by one unit, else setting an attribute to a value would miss it. It is
         # lengthened five times at most: an attribute that the probe hardly reads would leave the distribution of codes.
         step = steps[i] / (steps[i] * probe).sum().clamp_min(0.2)
+        # The attribute's range without outliers.
         low, high = torch.quantile(values, torch.tensor([0.01, 0.99])).tolist()
         scale = float(probe.abs().max())  # half precision would lose small coefficients
         tensors |= {
@@ -144,7 +145,8 @@ def _by_group(table: pd.DataFrame, readings: dict[str, np.ndarray], truth: pd.Da
 @torch.no_grad()
 def _edit_check(generator: Generator, encoder: Encoder, codes: Tensor, step: Tensor, probe: Tensor, low, high):
     """Share of a move by half the range that the encoder reads off the synthesised pictures."""
-    move = (high - low) / 2
+    move = (high - low) / 2  # half the range, added to codes of held-out people
     before, after = (encoder(generator.synthesis(c, batch_size=50).clamp(-1, 1)) for c in (codes, codes + move * step))
+    # The change of the probe's reading, [N] -> scalar, in the attribute's unit.
     seen = ((after - before) * probe).sum(dim=(1, 2)).mean()
     return {"share_of_edit_seen": round(float(seen / move), 4)}

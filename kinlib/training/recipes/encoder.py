@@ -52,10 +52,12 @@ class EncoderSettings(TrainSettings):
     """length of the schedule"""
     lr: float = 1e-3
     """highest learning rate"""
+    # The weights of perceptual, identity and adversarial loss are e4e's.
     perceptual: float = 0.8
     """weight of the perceptual loss"""
     identity_weight: float = 0.1
     """weight of 1 - cosine of the identity embeddings"""
+    # e4e has 2e-4, for the sum of the layers' norms, not divided by the root of 512.
     delta: float = 2e-2
     """weight of the offsets' norm"""
     latent_adversarial: float = 0.1
@@ -65,14 +67,14 @@ class EncoderSettings(TrainSettings):
 
 
 def train(settings: EncoderSettings) -> None:
-    """Train, going on from the last checkpoint, and write the moving average with its recipe and metrics."""
+    """Train, resuming from the last checkpoint, and write the moving average with its recipe and metrics."""
     launch(_train, settings)
 
 
 def _train(settings: EncoderSettings, accelerator: Accelerator) -> None:
     device = accelerator.device
     torch.manual_seed(settings.seed)
-    generator = load_generator(settings.generator).to(device)
+    generator = load_generator(settings.generator).to(device)  # fixed: loaded without gradients
     encoder = _started(settings, generator).to(device)
     discriminator = LatentDiscriminator(generator.style_dim).to(device)
     identity = load_identity(settings.identity).to(device)
@@ -87,13 +89,13 @@ def _train(settings: EncoderSettings, accelerator: Accelerator) -> None:
     rng = run.seed(settings.seed)
     order = batches(len(training), settings.batch // accelerator.num_processes, rng)
     calls = run.record_call(asdict(settings))
-    augment = Augmentation(generator.resolution, strength=0.8)
+    augment = Augmentation(generator.resolution, strength=0.8)  # as for the pair
     while run.going():
         # Constant over 60% of the schedule, then linearly to 2%.
-        for group in optimizer.param_groups:
-            group["lr"] = settings.lr * min(1.0, (1 - run.progress()) / 0.4 + 0.02)
+        optimizer.param_groups[0]["lr"] = settings.lr * min(1.0, (1 - run.progress()) / 0.4 + 0.02)
         index = next(order)
         views = augment(training.images[index], training.labels[index], rng)
+        # Augmented on the CPU, from its random numbers: the same views whatever the device.
         views = Views(*(part.to(device) for part in vars(views).values()))
         terms, w = _losses(accelerator, generator, encoder, discriminator, identity, views, settings, run.progress())
         optimizer.zero_grad(set_to_none=True)
@@ -115,7 +117,7 @@ def _started(settings: EncoderSettings, generator: Generator) -> Encoder:
     if settings.start is not None:
         return load_encoder(settings.start).train().requires_grad_(True)
     encoder = studio_encoder(generator.resolution, generator.num_layers)
-    encoder.latent_avg.copy_(generator.latent_avg)
+    encoder.latent_avg.copy_(generator.latent_avg)  # codes are predicted as differences from the average
     return encoder
 
 
@@ -138,15 +140,17 @@ def _losses(
     """Losses of the encoder by name, and its codes w [B, 512] with the average added."""
     with accelerator.autocast():
         base, offsets = encoder.base_and_offsets(views.source)  # [B, 512], [B, L, 512]
+        # Layer 0 from the start, then one more after each share of the schedule: [L], true where offsets are used.
         opened = torch.arange(generator.num_layers, device=base.device) <= progress / max(settings.open_every, 1e-9)
         offsets = offsets.float() * opened.view(1, -1, 1)  # [L] -> [1, L, 1]
-        w = base.float() + encoder.latent_avg[0]
+        w = base.float() + encoder.latent_avg[0]  # [B, 512]
         generated = generator.synthesis(base.float().unsqueeze(1) + offsets + encoder.latent_avg)
-        with torch.no_grad():
+        with torch.no_grad():  # of the original, which no parameter changes
             wanted = identity.features(views.target)
         found = identity.features(generated)
-        likeness = (identity.embed(found) * identity.embed(wanted)).sum(dim=1).mean()
+        likeness = (identity.embed(found) * identity.embed(wanted)).sum(dim=1).mean()  # cosine of unit vectors
     return {
+        # The background weighs little: which one it is, is not worth a code.
         "l2": ((generated - views.target).square() * views.weight).mean() / views.weight.mean(),
         "perceptual": settings.perceptual * losses.perceptual(found, wanted),
         "identity": settings.identity_weight * (1 - likeness),

@@ -39,6 +39,8 @@ class GeneratorSettings(TrainSettings):
     """side of the pictures"""
     steps: int = 100_000
     """length of the schedule"""
+    # Learning rate, mixing and path-length weight are StyleGAN2's. It has R1 10 at 1024 px (StyleGAN2-ADA scales R1 with
+    # the number of pixels), and path-length regularisation in every fourth step.
     lr: float = 2e-3
     """learning rate of both networks"""
     r1: float = 2.0
@@ -54,7 +56,7 @@ class GeneratorSettings(TrainSettings):
 
 
 def train(settings: GeneratorSettings) -> None:
-    """Train, going on from the last checkpoint, and write the moving average with its recipe and metrics."""
+    """Train, resuming from the last checkpoint, and write the moving average with its recipe and metrics."""
     launch(_train, settings)
 
 
@@ -78,11 +80,12 @@ def _train(settings: GeneratorSettings, accelerator: Accelerator) -> None:
     rng = run.seed(settings.seed)
     order = batches(len(training), settings.batch // accelerator.num_processes, rng)
     calls = run.record_call(asdict(settings))
-    augment = Augmentation(settings.resolution, strength=0.0)
+    augment = Augmentation(settings.resolution, strength=0.0)  # mirrored only; `diff_augment` does the rest
     while run.going():
         index = next(order)
         real = augment(training.images[index], training.labels[index], rng).target.to(device)
         optimizer.zero_grad(set_to_none=True)
+        # Generator first: its pictures serve the discriminator's step as well.
         loss, fakes = _adversarial_loss(accelerator, generator, discriminator, len(real), settings)
         if run.step % settings.path_every == 0:
             # Half of the batch, as in StyleGAN2 (`pl_minibatch_shrink`).
@@ -109,6 +112,7 @@ def _mixed_codes(generator: Generator, count: int, mixing: float, device: torch.
     """Random codes [B, L, 512]; most of them crossed from two at a random layer."""
     first, second = (generator.broadcast(generator.mapping(torch.randn(count, 512, device=device))) for _ in range(2))
     layers = torch.arange(generator.num_layers, device=device)  # [L]
+    # The layer at which the second code takes over: none for those that are not mixed.
     cut = torch.randint(1, generator.num_layers, (count, 1), device=device)
     cut = torch.where(torch.rand(count, 1, device=device) < mixing, cut, generator.num_layers)
     return torch.where((layers < cut).unsqueeze(2), first, second)  # [B, L, 1] chooses among [B, L, 512]
@@ -148,7 +152,8 @@ def _samples(generator: Generator, count: int, psi: float = 1.0) -> Tensor:
 
 def _finish(settings: GeneratorSettings, generator: Generator, calls: list[dict], steps: int) -> None:
     generator.latent_avg.copy_(generator.mean_latent().expand_as(generator.latent_avg))
-    metrics = {"mtcnn_random": detection_rate(_samples(generator, 200))}
+    metrics = {"mtcnn_random": detection_rate(_samples(generator, 200))}  # 200: a standard error of 3.5% at most
+    # The average is no buffer of the official layout, so it is stored beside the state.
     state = generator.state_dict() | {"latent_avg": generator.latent_avg}
     record.write(state, settings.out, "generator", asdict(settings) | {"steps_done": steps}, metrics, calls=calls)
     write_grid(_samples(generator, 48), settings.run / "final.png")

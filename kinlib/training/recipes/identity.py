@@ -43,6 +43,7 @@ class IdentitySettings(TrainSettings):
     """length of the schedule"""
     batch: int = 64
     """pictures in a step, over all processes"""
+    # ArcFace has a margin of 0.5 and a scale of 64, for millions of photographs.
     margin: float = 0.35
     """ArcFace's additive angular margin, radians"""
     scale: float = 24.0
@@ -56,7 +57,7 @@ class ArcFace(nn.Module):
 
     def __init__(self, people: int, embedding: int, margin: float, scale: float):
         super().__init__()
-        self.centres = nn.Parameter(F.normalize(torch.randn(people, embedding), dim=1))
+        self.centres = nn.Parameter(F.normalize(torch.randn(people, embedding), dim=1))  # [people, D]
         self.margin, self.scale = margin, scale
 
     def forward(self, embeddings: Tensor, labels: Tensor, margin_share: float = 1.0) -> Tensor:
@@ -68,7 +69,7 @@ class ArcFace(nn.Module):
 
 
 def train(settings: IdentitySettings) -> None:
-    """Train, going on from the last checkpoint, and write the weights with their recipe and metrics."""
+    """Train, resuming from the last checkpoint, and write the weights with their recipe and metrics."""
     launch(_train, settings)
 
 
@@ -88,6 +89,7 @@ def _train(settings: IdentitySettings, accelerator: Accelerator) -> None:
     device = accelerator.device
     torch.manual_seed(settings.seed)
     training, held_out = load_faces(settings.data).split()
+    # Numbers of people have gaps, where people are held out: classes count from 0.
     labels = torch.from_numpy(training.table.person.astype("category").cat.codes.to_numpy().astype("int64"))
     traits = inherited_traits(training.table)
     learner = _Learner(settings, int(labels.max()) + 1, traits.shape[1])
@@ -96,13 +98,13 @@ def _train(settings: IdentitySettings, accelerator: Accelerator) -> None:
     for index in trainer.batches(len(training)):
         views = augment(training.images[index], training.labels[index], trainer.rng)
         with accelerator.autocast():
-            embeddings = learner.net(views.source.to(device)).float()
-        # The margin grows over the first half of the schedule: at once it keeps random embeddings from separating.
+            embeddings = learner.net(views.source.to(device)).float()  # [B, 512]; an arc cosine needs float32
+        # The margin grows over the first half of the schedule, from a plain softmax.
         likeness = learner.head(embeddings, labels[index].to(device), min(1.0, 2 * trainer.run.progress()))
         missed = F.mse_loss(learner.reader(READER_SCALE * embeddings), traits[index].to(device))
         trainer.step(likeness + settings.traits * missed)
     if trainer.run.is_main:
-        net = trainer.average.net.eval()
+        net = trainer.average.net.eval()  # without the heads
         metrics = evaluate(net, held_out)
         trainer.run.log(**record.scalars(metrics))
         trainer.write("identity", metrics, len(training), int(labels.max()) + 1, net)
@@ -127,6 +129,7 @@ def evaluate(net: IdentityNet, held_out: FaceSet) -> dict:
     embeddings = embed_all(net, held_out.images)
     # All pairs of pictures, each once: indices [P], P = N (N - 1) / 2.
     rows, columns = torch.triu_indices(len(embeddings), len(embeddings), offset=1).numpy()
+    # Embeddings have unit length: products are cosines.
     similarity = (embeddings @ embeddings.t()).numpy()[rows, columns]
     person, view = (held_out.table[name].to_numpy() for name in ("person", "view"))
     same = person[rows] == person[columns]
@@ -138,9 +141,9 @@ def evaluate(net: IdentityNet, held_out: FaceSet) -> dict:
     # Identification: the first picture of each person is the probe, all second pictures are the gallery.
     found[view == 0] = person[view == 1][(first @ second.t()).argmax(dim=1)] == person[view == 0]
     groups = groups_of(held_out.table)
-    parts = by_group(groups, identification_rate=found)
+    parts = by_group(groups, identification_rate=found)  # NaN where the picture is no probe
     for name, inside in groups.items():
-        chosen = inside[rows] & inside[columns]
+        chosen = inside[rows] & inside[columns]  # pairs of which both are in the group: harder than all pairs
         parts[name] |= _auc("verification_auc", same[chosen], similarity[chosen])
     metrics |= {"identification_rate": float(np.nanmean(found)), "people": len(np.unique(person))}
     return metrics | {"groups": parts}
@@ -183,6 +186,7 @@ def main_lamps(table: pd.DataFrame) -> np.ndarray:
         table: one row a picture of a set that `kinlib render` wrote, with its `seed`, `person` and `view`, from which
             the light follows; all pictures of each person.
     """
+    # The light is not in the table, but follows from seed and person as when the set was rendered.
     lamps = np.empty((len(table), 3))
     for (seed, number), rows in table.reset_index().groupby(["seed", "person"]):
         looks = sessions(member(seed, number), seed, number, len(rows))

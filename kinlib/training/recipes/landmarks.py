@@ -80,7 +80,7 @@ def train(settings: LandmarkSettings) -> dict:
     import dlib
 
     renders = read_renders(settings.data)
-    held_out = renders["person"] % HELD_OUT_EVERY == 0
+    held_out = renders["person"] % HELD_OUT_EVERY == 0  # the same people as for all networks
     chosen = renders[~held_out].sample(frac=1.0, random_state=settings.seed).head(settings.pictures)
     settings.out.mkdir(parents=True, exist_ok=True)  # fails now rather than after the work
     rng = np.random.default_rng(settings.seed)
@@ -121,7 +121,7 @@ def measure(renders: "pd.DataFrame", predictor: "dlib.shape_predictor | str | os
         and `mean_without_jaw`, since the jaw's points are not visible features. Under `groups`, `found` and `mean`.
     """
     images = [_decode(content) for content in renders["image"]]
-    errors, inner = np.full((2, len(images)), np.nan)
+    errors, inner = np.full((2, len(images)), np.nan)  # [N] each, NaN where no face is found
     for number, (image, truth, face) in enumerate(zip(images, renders["landmarks"], detect(images), strict=True)):
         if face is None:
             continue
@@ -174,6 +174,7 @@ def _jitter(face: Keypoints, jitter: float, rng: np.random.Generator) -> Keypoin
 def _mirror_sometimes(chip: np.ndarray, points: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     if rng.random() < 0.5:
         return chip, points
+    # x becomes side - 1 - x, and points of the left and the right side change places.
     return np.ascontiguousarray(chip[:, ::-1]), (points * [-1, 1] + [faces.CHIP - 1, 0])[list(faces.MIRRORED)]
 
 
@@ -183,6 +184,7 @@ def _augment(image: Image.Image, rng: np.random.Generator) -> Image.Image:
     image = ImageEnhance.Contrast(image).enhance(rng.uniform(0.6, 1.4))
     if rng.random() < 0.5:
         image = image.filter(ImageFilter.GaussianBlur(rng.uniform(0.2, 1.2)))  # px
+    # In float, so that shade and noise do not clip between them.
     pixels = np.float32(image) * _shade(image.size, rng)[..., None]
     pixels += rng.normal(0, rng.uniform(0, 8), pixels.shape)  # of 255
     image = Image.fromarray(np.uint8(np.clip(np.rint(pixels), 0, 255)))
@@ -197,19 +199,20 @@ def _shade(size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
     """A linear gradient of light across the picture in a random direction, factors [H, W] around 1."""
     x, y = np.meshgrid(np.linspace(-1, 1, size[0]), np.linspace(-1, 1, size[1]))
     angle, strength = rng.uniform(0, 2 * np.pi), rng.uniform(0, 0.5)
+    # Divided by the root of 2, the largest distance from the centre: the factor stays within 1 +- strength.
     return np.float32(1 + strength * (x * np.cos(angle) + y * np.sin(angle)) / np.sqrt(2))
 
 
 def _as_parts(points: np.ndarray) -> list["dlib.point"]:
     import dlib
 
-    return [dlib.point(int(x), int(y)) for x, y in np.rint(points)]
+    return [dlib.point(int(x), int(y)) for x, y in np.rint(points)]  # dlib's parts are whole pixels, of 256
 
 
 def _options(settings: LandmarkSettings) -> "dlib.shape_predictor_training_options":
     import dlib
 
-    options = dlib.shape_predictor_training_options()
+    options = dlib.shape_predictor_training_options()  # what is not set here keeps dlib's default
     options.tree_depth = settings.depth
     options.num_trees_per_cascade_level = settings.trees
     options.cascade_depth = settings.cascades

@@ -29,6 +29,7 @@ def fit_mapping(style: nn.Module, codes: Tensor, steps: int, seed: int, batch: i
     Returns:
         The mean of the blocks' energy distances over the last tenth of the steps.
     """
+    # Its own random numbers: the result does not depend on what was trained before.
     source = torch.Generator(codes.device).manual_seed(seed)
     style.requires_grad_(True)
     optimizer = torch.optim.Adam(style.parameters(), lr, betas=(0.5, 0.99))
@@ -38,12 +39,13 @@ def fit_mapping(style: nn.Module, codes: Tensor, steps: int, seed: int, batch: i
         optimizer.param_groups[0]["lr"] = lr * min(1.0, 2 * (1 - step / steps))
         z = torch.randn(batch, codes.shape[1], generator=source, device=codes.device)
         some = torch.randint(len(codes), (batch,), generator=source, device=codes.device)
-        w = style(z)
+        w = style(z)  # [batch, 512]
         loss = torch.stack([energy_distance(w[:, :n], codes[some, :n]) for n in BLOCKS]).mean()
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
         seen.append(loss.item())
     style.requires_grad_(False)
+    # Single steps are noisy.
     last = seen[-max(1, steps // 10) :]
     return sum(last) / len(last)

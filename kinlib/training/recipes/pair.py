@@ -65,6 +65,7 @@ class PairSettings(TrainSettings):
     """side of the pictures"""
     batch: int = 16
     """pictures in a step, over all processes"""
+    # Stages of the schedule, set by eye on sample sheets: attribute codes, the encoder's codes, features, adversarial.
     read_from: float = 0.15
     """share of the schedule after which pictures are synthesised from the encoder's codes as well"""
     read_to: float = 0.6
@@ -75,6 +76,8 @@ class PairSettings(TrainSettings):
     """share of a step's pictures whose features are compared, which takes as long as synthesising them"""
     adversarial_from: float = 0.65
     """share of the schedule after which the discriminator joins"""
+    # Equalised weights scale the steps of the generator and the mapping network down by the size of their layers, so
+    # their rates are higher than those of encoder and discriminator.
     lr: float = 0.015
     """highest learning rate of the generator, which falls to a twentieth along the schedule"""
     encoder_lr: float = 2e-3
@@ -83,6 +86,7 @@ class PairSettings(TrainSettings):
     """constant learning rate of the discriminator, which joins last"""
     mapping_lr: float = 0.1
     """learning rate of the mapping network; its layers divide it by a hundred"""
+    # Weights of the losses, set by eye on sample sheets; pixels count 1.
     code: float = 1.0
     """weight of the distance between the encoder's w and the attribute code"""
     texture: float = 8.0
@@ -116,12 +120,13 @@ class Pair(nn.Module):
         super().__init__()
         self.generator = studio_generator(settings.resolution)
         self.encoder = studio_encoder(settings.resolution, self.generator.num_layers)
+        # Of patches: it is to judge detail; whether the face is the right one, other losses tell.
         self.discriminator = use_channels_last(PatchDiscriminator())
         for layer in self.generator.modules():
             if isinstance(layer, ModulatedConv2d):
                 layer.modulation.weight.data.mul_(STYLE_INIT)
         if settings.start is None:
-            self.encoder.backbone.close_offsets()
+            self.encoder.backbone.close_offsets()  # zero at first: one w for all layers
         else:
             self._resume(settings.start)
 
@@ -140,7 +145,7 @@ class Pair(nn.Module):
 
 
 def train(settings: PairSettings) -> None:
-    """Train, going on from the last checkpoint, and write both networks with their recipe and metrics."""
+    """Train, resuming from the last checkpoint, and write both networks with their recipe and metrics."""
     launch(_train, settings)
 
 
@@ -150,6 +155,7 @@ def _train(settings: PairSettings, accelerator: Accelerator) -> None:
     training, held_out = load_faces(settings.data).split()
     pair, target_codes = Pair(settings).to(device), AttributeCodes(training)
     if settings.start is not None:
+        # Four codes of five are the encoder's from the first step, and features are compared.
         settings = replace(settings, read_from=-1.0, read_to=0.0, features_from=0.0)
     parser = load_parser(path=settings.parsing).net.to(device)
     features = FeatureNetworks(load_identity(settings.identity).to(device), parser)
@@ -173,7 +179,7 @@ def _train(settings: PairSettings, accelerator: Accelerator) -> None:
         accelerator.backward(sum(terms.values()))
         _set_lrs(optimizers["networks"], settings, run.progress())
         step(accelerator, optimizers["networks"])
-        if len(fakes):
+        if len(fakes):  # the discriminator has joined
             terms["discriminator"] = discriminator_step(
                 accelerator, pair.discriminator, optimizers["discriminator"], views.target, fakes
             )
@@ -269,16 +275,38 @@ def _losses(
     terms["mapping"] = losses.energy_distance(w, known)
     if progress < settings.adversarial_from:
         return terms, generated[:0]
-    few = len(codes) // 4  # blends, and as many random samples: with B reconstructions, 1.5 B pictures
+    more, fakes = _adversarial_losses(accelerator, pair, generated, codes, w, views.target, settings)
+    return terms | more, fakes
+
+
+def _adversarial_losses(
+    accelerator: Accelerator,
+    pair: Pair,
+    generated: Tensor,
+    codes: Tensor,
+    w: Tensor,
+    target: Tensor,
+    settings: PairSettings,
+) -> tuple[dict[str, Tensor], Tensor]:
+    """Losses against the discriminator, and what it saw, [1.5 B, 3, R, R]: reconstructions, blends, random samples.
+
+    Args:
+        generated: the reconstructions [B, 3, R, R], from `codes` [B, L, 512].
+        w: codes [N, 512] of the mapping network.
+        target: the originals.
+    """
+    generator, few = pair.generator, len(codes) // 4  # a quarter of the batch of blends, and of random samples
     with accelerator.autocast():
         others = torch.cat([_blend(codes[:few], codes[-few:]), generator.broadcast(w[:few])])  # [2 B/4, L, 512]
         fakes = torch.cat([generated, generator.synthesis(others, noise="random")])
         logits = pair.discriminator(diff_augment(fakes)).float()
         with torch.no_grad():
-            wanted = pair.discriminator.features(views.target)
-        found = pair.discriminator.features(generated)
-    terms["matching"] = settings.matching * losses.feature_matching(found, wanted)
-    terms["adversarial"] = settings.adversarial * losses.gan_generator(logits)
+            wanted = pair.discriminator.features(target)
+        found = pair.discriminator.features(generated)  # not augmented: both must show the same places
+    terms = {
+        "matching": settings.matching * losses.feature_matching(found, wanted),
+        "adversarial": settings.adversarial * losses.gan_generator(logits),
+    }
     return terms, fakes.detach()
 
 
@@ -287,7 +315,7 @@ def _mix_codes(known: Tensor, base: Tensor, offsets: Tensor, settings: PairSetti
     # One in five stays an attribute code to the end, so that the generator remains right for these.
     share = 0.8 * (progress - settings.read_from) / (settings.read_to - settings.read_from)
     read = (torch.rand(len(base), 1, device=base.device) < min(share, 0.8)).float()  # [B, 1], 0 or 1
-    w = torch.lerp(known, base, read)
+    w = torch.lerp(known, base, read)  # [B, 512]
     w = w + settings.code_noise * torch.randn_like(w)
     return w.unsqueeze(1) + offsets * read.unsqueeze(2)  # [B, 1, 512] + [B, L, 512]
 
@@ -297,7 +325,7 @@ def _feature_losses(
 ) -> dict[str, Tensor]:
     """Losses in the features of identity network and parser."""
     identity, parser = features.identity, features.parser
-    some = max(1, round(settings.features_of * len(generated)))
+    some = max(1, round(settings.features_of * len(generated)))  # batches are in random order: any will do
     generated, target = generated[:some], target[:some]
     with accelerator.autocast():
         with torch.no_grad():
@@ -314,7 +342,7 @@ def _feature_losses(
 def _blend(father: Tensor, mother: Tensor) -> Tensor:
     """Blends [B, L, 512] of two people's codes: half with one share for all layers, the rest with one a layer."""
     share = torch.rand(len(father), father.shape[1], 1, device=father.device)  # [B, L, 1], the father's
-    whole = torch.rand(len(father), 1, 1, device=father.device) < 0.5
+    whole = torch.rand(len(father), 1, 1, device=father.device) < 0.5  # [B, 1, 1]
     return torch.lerp(mother, father, torch.where(whole, share[:, :1], share))
 
 
@@ -329,7 +357,7 @@ def finish(
     steps: int,
 ) -> None:
     """Fit the mapping network to the codes, move their average out of the encoder's bias, measure, and write."""
-    generator.eval().cpu(), encoder.eval().cpu()
+    generator.eval().cpu(), encoder.eval().cpu()  # measured on the CPU, whatever they were trained on: comparable
     codes = [encoder(part.float() / 127.5 - 1)[:, 0] for part in training.images.split(256)]  # w of layer 0: the base
     fit_mapping(generator.style, torch.cat(codes), settings.mapping_steps, settings.seed)
     average = generator.mean_latent()  # [512]

@@ -37,7 +37,7 @@ class ParsingSettings(TrainSettings):
 
 
 def train(settings: ParsingSettings) -> None:
-    """Train, going on from the last checkpoint, and write the weights with their recipe and metrics."""
+    """Train, resuming from the last checkpoint, and write the weights with their recipe and metrics."""
     launch(_train, settings)
 
 
@@ -63,6 +63,7 @@ def _train(settings: ParsingSettings, accelerator: Accelerator) -> None:
 def parsing_loss(logits: tuple[Tensor, Tensor], labels: Tensor, dice: float) -> Tensor:
     """Both heads' losses: logits [B, 19, S, S] and [B, 34, S, S], labels int64 [B, 2, S, S]."""
     loss = torch.zeros((), device=labels.device)
+    # Head 0: CelebAMask-HQ's classes; head 1: the regions of facial genes.
     for head, one in enumerate(logits):
         shares = one.float().log_softmax(dim=1)  # once for both losses: it takes as long as the network
         loss = loss + F.nll_loss(shares, labels[:, head]) + dice * dice_loss(shares, labels[:, head])
@@ -77,7 +78,7 @@ def dice_loss(logarithms: Tensor, truth: Tensor) -> Tensor:
         truth: int64 [B, H, W].
     """
     count = logarithms.shape[1]
-    shares = logarithms.exp()
+    shares = logarithms.exp()  # [B, C, H, W]
     right = shares.gather(1, truth[:, None]).flatten()  # [B H W], probability of the right label
     # Per label, over the whole batch: intersection and sizes with probabilities in place of decisions.
     inside = torch.zeros(count, device=right.device).index_add(0, truth.flatten(), right)
@@ -94,7 +95,8 @@ def confusion(found: Tensor, truth: Tensor, count: int) -> Tensor:
         found, truth: labels, [B, H, W].
         count: C, the number of labels.
     """
-    picture = torch.arange(len(truth)).view(-1, 1, 1)
+    # One count over all combinations of picture, true label and predicted label.
+    picture = torch.arange(len(truth)).view(-1, 1, 1)  # [B, 1, 1]
     cells = (picture * count + truth.long()) * count + found.long()  # index into a flat [B, C, C]
     return torch.bincount(cells.flatten(), minlength=len(truth) * count**2).view(-1, count, count)
 
@@ -135,7 +137,7 @@ def _confusions(parser: Parser, held_out: LabelledFaces, batch: int) -> tuple[Te
 
 def _overlap(tables: Tensor) -> tuple[Tensor, float]:
     """Intersection over union of every label [C], NaN where it does not occur, and share of right pixels."""
-    table = tables.sum(dim=0)
+    table = tables.sum(dim=0)  # [C, C], all pictures together
     right, true = table.diag(), table.sum(dim=1)
     iou = right / (table.sum(dim=0) + true - right)  # [C]: intersection, over predicted + true - intersection
     return torch.where(true > 0, iou, torch.nan), float(right.sum() / table.sum())
@@ -146,6 +148,7 @@ def _by_group(groups: dict, tables: Tensor) -> dict[str, dict[str, float]]:
     found = {name: _overlap(tables[torch.from_numpy(rows)]) for name, rows in groups.items()}
     if not found:
         return {}
+    # A group without a single earring must not be compared over other classes than one with.
     shared = torch.stack([iou for iou, _ in found.values()]).isfinite().all(dim=0)
     return {
         name: {

@@ -94,10 +94,11 @@ class TwoHeads(nn.Module):
         self._start_bilinear()
 
     def forward(self, x: Tensor) -> dict[int, Tensor]:
-        features = x
+        features = x  # [B, 3, H, W], then [B, width, H, W]
         for layer in self.body:
             features = layer(features)
         return {
+            # As in the published network, the heads predict the difference from nearest-neighbour enlargement.
             factor: F.pixel_shuffle(self.heads[str(factor)](features), factor)
             + F.interpolate(x, scale_factor=factor, mode="nearest")
             for factor in HEADS
@@ -144,7 +145,7 @@ def _bilinear_minus_nearest(factor: int) -> Tensor:
 
 
 def train(settings: UpscalerSettings) -> None:
-    """Train, going on from the last checkpoint, and write the weights with their recipe and metrics.
+    """Train, resuming from the last checkpoint, and write the weights with their recipe and metrics.
 
     Raises:
         KinlibError: if the patches are too small for the losses, or what the metrics need is missing.
@@ -164,12 +165,14 @@ def _train(settings: UpscalerSettings, accelerator: Accelerator) -> None:
     training, held_out = split_people(read_pairs(settings.data, settings.small))
     net = use_channels_last(TwoHeads(settings.width, settings.depth)).to(device)
     average = EMA(net, EMA_STEPS * settings.batch)
+    # Adam's settings are Real-ESRGAN's.
     optimizer = accelerator.prepare(torch.optim.Adam(net.parameters(), settings.lr, betas=(0.9, 0.99)))
     parts = {"net": net, "average": average, "optimizer": optimizer}
     adversarial = _AdversarialLoss(settings, accelerator) if settings.adversarial else None
     run = Run(settings.run, accelerator, settings.minutes, settings.steps)
     run.restore(**parts, **(adversarial.parts if adversarial else {}))
     calls, source = run.record_call(asdict(settings)), run.seed(settings.seed)
+    # Patches are cut and degraded by NumPy and OpenCV, with random numbers of their own.
     rng = np.random.default_rng([settings.seed, accelerator.process_index, run.step])
     patches = Patches(settings.patch, settings.strength, settings.rendered, settings.clean)
     share = settings.batch // accelerator.num_processes
@@ -180,14 +183,11 @@ def _train(settings: UpscalerSettings, accelerator: Accelerator) -> None:
         small, large = patches([training[index % len(training)] for index in next(order).tolist()], rng)
         with accelerator.autocast():
             enlarged = net(_tensor(small, device))
+        # {2: [B, 3, 2 P, 2 P], 4: [B, 3, 4 P, 4 P]}, whose errors are smaller than bfloat16's steps.
         enlarged = {factor: picture.float() for factor, picture in enlarged.items()}
         wanted = _targets(_tensor(large, device))
-        found_crops, wanted_crops = _crops(enlarged), _crops(wanted)
-        loss = _pixels(enlarged, wanted)
-        if settings.perceptual:
-            loss = loss + settings.perceptual * _perceptual(accelerator, found_crops, wanted_crops)
-        if adversarial and run.progress() >= settings.adversarial_from:
-            loss = loss + settings.adversarial * adversarial(found_crops, wanted_crops, run.step)
+        against = adversarial if run.progress() >= settings.adversarial_from else None
+        loss = _loss(accelerator, enlarged, wanted, settings, against, run.step)
         optimizer.zero_grad(set_to_none=True)
         accelerator.backward(loss)
         optimizer.param_groups[0]["lr"] = settings.lr * _schedule(run.progress())
@@ -200,6 +200,24 @@ def _train(settings: UpscalerSettings, accelerator: Accelerator) -> None:
         _write(average.net.cpu(), settings, used, run, held_out, calls)
 
 
+def _loss(
+    accelerator: Accelerator,
+    enlarged: dict[int, Tensor],
+    wanted: dict[int, Tensor],
+    settings: UpscalerSettings,
+    adversarial: "_AdversarialLoss | None",
+    number: int,
+) -> Tensor:
+    """The sum of all losses in step `number`; the adversarial one takes a step of its discriminator."""
+    found_crops, wanted_crops = _crops(enlarged), _crops(wanted)
+    loss = _pixels(enlarged, wanted)
+    if settings.perceptual:
+        loss = loss + settings.perceptual * _perceptual(accelerator, found_crops, wanted_crops)
+    if adversarial:
+        loss = loss + settings.adversarial * adversarial(found_crops, wanted_crops, number)
+    return loss
+
+
 def _schedule(progress: float) -> float:
     """Share of the learning rate: warm-up over 5% of the schedule, then half a cosine down to 2%."""
     return min(1.0, 0.05 + progress / 0.05) * (0.51 + 0.49 * math.cos(math.pi * progress))
@@ -209,6 +227,7 @@ def _write(
     net: TwoHeads, settings: UpscalerSettings, used: dict, run: Run, held_out: list[SizePair], calls: list[dict]
 ) -> None:
     singles = {factor: net.single(factor) for factor in HEADS}
+    # Three sets: held-out photographs, the same degraded, and the course's families rendered again in full size.
     metrics = measure_upscaler(singles, [as_photograph(pair) for pair in held_out])
     metrics["people"] = len({pair.person for pair in held_out})
     bad = measure_upscaler(singles, [as_bad_photograph(pair, number) for number, pair in enumerate(held_out)])
@@ -236,6 +255,7 @@ def _pixels(enlarged: dict[int, Tensor], wanted: dict[int, Tensor]) -> Tensor:
     """L1 at both sizes."""
     parts = []
     for factor in HEADS:
+        # BORDER pixels of the small picture are BORDER x factor of the enlarged one.
         inside = (..., *[slice(BORDER * factor, -BORDER * factor)] * 2)
         parts.append(F.l1_loss(enlarged[factor][inside], wanted[factor][inside]))
     return torch.stack(parts).sum()

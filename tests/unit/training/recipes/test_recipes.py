@@ -347,6 +347,16 @@ def test_command_line_refuses_data_that_are_none(tmp_path, capsys):
         load_faces(tmp_path)
 
 
+def test_command_line_refuses_workers_without_pictures(data, tmp_path, capsys):
+    folders = ["--data", str(data), "--out", str(tmp_path)]
+    for options in (["--workers", "0"], ["--workers", "5", "--batch", "4"]):
+        assert main(["train", "identity", *folders, *options]) == 2
+        assert "--workers must be from 1 to the batch" in capsys.readouterr().err
+    run = ["--run", str(tmp_path / "run"), "--batch", "100"]
+    assert main(["train", "identity", *folders, *run]) == 2
+    assert "batches of 100 from 12 pictures" in capsys.readouterr().err
+
+
 def test_nobody_is_in_training_and_testing(data):
     training, held_out = load_faces(data).split()
     assert set(held_out.table.person) == {0, 18}
