@@ -74,7 +74,7 @@ class Network:
 
     Attributes:
         recipe: "module:Settings" in `kinlib.training.recipes`.
-        card: for the record NAME.json; None where another network's card tells it.
+        card: for the record NAME.json; None where it belongs to another network's card.
     """
 
     recipe: str
@@ -126,6 +126,7 @@ def _both(first: str, second: str) -> Callable[[dict], bool]:
 LEAST_AUC = 0.98  # target of verification, also for the hard kinds of pairs: set before the network was trained
 
 _RENDERS = Limit("Was trained on renders only, on no photograph.")
+# Shown on the cards of both upscalers.
 _ENLARGED = Limit(
     "Detail finer than the small picture is a prediction learned from renders: an enlargement is no evidence of how "
     "anybody looks."
@@ -160,6 +161,7 @@ _UPSCALER_COLUMNS = (
 )
 
 
+# All kinds of pairs have the same target.
 def _verification(key: str, words: str) -> Metric:
     return Metric(f"verification_auc{key}", words, "{:.3f}", LEAST_AUC)
 
@@ -246,6 +248,7 @@ _DIRECTIONS = Card(
     columns=(_AGE, _SEX),
     limits=(
         Limit("Straight lines in W+, of one pair only; a step along one of them may change other attributes as well."),
+        # Below 0.6 a reading explains little more than a third of the variance.
         Limit("Reads age badly.", _below(0.6, "age", "correlation")),
         Limit("Reads glasses and beards badly.", _below(0.6, "glasses", "correlation")),
     ),
@@ -282,6 +285,7 @@ _LANDMARKS = Card(
         Metric("mean", "68 points: mean error, as a share of the distance between the outer eye corners", "{:.1f}%"),
         Metric("median", "68 points: median error", "{:.1f}%"),
     ),
+    # The error first: by it the worst group is named.
     columns=(
         Column("mean", "mean error, %", "{:.1f}", lower_is_better=True),
         Column("found", "face found", "{:.1%}"),
@@ -309,6 +313,7 @@ _PARSING = Card(
     limits=(
         _RENDERS,
         Limit("Was trained on the studio's hats, glasses and hair styles, and on no others."),
+        # Thresholds of IoU by eye: below 0.1 hardly any is found, below 0.5 errors exceed the overlap.
         Limit("Does not find earrings.", _below(0.1, "class_iou", "ear_r")),
         Limit("Segments necklaces badly.", _below(0.5, "class_iou", "neck_l")),
         Limit("Small regions are rough.", _below(0.6, "region_iou", "ear-helix")),

@@ -64,7 +64,7 @@ def flat_metrics(name: str, report: dict) -> dict:
         return metrics
     attributes = _attributes(metrics)
     read = {attribute: values["correlation"] for attribute, values in attributes.items()}
-    least = min(read, key=read.get)
+    least = min(read, key=read.get)  # the attribute that is read worst
     seen = [values["share_of_edit_seen"] for values in attributes.values() if "share_of_edit_seen" in values]
     return {
         **{"count": len(read), "least": least, "correlation_least": read[least]},
@@ -88,6 +88,7 @@ def _facts(name: str, report: dict) -> Iterator[tuple[str, str]]:
     yield "trained on", _data(report)
     yield "recipe", _recipe(report)
     yield "made by", _commands(name, report)
+    # ICT-FaceKit's licence asks for credit.
     heads = "the renders' head model is [ICT-FaceKit](https://github.com/ICT-VGL/ICT-FaceKit)'s (MIT)"
     yield "licence", f"{entries[0].licence}, as the project; {heads}"
 
@@ -95,7 +96,7 @@ def _facts(name: str, report: dict) -> Iterator[tuple[str, str]]:
 def _data(report: dict) -> str:
     recipe, note = report["recipe"], report.get("set")
     pictures = recipe.get("pictures_used", recipe.get("pictures"))
-    people = recipe.get("people")
+    people = recipe.get("people")  # older records lack it
     if people is None and note:  # follows from the set, if all its pictures were used
         trained = note["people"] - math.ceil(note["people"] / HELD_OUT_EVERY)
         people = trained if pictures == trained * note["images_each"] else None
@@ -188,6 +189,7 @@ def _attributes(metrics: dict) -> dict[str, dict]:
 def _overlaps(metrics: dict) -> str:
     """Intersection over union of single classes and regions, the best first."""
     lines = []
+    # Networks that do not segment have neither.
     for key, words in (("class_iou", "classes"), ("region_iou", "regions")):
         ranked = sorted(metrics.get(key, {}).items(), key=lambda item: -item[1])
         if ranked:
@@ -238,4 +240,4 @@ def _photographs(report: dict) -> str:
 
 def _table(head: list[str], rows: Iterable[Iterable[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)  # Markdown as GitHub has it

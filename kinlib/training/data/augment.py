@@ -78,7 +78,7 @@ class Augmentation:
         busy, calm = self._backgrounds(target, alpha, generator)
         source = busy * (1 - alpha) + target * alpha
         target = calm * (1 - alpha) + target * alpha
-        light = self._light(len(x), generator)  # one for both, or the encoder could not tell the target's
+        light = self._light(len(x), generator)  # one for both: the encoder could not know another
         source, target = light(source), light(target)
         source = self._degrade(source, generator)
         weight = self.background_weight + (1 - self.background_weight) * alpha

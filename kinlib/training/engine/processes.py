@@ -60,6 +60,7 @@ def accelerator_for(device: torch.device | str, mixed_precision: str | None = No
         # one network on the CPU and the next on a card.
         AcceleratorState._reset_state(reset_partial_state=True)
         place = {"ACCELERATE_TORCH_DEVICE": device}
+    # Our choice of precision wins over `accelerate launch --mixed_precision`, whose default is none at all.
     with patch_environment(**place):
         return Accelerator(cpu=device.type == "cpu", mixed_precision=mixed_precision or mixed_precision_of(device))
 
@@ -145,11 +146,12 @@ def _meeting_point(workers: int) -> dict[str, str | int]:
 
 def _work(rank: int, function: Callable, settings: TrainSettings, complaint: Path) -> None:
     """What a started process does."""
+    # The rest of the environment came with the process.
     os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank)}
     try:
         accelerator = accelerator_for(settings.device)
         function(settings, accelerator)
-        accelerator.end_training()
+        accelerator.end_training()  # closes the connections; without it PyTorch warns of a leak
     except KinlibError as problem:  # a sentence, which would arrive as a traceback
         complaint.write_text(str(problem))
         raise SystemExit(REFUSED) from None
@@ -166,7 +168,7 @@ def _wait_for(group: ProcessContext) -> None:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, pass_on)
         try:
-            while not group.join():
+            while not group.join():  # returns when one process has ended, and raises if one has failed
                 pass
         except KeyboardInterrupt:
             pass_on()  # a terminal's Ctrl-C has reached them already; `kill -INT` has not

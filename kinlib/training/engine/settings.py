@@ -19,6 +19,7 @@ class RecipeSettings:
     """folder that receives the weights (.safetensors) and the record of how they were made (.json)"""
 
 
+# Keyword only: recipes put fields of their own between these, and redefine defaults.
 @dataclass(kw_only=True)
 class TrainSettings(RecipeSettings):
     """A network trained by gradient descent, in a run that can be stopped and resumed."""

@@ -29,7 +29,7 @@ class SupervisedTrainer:
     Attributes:
         average: the network with the moving average of the weights.
         run: clock, checkpoints and log.
-        rng: the generator for augmentation; batches are drawn from it as well.
+        rng: the generator for augmentation; the order of batches follows from it as well.
     """
 
     def __init__(

@@ -39,8 +39,8 @@ class GeneratorSettings(TrainSettings):
     """side of the pictures"""
     steps: int = 100_000
     """length of the schedule"""
-    # Learning rate, mixing and path-length weight are StyleGAN2's. It has R1 10 at 1024 px (StyleGAN2-ADA scales R1 with
-    # the number of pixels), and path-length regularisation in every fourth step.
+    # Learning rate, mixing and path-length weight are StyleGAN2's. It has R1 10 at 1024 px, which StyleGAN2-ADA scales
+    # with the number of pixels, and path-length regularisation in every fourth step.
     lr: float = 2e-3
     """learning rate of both networks"""
     r1: float = 2.0

@@ -150,7 +150,7 @@ def evaluate(net: IdentityNet, held_out: FaceSet) -> dict:
 
 
 def _auc(name: str, same: np.ndarray, similarity: np.ndarray) -> dict[str, float]:
-    """Area under the curve of telling the same person from strangers; nothing unless there are pairs of both kinds."""
+    """Area under the ROC curve of verification; empty unless there are pairs of both kinds."""
     from sklearn.metrics import roc_auc_score
 
     return {name: round(float(roc_auc_score(same, similarity)), 5)} if len(np.unique(same)) == 2 else {}

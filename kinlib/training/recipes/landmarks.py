@@ -55,6 +55,7 @@ class LandmarkSettings(RecipeSettings):
     """crops of each render"""
     jitter: float = 0.04
     """standard deviation of the five points in all crops but the first, in face scales"""
+    # These three set the size of the file.
     depth: int = 3
     """of a tree"""
     trees: int = 58
@@ -92,6 +93,7 @@ def train(settings: LandmarkSettings) -> dict:
     log.info("training on %d crops", len(chips))
     model = dlib.train_shape_predictor(chips, shapes, _options(settings))
     path = settings.out / FILE
+    # Measured from the file, so that its rounding counts.
     _save(model, path)
     record.register(path)
     used = {"pictures_used": len(chosen), "people": int(chosen["person"].nunique()), "cut_outs": len(chips)}

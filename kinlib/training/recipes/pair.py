@@ -120,7 +120,7 @@ class Pair(nn.Module):
         super().__init__()
         self.generator = studio_generator(settings.resolution)
         self.encoder = studio_encoder(settings.resolution, self.generator.num_layers)
-        # Of patches: it is to judge detail; whether the face is the right one, other losses tell.
+        # Of patches: it is for detail; the face as a whole is in other losses.
         self.discriminator = use_channels_last(PatchDiscriminator())
         for layer in self.generator.modules():
             if isinstance(layer, ModulatedConv2d):
@@ -157,8 +157,7 @@ def _train(settings: PairSettings, accelerator: Accelerator) -> None:
     if settings.start is not None:
         # Four codes of five are the encoder's from the first step, and features are compared.
         settings = replace(settings, read_from=-1.0, read_to=0.0, features_from=0.0)
-    parser = load_parser(path=settings.parsing).net.to(device)
-    features = FeatureNetworks(load_identity(settings.identity).to(device), parser)
+    features = FeatureNetworks.load(settings, device)
     optimizers = _optimizers(pair, settings, accelerator)
     averages = {"G": EMA(pair.generator, EMA_HALF_LIFE), "E": EMA(pair.encoder, EMA_HALF_LIFE)}
     run = Run(settings.run, accelerator, settings.minutes, settings.steps)
@@ -172,7 +171,7 @@ def _train(settings: PairSettings, accelerator: Accelerator) -> None:
     order = batches(len(training), settings.batch // accelerator.num_processes, rng)
     while run.going():
         index = next(order)
-        views = augment(training.images[index], training.labels[index], rng)
+        views = augment(training.images[index], training.labels[index], rng)  # on the CPU
         known, views = target_codes(index, views).to(device), _to(views, device)
         terms, fakes = _losses(accelerator, pair, features, views, known, settings, run.progress())
         pair.zero_grad(set_to_none=True)
@@ -240,6 +239,11 @@ class FeatureNetworks:
 
     identity: nn.Module
     parser: nn.Module
+
+    @classmethod
+    def load(cls, settings: PairSettings, device: torch.device) -> "FeatureNetworks":
+        """Those that the settings name, on a device."""
+        return cls(load_identity(settings.identity).to(device), load_parser(path=settings.parsing).net.to(device))
 
 
 def _losses(

@@ -25,7 +25,9 @@ def train(name: str, settings: RecipeSettings) -> None:
     for folder in (settings.out, getattr(settings, "run", settings.out)):
         if Path(folder).exists() and not Path(folder).is_dir():
             raise KinlibError(f"'{folder}' is a file, but a folder is needed")
+    # Networks without steps have neither.
     batch, workers = getattr(settings, "batch", 1), getattr(settings, "workers", 1)
     if not 1 <= workers <= batch:
         raise KinlibError(f"--workers must be from 1 to the batch of {batch}, not {workers}")
+    # Recipes are imported here: `kinlib --help` needs neither PyTorch nor dlib.
     import_module(f"kinlib.training.recipes.{RECIPES[name][0]}").train(settings)

@@ -60,12 +60,14 @@ class UpscalerSettings(TrainSettings):
     """convolutions between the first and the last"""
     strength: float = 0.6
     """largest strength of the degradation; 1 for the paper's ranges"""
+    # Renders teach what a sensor of few pixels does, degraded pictures what happens to a photograph later.
     rendered: float = 0.5
     """share of small patches that are small renders"""
     clean: bool = False
     """reduce large patches cleanly instead of degrading them, as ESRGAN was trained"""
     perceptual: float = 0.02
     """weight of the distance of features"""
+    # Off in the bundled weights: measured fidelity counts more here than texture.
     adversarial: float = 0.0
     """weight of the adversarial loss; 0 for none"""
     adversarial_from: float = 0.6

@@ -72,7 +72,7 @@ def test_data_recipe_and_commands():
     assert "2,400 steps, batch 64, seed 0, workers 2" in text and "MIT" in text
     assert "settings changed" not in text
     report = identity()
-    report["recipe"]["traits"] = 0.0  # a task left out is told, though it is nothing
+    report["recipe"]["traits"] = 0.0  # a task left out is shown, though its weight is 0
     assert "--workers 2 --margin 0.5 --traits 0" in model_card("identity", report)
     changed = identity() | {"calls": [{"step": 0}, {"step": 1100, "batch": 32}]}
     assert "after 1,100 steps" in model_card("identity", changed)

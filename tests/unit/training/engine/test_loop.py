@@ -62,7 +62,7 @@ def test_batches_that_cannot_be_filled_are_refused(size):
         next(batches(10, size, torch.Generator()))
 
 
-def test_a_checkpoint_that_does_not_fit_is_told_in_one_sentence(tmp_path, accelerator):
+def test_a_checkpoint_that_does_not_fit_is_refused(tmp_path, accelerator):
     run, _ = start(tmp_path, accelerator, total_steps=0)
     assert not run.going()
     larger = Run(tmp_path, accelerator, 1.0)
@@ -89,7 +89,7 @@ def test_a_signal_ends_a_run_after_its_step_with_a_checkpoint(tmp_path, accelera
     run, net = start(tmp_path, accelerator)
     before = [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)]
     assert run.going()
-    signal.raise_signal(number)  # the step goes on
+    signal.raise_signal(number)  # does not break the step
     run.advance()
     with pytest.raises(end):
         run.going()

@@ -140,7 +140,7 @@ def refuse(settings: TrainSettings, accelerator) -> None:
 
 
 @pytest.mark.slow
-def test_what_is_wrong_in_a_process_is_told_in_one_sentence(tmp_path):
+def test_an_error_in_a_process_arrives_as_one_sentence(tmp_path):
     with pytest.raises(KinlibError, match="holds nothing to train on"):
         launch(refuse, settings_for(tmp_path, workers=2))
 
@@ -197,7 +197,7 @@ def wait_until(holds, seconds: float = 120) -> None:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process runs; one that has ended and that nobody waited for does not."""
+    """Whether a process runs; a zombie does not."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):
@@ -210,7 +210,7 @@ needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="ne
 @needs_proc
 @pytest.mark.slow
 @pytest.mark.parametrize("background", [False, True])
-def test_processes_end_when_whoever_started_them_is_killed(tmp_path, background):
+def test_processes_end_when_their_starter_is_killed(tmp_path, background):
     """Or they would train on unseen, and write over what a second start writes.
 
     PyTorch interrupts them then; but interrupts are ignored by what a shell has started in the background.

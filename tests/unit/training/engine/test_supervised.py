@@ -22,19 +22,19 @@ def settings_for(folder: Path, steps: int) -> TrainSettings:
 def fit(folder: Path, steps: int, weight_decay: float = 0.0) -> tuple[SupervisedTrainer, nn.Linear, list[Tensor]]:
     """Fit a plane through ten samples; also returns the batches."""
     torch.manual_seed(1)
-    samples, net, drawn = torch.randn(10, 3), nn.Linear(3, 1, bias=False), []
+    samples, net, seen = torch.randn(10, 3), nn.Linear(3, 1, bias=False), []
     accelerator = accelerator_for("cpu")
     trainer = SupervisedTrainer(net, settings_for(folder, steps), accelerator, weight_decay=weight_decay, half_life=5)
     for index in trainer.batches(len(samples)):
-        drawn.append(index)
+        seen.append(index)
         trainer.step((net(samples[index]) - samples[index] @ WANTED.T).square().mean())
-    return trainer, net, drawn
+    return trainer, net, seen
 
 
 def test_it_converges_and_the_average_is_written(tmp_path: Path):
-    trainer, net, drawn = fit(tmp_path, 200)
-    assert len(drawn) == trainer.run.step == 200 and all(len(index) == 4 for index in drawn)
-    assert len(torch.cat(drawn[:2]).unique()) == 8  # nobody twice before everybody was seen
+    trainer, net, seen = fit(tmp_path, 200)
+    assert len(seen) == trainer.run.step == 200 and all(len(index) == 4 for index in seen)
+    assert len(torch.cat(seen[:2]).unique()) == 8  # no sample twice before all were seen
     for found in (net.weight, trainer.average.weight):
         assert (found - WANTED).abs().max() < 0.05
     trainer.write("plane", {"error": 0.5}, 10, 5)
@@ -47,11 +47,11 @@ def test_it_converges_and_the_average_is_written(tmp_path: Path):
 
 def test_a_stopped_run_is_resumed(tmp_path: Path):
     first, net, _ = fit(tmp_path, 3)
-    second, again, drawn = fit(tmp_path, 3)
-    assert not drawn and torch.equal(net.weight, again.weight)
+    second, again, seen = fit(tmp_path, 3)
+    assert not seen and torch.equal(net.weight, again.weight)
     assert torch.equal(first.average.weight, second.average.weight)
-    third, _, drawn = fit(tmp_path, 5)
-    assert len(drawn) == 2 and [call["step"] for call in third.calls] == [0, 3]
+    third, _, seen = fit(tmp_path, 5)
+    assert len(seen) == 2 and [call["step"] for call in third.calls] == [0, 3]
 
 
 def test_lr_follows_the_cycle_and_weights_decay(tmp_path: Path):

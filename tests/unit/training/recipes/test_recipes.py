@@ -59,12 +59,12 @@ def data(tmp_path_factory) -> Path:
                 "glasses": i == 1, "beard": "none", "hair_style": "short" if i % 3 else "long", "hair_colour": "brown",
                 "grey": 0.1 * i, "smile": 0.1 * view, "mouth_open": 0.0,
             }  # fmt: skip
-            turned = picture[:, ::-1] if view else picture
+            view_image = picture[:, ::-1] if view else picture
             rows.append(
                 {
                     "person": 18 * (i // 4) if i in (0, 4) else i + 1,
                     "view": view,
-                    "image": as_png(np.ascontiguousarray(turned)),
+                    "image": as_png(np.ascontiguousarray(view_image)),
                     "mask": as_png(mask),
                     "landmarks": np.random.default_rng(2 * i + view).uniform(20, 108, 136),
                     "yaw": 5.0 * view + i,
@@ -287,7 +287,7 @@ def test_identity_with_two_workers(data, tmp_path):
     train("identity", settings)
     report = json.loads((tmp_path / "identity.json").read_text())
     assert 0 <= report["metrics"]["verification_auc"] <= 1
-    men = report["metrics"]["groups"]["men"]  # everybody who is held out
+    men = report["metrics"]["groups"]["men"]  # all held-out people
     assert men == {
         "pictures": 4,
         "identification_rate": report["metrics"]["identification_rate"],
@@ -357,7 +357,7 @@ def test_command_line_refuses_workers_without_pictures(data, tmp_path, capsys):
     assert "batches of 100 from 12 pictures" in capsys.readouterr().err
 
 
-def test_nobody_is_in_training_and_testing(data):
+def test_training_and_held_out_people_are_disjoint(data):
     training, held_out = load_faces(data).split()
     assert set(held_out.table.person) == {0, 18}
     assert not set(training.table.person) & set(held_out.table.person)
@@ -398,17 +398,17 @@ def test_augmentation_of_no_strength_only_flips_and_resizes(data):
     faces = load_faces(data)
     views = Augmentation(64, strength=0.0)(faces.images, faces.labels, torch.Generator().manual_seed(0))
     halved = torch.nn.functional.avg_pool2d(faces.images.float() / 127.5 - 1, 2)
-    for drawn, wanted, side in zip(views.target, halved, views.side, strict=True):
-        assert (drawn - (wanted if side == 1 else wanted.flip(2))).abs().max() < 0.02
+    for found, wanted, side in zip(views.target, halved, views.side, strict=True):
+        assert (found - (wanted if side == 1 else wanted.flip(2))).abs().max() < 0.02
     assert set(views.side.tolist()) == {-1, 1}
 
 
 def test_diff_augment_lets_gradients_through():
     torch.manual_seed(0)
     x = torch.rand(4, 3, 32, 32, requires_grad=True)
-    drawn = diff_augment(x)
-    assert drawn.shape == x.shape and not torch.equal(drawn, x)
-    drawn.sum().backward()
+    generated = diff_augment(x)
+    assert generated.shape == x.shape and not torch.equal(generated, x)
+    generated.sum().backward()
     assert x.grad.abs().sum() > 0
 
 
@@ -422,7 +422,7 @@ def test_turned_pictures_stay_sharp():
     assert target.abs().max() <= 1
 
 
-def test_texture_asks_how_strong_detail_is_and_not_where():
+def test_texture_compares_the_strength_of_detail_not_its_place():
     """Strands may lie elsewhere; a blur is wrong, and so are strands that run across."""
     wave = torch.sin(torch.arange(64) * 1.3)
     strands, others = (one.view(1, 1, 1, 64).expand(1, 3, 64, 64) for one in (wave, wave.roll(2)))
@@ -453,12 +453,12 @@ def test_matching_is_zero_for_equal_pictures_only():
 
 
 def test_pixel_loss_ignores_what_has_no_weight():
-    target, drawn = torch.zeros(1, 3, 16, 16), torch.zeros(1, 3, 16, 16)
-    drawn[..., :4, :4] = 1
+    target, generated = torch.zeros(1, 3, 16, 16), torch.zeros(1, 3, 16, 16)
+    generated[..., :4, :4] = 1
     weight = torch.ones(1, 1, 16, 16)
-    assert losses.pixels(drawn, target, weight) > 0.01
+    assert losses.pixels(generated, target, weight) > 0.01
     weight[..., :8, :8] = 0
-    assert losses.pixels(drawn, target, weight) == 0
+    assert losses.pixels(generated, target, weight) == 0
 
 
 def test_arcface_margin_makes_the_same_embedding_dearer():

@@ -1,4 +1,4 @@
-"""The upscaler's recipe: pairs that belong together, a start as bilinear interpolation, a run that goes on."""
+"""The upscaler's recipe: pairs that belong together, a start as bilinear interpolation, a run that is resumed."""
 
 import json
 from pathlib import Path
@@ -114,11 +114,11 @@ def test_the_network_starts_as_bilinear_interpolation():
     net = TwoHeads(16, 3)
     x = torch.rand(2, 3, 14, 15)
     with torch.no_grad():
-        for factor, drawn in net(x).items():
+        for factor, enlarged in net(x).items():
             wanted = F.interpolate(x, scale_factor=factor, mode="bilinear")
             inside = (..., *[slice(factor, -factor)] * 2)
-            torch.testing.assert_close(drawn[inside], wanted[inside], atol=1e-5, rtol=0)
-            torch.testing.assert_close(net.single(factor).net(x), drawn)
+            torch.testing.assert_close(enlarged[inside], wanted[inside], atol=1e-5, rtol=0)
+            torch.testing.assert_close(net.single(factor).net(x), enlarged)
 
 
 def test_a_run_goes_on_and_its_file_enlarges(data, tmp_path):
