@@ -114,17 +114,17 @@ def launch(function: Callable[[TrainSettings, Accelerator], None], settings: Tra
     if torch.device(settings.device).type == "cuda" and settings.workers > torch.cuda.device_count():
         raise KinlibError(f"there are {torch.cuda.device_count()} cards for {settings.workers} workers: use fewer")
     with tempfile.TemporaryDirectory() as folder, patch_environment(**_meeting_point(settings.workers)):
-        complaint = Path(folder) / "complaint"
+        message = Path(folder) / "message"
         # Spawned, not forked: a fork copies locks of OpenMP and CUDA that no thread of the copy will ever release.
         group = start_processes(
-            _work, (function, settings, complaint), settings.workers, join=False, start_method="spawn"
+            _work, (function, settings, message), settings.workers, join=False, start_method="spawn"
         )
         try:
             _wait_for(group)
         except ProcessExitedException as problem:
-            if problem.exit_code == REFUSED and complaint.exists():
-                raise KinlibError(complaint.read_text()) from None
-            if problem.exit_code == TERMINATED:
+            if problem.exit_code == REFUSED and message.exists():
+                raise KinlibError(message.read_text()) from None
+            if problem.exit_code in (TERMINATED, -signal.SIGTERM):  # in the loop, or while measuring
                 raise SystemExit(TERMINATED) from None
             raise
 
@@ -144,7 +144,7 @@ def _meeting_point(workers: int) -> dict[str, str | int]:
     }
 
 
-def _work(rank: int, function: Callable, settings: TrainSettings, complaint: Path) -> None:
+def _work(rank: int, function: Callable, settings: TrainSettings, message: Path) -> None:
     """What a started process does."""
     # The rest of the environment came with the process.
     os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank)}
@@ -153,7 +153,7 @@ def _work(rank: int, function: Callable, settings: TrainSettings, complaint: Pat
         function(settings, accelerator)
         accelerator.end_training()  # closes the connections; without it PyTorch warns of a leak
     except KinlibError as problem:  # a sentence, which would arrive as a traceback
-        complaint.write_text(str(problem))
+        message.write_text(str(problem))
         raise SystemExit(REFUSED) from None
 
 

@@ -532,7 +532,7 @@ def test_weights_refused(kinlib, folder: Path, cache: Path, arguments: tuple, wo
 
 
 def test_training_refused(kinlib, folder: Path, tmp_path: Path):
-    assert_refused(kinlib("train", "horoscope"), folder, "unknown network 'horoscope': choose one of identity")
+    assert_refused(kinlib("train", "horoscope"), folder, "unknown network 'horoscope': choose one of generator")
     assert_refused(kinlib("train", "pair"), folder, "missing", "--data", "--out", "`kinlib train pair --help`")
     asked = ("train", "identity", "--data", tmp_path / "absent", "--out", tmp_path / "weights")
     assert_refused(kinlib(*asked), folder, "no *.parquet file")
