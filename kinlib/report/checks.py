@@ -55,7 +55,7 @@ def _semicolons(sources: Sources) -> Iterator[str]:
 def _numbers(sources: Sources) -> Iterator[str]:
     for name in [Path(file).stem for file in sources.files if file.startswith("report/numbers/")]:
         if name != EXPORTED and not _calls(sources.root, name, f'save_numbers("{name}"'):
-            yield f"report/numbers/{name}.json was made by nobody: no notebook {name} stores it"
+            yield f"report/numbers/{name}.json is orphaned: no notebook {name} stores it"
 
 
 def _figures(sources: Sources) -> Iterator[str]:
@@ -66,7 +66,7 @@ def _figures(sources: Sources) -> Iterator[str]:
         elif hashlib.sha256(content).hexdigest() != sources.checksums[file]:
             yield f"figures/{file} is not what figures/manifest.json says that its notebook stored: {mend}"
         if not _calls(sources.root, entry["notebook"], f'"{Path(file).stem}"'):
-            yield f"figures/{file} was made by nobody: no notebook {entry['notebook']} stores it any more"
+            yield f"figures/{file} is orphaned: no notebook {entry['notebook']} stores it any more"
 
 
 def _calls(root: Path, notebook: str, call: str) -> bool:

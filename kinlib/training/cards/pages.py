@@ -60,7 +60,7 @@ TABLES = {
 
 
 def fill(page: str) -> str:
-    """A page's text with its marked parts made anew."""
+    """A page's text with its marked parts regenerated."""
     return MARKED.sub(lambda found: found[1] + TABLES[found[2]]() + found[3], page)
 
 

@@ -1,4 +1,4 @@
-"""The report builds, always to the same bytes, and says in one sentence what is missing, stale or nobody's."""
+"""The report builds, always to the same bytes, and says in one sentence what is missing, stale or orphaned."""
 
 import hashlib
 import json
@@ -140,8 +140,8 @@ DAMAGE = {
         lambda root: (root / "figures/07_plot.svg").write_bytes(SVG + b"\n"),
         r"07_plot\.svg is not what figures/manifest\.json says that its notebook stored: run notebook 07_blending",
     ),
-    "stored by nobody": (swapped("07_plot", "07_other", NOTEBOOK), r"figures/07_plot\.svg was made by nobody"),
-    "numbers of nobody": (swapped("save_numbers", "print", NOTEBOOK), r"07_blending\.json was made by nobody"),
+    "orphaned figure": (swapped("07_plot", "07_other", NOTEBOOK), r"figures/07_plot\.svg is orphaned"),
+    "orphaned numbers": (swapped("save_numbers", "print", NOTEBOOK), r"07_blending\.json is orphaned"),
     "typed number": (swapped("A grid.", "A grid of 12."), r"section 1 of the report has the number 12 typed by hand"),
     "semicolon": (swapped("A grid.", "A #emph[grid]; done."), r"1\.typ:7 has a semicolon behind a bracket"),
     "unknown source": (swapped("@casey2025", "@suri2018"), r"refers to 'suri2018', which is neither"),
