@@ -18,15 +18,15 @@ class ReportCommand:
     """folder for the pages as PNG, instead of a PDF"""
 
     def run(self) -> None:
-        from kinlib.report import build, exports
+        from kinlib.report import build, checks, exports
         from kinlib.report.sources import read_sources, report_folder
 
         root = config.project_root()
         report_folder(root)  # before anything is written
         exports.export()
-        for lacking in read_sources(root).left_out:
-            print(f"left out: a passage that needs {lacking}, which its notebook has not stored")
         if self.pages is not None:
             print(f"wrote {len(build.build_pages(self.pages))} pages into {self.pages}")
         else:
             print(f"wrote {build.build(self.out)}")
+        for lacking in checks.left_out(read_sources(root)):
+            print(f"left out: a passage that needs {lacking}, which its notebook has not stored")

@@ -58,14 +58,12 @@ class Card:
         metrics: its rows.
         columns: of the table by group; the worst group is named by the first.
         limits: sentences, each shown where it holds.
-        compare_only: True for a network that is bundled for comparison and not used.
     """
 
     title: str
     metrics: tuple[Metric, ...]
     columns: tuple[Column, ...]
     limits: tuple[Limit, ...]
-    compare_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -241,7 +239,7 @@ _DIRECTIONS = Card(
         ),
         Metric(
             "edit_median",
-            "share of a move by half the range that the encoder reads off the synthesis, median",
+            "share of a move by half the range that the encoder reads back, median",
             "{:.0%}",
         ),
     ),
@@ -370,7 +368,6 @@ _UPSCALER_ESRGAN = Card(
         _ENLARGED,
         Limit("Bundled for comparison: trained on clean reductions only, it sharpens noise and JPEG artefacts."),
     ),
-    compare_only=True,
 )
 
 # In the order of the cards.

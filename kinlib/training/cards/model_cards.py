@@ -12,7 +12,7 @@ from kinlib.runtime.errors import KinlibError
 from kinlib.studio.datasets.renders import HELD_OUT_EVERY
 from kinlib.training.catalogue import Column, Metric, cards, settings_of
 
-__all__ = ["flat_metrics", "limits", "model_card", "model_cards", "read_reports"]
+__all__ = ["limits", "model_card", "model_cards", "read_reports"]
 
 SET_OPTIONS = ("people", "images_each", "size", "seed", "crop")  # of `kinlib render`
 RECIPE_SHOWN = ("batch", "lr", "seed", "device", "workers")
@@ -47,7 +47,7 @@ def model_card(name: str, report: dict) -> str:
     parts = [
         f"### {card.title}\n",
         _table(["", ""], _facts(name, report)),
-        _metrics(card.metrics, flat_metrics(name, report)),
+        _metrics(card.metrics, _flat_metrics(name, report)),
         _directions(name, metrics),
         _overlaps(metrics),
         _groups(card.columns, metrics),
@@ -57,7 +57,7 @@ def model_card(name: str, report: dict) -> str:
     return "\n".join(part for part in parts if part)
 
 
-def flat_metrics(name: str, report: dict) -> dict:
+def _flat_metrics(name: str, report: dict) -> dict:
     """The metrics that a card's rows name; of directions, a summary of all attributes."""
     metrics = report["metrics"]
     if name != "directions":
