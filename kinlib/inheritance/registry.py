@@ -181,7 +181,7 @@ def find(name: str) -> Method:
     Raises:
         KinlibError: if there is none.
     """
-    if name not in _METHODS:
+    if not isinstance(name, str) or name not in _METHODS:
         raise KinlibError(f"unknown method '{name}': choose one of {', '.join(_METHODS)}")
     return _METHODS[name]
 

@@ -8,12 +8,14 @@
 
 import hashlib
 import operator
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,11 +29,12 @@ from kinlib.gan.directions import Direction
 from kinlib.gan.encoder import Encoder
 from kinlib.gan.generator import Generator
 from kinlib.gan.refine import refine
-from kinlib.inheritance.blend import get_method
+from kinlib.inheritance import registry
 from kinlib.io import images
 from kinlib.io.photos import read_photo
+from kinlib.kinship.attributes import age_notes, set_attributes
 from kinlib.kinship.options import SEXES, check_options, check_steps
-from kinlib.kinship.presets import absent_notes, check_directions, load_networks
+from kinlib.kinship.presets import absent_notes, check_directions, files_here, find_source, load_core, load_role
 from kinlib.kinship.results import Child, Face
 from kinlib.runtime import config, memory
 from kinlib.runtime.errors import KinlibError
@@ -45,22 +48,19 @@ ALIGNED_SIZE = 256  # what encoders take
 REMEMBERED = 32  # encoded photographs kept, so that a slider's move does not encode again
 REMEMBERED_PIXELS = 100_000_000  # of these photographs together; 300 MB
 LIKE_DB = 20.0  # PSNR of a reconstruction; the bundled parents reach more, photographs of real people less
-GUESSED_ADULT = 35.0  # published directions cannot read an age; parents in photographs are taken for this old
-GUESSED_YEARS = 10.0  # and one unit of the direction for so many years
-EDIT_ROUNDS = 3  # setting one attribute shifts the reading of another a little; the rounds close in on all of them
 
 
 @dataclass
 class Kinship:
-    """Generator, encoder and directions of one preset, and what can be done with them.
+    """The networks of one preset, and the way from two photographs to children.
 
     Attributes:
         preset: "studio" or "ffhq".
-        generator, encoder: the networks.
+        generator, encoder: the networks that every use needs.
         directions: attribute directions by name; those without a probe can only be moved along.
         device: where the networks compute.
-        landmarks, identity: files of the landmark predictor and the identity embedder; None where they are not here.
-        memory_efficient: whether the networks live on the CPU and visit the device for their work only.
+        landmarks, identity: files of the landmark predictor and the identity embedder; None where absent.
+        memory_efficient: whether the networks live on the CPU and are on the device only while they compute.
         dtype: what the networks compute in; codes and pictures are float32 in any case.
     """
 
@@ -74,6 +74,8 @@ class Kinship:
     memory_efficient: bool = False
     dtype: torch.dtype = torch.float32
     _faces: OrderedDict = field(default_factory=OrderedDict, repr=False)
+    _networks: dict[str, Any] = field(default_factory=dict, repr=False)  # by role, see `network`
+    _loading: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
     @classmethod
     def load(
@@ -83,16 +85,16 @@ class Kinship:
         memory_efficient: bool = False,
         dtype: str | torch.dtype | None = None,
     ) -> "Kinship":
-        """Load a preset's networks.
+        """Load a preset's generator, encoder and directions; other networks are loaded when they are first used.
 
         Args:
             preset: "studio" or "ffhq".
             device: where to compute; None picks the best there is.
-            memory_efficient: keep networks that idle off the device, draw one picture at a time, and on a GPU compute
+            memory_efficient: keep idle networks off the device, generate one picture at a time, and on a GPU compute
                 in half precision unless `dtype` says otherwise.
             dtype: "float32", "float16" or "bfloat16" (or PyTorch's own), what networks compute in; None is float32.
-                A refinement takes float32 in any case, because the gradient that one pixel of a million has is too
-                small for 16 bits. On a CPU, float16 takes minutes at 1024 px where the others take seconds.
+                A refinement takes float32 in any case, because the gradient of one pixel in a million is too small
+                for 16 bits. On a CPU, float16 takes minutes at 1024 px where the others take seconds.
 
         Raises:
             KinlibError: if the preset or the type is unknown, or the weights are absent (the message says how to get
@@ -103,10 +105,45 @@ class Kinship:
         if dtype is None and memory_efficient and place.type == "cuda":
             dtype = memory.half_dtype(place)
         dtype = memory.pick_dtype(dtype, place)
-        found = load_networks(preset)
+        core = load_core(preset)
         home = torch.device("cpu") if memory_efficient else place
-        networks = found.generator.to(home), found.encoder.to(home), found.directions
-        return cls(preset, *networks, place, found.landmarks, found.identity, memory_efficient, dtype)
+        networks = core.generator.to(home), core.encoder.to(home), core.directions
+        files = [next(iter(files_here(preset, role)), None) for role in ("landmarks", "identity")]
+        return cls(preset, *networks, place, *files, memory_efficient, dtype)
+
+    def network(self, role: str) -> Any:
+        """What plays a role in the preset, loaded when it is first asked for.
+
+        | role | |
+        |---|---|
+        | `generator`, `encoder` | the attributes of the same names |
+        | `directions` | attribute directions by name |
+        | `landmarks` | dlib shape predictor of 68 points, for `kinlib.faces.landmarks.predict` |
+        | `identity` | aligned faces [B, 3, S, S] in [-1, 1] -> unit embeddings [B, 512] |
+        | `parsing` | parser for `kinlib.faces.parsing.parse` |
+        | `demography` | aligned faces [B, 3, S, S] in [-1, 1] -> table with one row a face |
+
+        Generator and encoder are where `memory_efficient` says. The others stay on the CPU and are shared with whoever
+        else loads them: `kinlib.runtime.memory.on_device` moves one to a device for the length of a block.
+
+        Raises:
+            KinlibError: if there is no such role, or its files are absent (the message says how to get them) or
+                damaged.
+        """
+        find_source(self.preset, role)
+        if role in ("generator", "encoder", "directions"):
+            return getattr(self, role)
+        with self._loading:  # several threads may ask at once; one of them loads
+            if role not in self._networks:
+                self._networks[role] = load_role(self.preset, role)
+            return self._networks[role]
+
+    def separate(self) -> "Kinship":
+        """The same networks with a cache of encoded photographs of its own.
+
+        For a page with several visitors: no visitor's photographs stay in memory after the visit, or in another's way.
+        """
+        return replace(self, _faces=OrderedDict())
 
     @property
     def num_layers(self) -> int:
@@ -142,7 +179,7 @@ class Kinship:
         return face
 
     def child(
-        self, father: Photo | Face, mother: Photo | Face, method: str = "average", seed: int = 0, **options
+        self, father: Photo | Face, mother: Photo | Face, method: str = "average", seed: int = 0, **options: Any
     ) -> Child:
         """One child; for the options see `children`."""
         return self.children(father, mother, 1, method, seed, **options)[0]
@@ -154,49 +191,54 @@ class Kinship:
         n: int = 8,
         method: str = "average",
         seed: int = 0,
-        father_share: float | Tensor = 0.5,
+        *,
         age: float | None = None,
         sex: str | None = None,
         truncation: float = 1.0,
         refine_steps: int = 0,
+        **method_options: Any,
     ) -> list[Child]:
-        """Draw children of a couple.
+        """Generate children of a couple.
 
         Args:
             father, mother: photographs, or faces from `encode`.
             n: how many, from 1 to 1,000; child i is the same as `child(..., seed=seed + i)`.
-            method: method of inheritance, one of `kinlib.inheritance.blend.methods()`.
+            method: method of inheritance, one of `kinlib.inheritance.registry.names()`.
             seed: seed of the first child's randomness.
-            father_share: how much the father gives, in [0, 1]; or one number for each layer, [L].
             age: in years, kept to the range of the training data; None leaves what the codes say.
             sex: "female", "male" or None.
-            truncation: 1 leaves the codes, smaller pulls them towards the average face, which is safer and duller.
+            truncation: 1 leaves the codes; smaller values pull them towards the average face, which is safer and less
+                distinct.
             refine_steps: passed to `encode` for photographs.
+            method_options: options of the method. Those that need no training take `father_share`: how much the father
+                gives, a number in [0, 1] (0.5 by default) or one for each layer, [L].
 
         Raises:
             KinlibError: if a picture, the method or an option is unusable, or the direction of an attribute is absent.
         """
-        blend = get_method(method, father_share)
+        inherit = registry.create(method, self.preset, **method_options)
         check_options(n, seed, age, sex, truncation, refine_steps)
-        wanted = {"sex": None if sex is None else SEXES[sex], "age": age}
+        wanted = {"sex": None if sex is None else SEXES[sex], "age": None if age is None else float(age)}
         wanted = {attribute: value for attribute, value in wanted.items() if value is not None}
         check_directions(self.preset, self.directions, wanted)
         father, mother = self._face(father, refine_steps), self._face(mother, refine_steps)
+
         sources = [torch.Generator().manual_seed(operator.index(seed) + i) for i in range(n)]
-        codes = torch.cat([blend(father.latent, mother.latent, source) for source in sources])
-        codes = self._edit(self.generator.truncate(codes.to(self.device), truncation), wanted)
-        pictures = self.draw(codes)
-        notes = self._notes(age)
+        codes = torch.cat([inherit(father.latent, mother.latent, source) for source in sources])  # [n, L, 512]
+        codes = self.generator.truncate(codes.to(self.device), truncation)
+        codes = set_attributes(codes, self.directions, wanted)
+        pictures = self.synthesise(codes)
+        notes = (*_couple_notes(father, mother), *age_notes(self.directions, wanted))
         if n > 1 and torch.equal(codes[0], codes[-1]):
-            notes += (f"the method '{method}' leaves nothing to chance: all children are the same",)
+            notes += (f"the method '{method}' is deterministic: all children are the same",)
         return [
             Child(picture, code[None].cpu(), father, mother, method, seed + i, notes)
             for i, (picture, code) in enumerate(zip(pictures, codes, strict=True))
         ]
 
-    def draw(self, latents: Tensor, size: int | None = None) -> list[Image.Image]:
+    def synthesise(self, latents: Tensor, size: int | None = None) -> list[Image.Image]:
         """Pictures of W+ codes [B, L, 512], at the generator's size, or enlarged to `size` (by default to 256 px)."""
-        # A CPU draws them one by one: as fast, and rounding then does not depend on how many are asked for.
+        # On a CPU one by one: as fast, and the rounding then does not depend on how many are generated together.
         single = self.device.type == "cpu" or self.memory_efficient
         batch = 1 if single else max(1, 1024 // self.generator.resolution)
         size = size or max(SHOWN_SIZE, self.generator.resolution)
@@ -206,9 +248,13 @@ class Kinship:
                 pictures += images.to_pil(generator.synthesis(part.to(self.device)))
         return [_enlarged(picture, size) for picture in pictures]
 
+    def draw(self, latents: Tensor, size: int | None = None) -> list[Image.Image]:
+        """The former name of `synthesise`."""
+        return self.synthesise(latents, size)
+
     def reconstruct(self, face: Face) -> Image.Image:
-        """The face as the generator draws it from its code."""
-        return self.draw(face.latent)[0]
+        """The picture that the generator makes of a face's code."""
+        return self.synthesise(face.latent)[0]
 
     def _face(self, given: Photo | Face, refine_steps: int) -> Face:
         if not isinstance(given, Face):
@@ -268,29 +314,12 @@ class Kinship:
             return []
         return [f"the encoder draws {name} only roughly: refining (--refine 100, refine_steps=100) brings it closer"]
 
-    def _edit(self, codes: Tensor, wanted: dict[str, float]) -> Tensor:
-        for turn in range(EDIT_ROUNDS if len(wanted) > 1 else 1):
-            for attribute, value in wanted.items():
-                codes = self._set(attribute, codes, value, again=turn > 0)
-        return codes
 
-    def _set(self, attribute: str, codes: Tensor, value: float, again: bool) -> Tensor:
-        direction = self.directions[attribute]
-        if direction.probe is not None:
-            return direction.set(codes, value)
-        return codes if again else direction.move(codes, (value - GUESSED_ADULT) / GUESSED_YEARS)
-
-    def _notes(self, age: float | None) -> tuple[str, ...]:
-        if age is None:
-            return ()
-        direction = self.directions["age"]
-        if direction.probe is None:
-            assumed = f"{GUESSED_ADULT:.0f} was assumed"
-            return (f"the age is a guess: the published direction cannot read the parents' ages, so {assumed}",)
-        if direction.low <= age <= direction.high:
-            return ()
-        years = f"{direction.low:.0f} to {direction.high:.0f} years"
-        return (f"the age was kept to the range of the training data, {years}",)
+def _couple_notes(father: Face, mother: Face) -> tuple[str, ...]:
+    """A note where both parents are one photograph, whatever path or object it came from."""
+    # Of the crops, not the photographs: the same face then, and no copy of a large photograph.
+    same = father is mother or np.array_equal(np.asarray(father.aligned), np.asarray(mother.aligned))
+    return ("father and mother are the same photograph: the child inherits from one person only",) if same else ()
 
 
 def _enlarged(picture: Image.Image, size: int) -> Image.Image:

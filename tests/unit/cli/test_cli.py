@@ -146,7 +146,7 @@ def test_all_options(child, folder: Path):
 
 
 def test_alike_children_are_announced(child, folder: Path):
-    assert "note: the method 'average' leaves nothing to chance" in child("--n", 2).out
+    assert "note: the method 'average' is deterministic" in child("--n", 2).out
 
 
 def test_refinement_shows_its_progress(child, folder: Path):
