@@ -18,8 +18,8 @@ from kinlib.runtime.errors import KinlibError
 
 __all__ = ["CompactBackbone", "Encoder", "IRSE50", "load_encoder"]
 
-# First layer of the middle and of the fine group, as in e4e's and pSp's published weights: 4 px has one code, each larger
-# size two. `kinlib.inheritance.blend.GROUPS` splits at 4 and 8 instead, StyleGAN's own ranges for style mixing.
+# First layer of the middle and of the fine group, as in e4e's and pSp's published weights: 4 px has one code, each
+# larger size two. `kinlib.inheritance.blend.GROUPS` splits at 4 and 8 instead, StyleGAN's ranges for style mixing.
 COARSE, MIDDLE = 3, 7
 
 

@@ -52,10 +52,14 @@ def check_share(share: Any) -> Tensor:
 
 
 def group_shares(num_layers: int, coarse: float = 0.5, middle: float = 0.5, fine: float = 0.5) -> Tensor:
-    """The father's share of each layer, [L], from one for each group of layers."""
+    """The father's share of each layer, [L], from one for each group of layers.
+
+    Raises:
+        KinlibError: if a share is not a number in [0, 1].
+    """
     shares = torch.empty(num_layers)
     for value, (begin, end) in zip((coarse, middle, fine), GROUPS.values(), strict=True):
-        shares[begin:end] = value
+        shares[begin:end] = check_share(value)
     return shares
 
 

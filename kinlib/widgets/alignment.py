@@ -25,7 +25,7 @@ __all__ = ["AlignPanel"]
 TRUTH = "truth"
 MOST = 0.5  # face scales, where the slider ends
 SHOWN = 360  # pixels of height on the page
-WIDE = {"layout": {"width": "420px"}, "style": {"description_width": "80px"}}
+WIDE = {"layout": {"width": "420px"}, "style": {"description_width": "110px"}}
 
 
 class AlignPanel(Panel):

@@ -20,7 +20,7 @@ __all__ = ["PhotoSieve"]
 TILE = (60, 75)  # pixels of a picture on the page
 COLUMNS, ROWS = 10, 2
 LEAST_SCORE, MOST_YAW = 0.5, 60.0  # where sliders begin and end
-WIDE = {"layout": {"width": "520px"}, "style": {"description_width": "150px"}}
+WIDE = {"layout": {"width": "520px"}, "style": {"description_width": "190px"}}
 
 
 class PhotoSieve(Panel):

@@ -9,10 +9,11 @@ from PIL import Image
 
 from kinlib.runtime.errors import KinlibError
 
-__all__ = ["GREY", "Panel", "as_jpeg", "as_png"]
+__all__ = ["FITTED", "GREY", "Panel", "as_jpeg", "as_png"]
 
 GREY = (238, 238, 238)  # where there is no picture
 QUALITY = 88  # of JPEG
+FITTED = {"layout": {"width": "max-content"}}  # of buttons; the default of 148 px cuts long labels off
 
 
 class Panel(widgets.VBox):
@@ -44,14 +45,14 @@ class Panel(widgets.VBox):
 
 
 def as_png(picture: Image.Image) -> bytes:
-    """For the page, without loss and at once: a slider is waiting."""
+    """PNG for the page: lossless, and compressed quickly, because a slider is waiting."""
     stream = io.BytesIO()
     picture.save(stream, "PNG", compress_level=1)
     return stream.getvalue()
 
 
 def as_jpeg(picture: Image.Image) -> bytes:
-    """Small enough for a stored notebook."""
+    """JPEG, small enough for a stored notebook."""
     stream = io.BytesIO()
     picture.save(stream, "JPEG", quality=QUALITY)
     return stream.getvalue()

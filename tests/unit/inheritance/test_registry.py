@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 
 from kinlib.checkpoints import weights
 from kinlib.checkpoints.checksums import sha256
-from kinlib.cli.children import child_command
+from kinlib.cli.children import ChildCommand, with_method_options
 from kinlib.inheritance import registry
 from kinlib.inheritance.registry import Method, Option
 from kinlib.kinship.kinship import Kinship
@@ -157,7 +157,7 @@ def test_the_whole_way_knows_the_method(data: Path, built: list[str]):
         kin.child(*faces, method="shifted", father_share=0.5)
     with pytest.raises(KinlibError, match="the method 'average' has no option 'agee': it takes father_share"):
         kin.child(*faces, agee=5)
-    fields = child_command().__dataclass_fields__
+    fields = with_method_options(ChildCommand).__dataclass_fields__
     assert {"eta", "father_share"} <= set(fields) and fields["eta"].default is None
 
 
