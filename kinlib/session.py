@@ -24,8 +24,8 @@ from PIL import Image
 
 from kinlib.inheritance import registry
 from kinlib.inheritance.blend import group_shares
-from kinlib.io.photos import read_photo
-from kinlib.kinship.kinship import Child, Face, Kinship, Photo
+from kinlib.io.photos import Photo, read_photo
+from kinlib.kinship.kinship import Child, Face, Kinship
 from kinlib.runtime.errors import KinlibError
 from kinlib.studio.datasets import sample_parents
 
@@ -105,9 +105,13 @@ class Session:
 
     def choose_couple(self, number: int) -> bool:
         """Take the bundled couple of that number, counted from 1."""
-        return self._attempt(
-            lambda: self._take(dict(zip(ROLES, sample_parents.couple(number), strict=True)), bundled=True)
-        )
+
+        def take() -> None:
+            if not isinstance(number, int):
+                raise KinlibError(f"the couple must be a whole number, not {number!r}")
+            self._take(dict(zip(ROLES, sample_parents.couple(number), strict=True)), bundled=True)
+
+        return self._attempt(take)
 
     def choose_photos(self, photos: Mapping[str, Photo | Face]) -> bool:
         """Take photographs, or encoded faces, by role; all of them or none."""

@@ -162,7 +162,7 @@ def _check(options: Options, photos: tuple[Path, Path], targets: list[Path], she
         raise KinlibError(f"a labelled picture holds {MAX_ON_SHEET} children at most, not {options.n}")
     check_pictures([*targets, *([sheet] if sheet else [])], photos)
     for photo in photos:
-        read_photo(photo)  # decoded again later, which costs less than networks loaded in vain
+        read_photo(photo)  # decoded again later, which costs less than loading networks in vain
 
 
 def _children(kin: "Kinship", options: Options, photos: tuple[Path, Path], refine: int) -> "list[Child]":
@@ -195,12 +195,12 @@ def _numbered(out: Path, n: int) -> list[Path]:
     if n == 1 or not out.name:
         return [out]
     digits = max(2, len(str(n)))
-    # A number far too large is refused later; a list of so many names would not fit into memory.
+    # A number that is too large is refused later; so many names would not fit into memory.
     return [out.with_name(f"{out.stem}_{i + 1:0{digits}d}{out.suffix}") for i in range(min(n, 10_000))]
 
 
 def _listed(paths: list[Path]) -> str:
-    """All files, or of very many the first and the last."""
+    """All files, or the first and the last of many."""
     if len(paths) <= 8:
         return ", ".join(map(str, paths))
     return f"{paths[0]} to {paths[-1]} ({len(paths)} pictures)"
@@ -208,7 +208,7 @@ def _listed(paths: list[Path]) -> str:
 
 @contextmanager
 def _progress(photo: Path, steps: int) -> Iterator[Callable[[int, float], None]]:
-    """What to call after each step of refining a photograph; the first call makes a progress bar."""
+    """A callback for each step of refining a photograph; the first call creates a progress bar."""
     from tqdm import tqdm
 
     bars = []

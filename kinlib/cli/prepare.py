@@ -14,7 +14,7 @@ __all__ = ["PrepareCommand"]
 
 @dataclass(kw_only=True)
 class PrepareCommand:
-    """Find, align and encode the faces of a whole folder; goes on where it was stopped."""
+    """Find, align and encode the faces of a whole folder; resumes where it was stopped."""
 
     root: Positional[Path]
     """a data set of families, or any folder of photographs"""

@@ -33,7 +33,7 @@ from kinlib.inheritance import registry
 from kinlib.io import images
 from kinlib.io.photos import read_photo
 from kinlib.kinship.attributes import age_notes, set_attributes
-from kinlib.kinship.options import SEXES, check_options, check_steps
+from kinlib.kinship.options import SEXES, check_options, check_size, check_steps
 from kinlib.kinship.presets import absent_notes, check_directions, files_here, find_source, load_core, load_role
 from kinlib.kinship.results import Child, Face
 from kinlib.runtime import config, memory
@@ -237,7 +237,19 @@ class Kinship:
         ]
 
     def synthesise(self, latents: Tensor, size: int | None = None) -> list[Image.Image]:
-        """Pictures of W+ codes [B, L, 512], at the generator's size, or enlarged to `size` (by default to 256 px)."""
+        """Synthesise the pictures of codes.
+
+        Args:
+            latents: W+ [B, L, 512].
+            size: smaller pictures are enlarged to this side, in px; None enlarges to 256 px.
+
+        Raises:
+            KinlibError: if the codes have another shape or are not finite, or the size is impossible.
+        """
+        check_size(size)
+        if latents.ndim != 3 or latents.shape[1:] != self.generator.latent_avg.shape:
+            wanted = ", ".join(map(str, self.generator.latent_avg.shape))
+            raise KinlibError(f"codes must have the shape [B, {wanted}], not {list(latents.shape)}")
         # On a CPU one by one: as fast, and the rounding then does not depend on how many are generated together.
         single = self.device.type == "cpu" or self.memory_efficient
         batch = 1 if single else max(1, 1024 // self.generator.resolution)
@@ -253,7 +265,7 @@ class Kinship:
         return self.synthesise(latents, size)
 
     def reconstruct(self, face: Face) -> Image.Image:
-        """The picture that the generator makes of a face's code."""
+        """The picture of a face's code; raises as `synthesise`."""
         return self.synthesise(face.latent)[0]
 
     def _face(self, given: Photo | Face, refine_steps: int) -> Face:

@@ -6,12 +6,13 @@ from typing import Any
 
 from kinlib.runtime.errors import KinlibError
 
-__all__ = ["MAX_CHILDREN", "SEXES", "check_options", "check_steps"]
+__all__ = ["MAX_CHILDREN", "SEXES", "check_options", "check_size", "check_steps"]
 
 MAX_STEPS = 10_000  # of refinement; hours on a CPU
 MAX_CHILDREN = 1000  # of one call; at 1024 px they fill 3 GB
 MAX_SEED = 10**18  # PyTorch takes 64 bits
 MAX_AGE = 120  # years
+MAX_SIZE = 16_384  # px; 800 MB of one picture
 SEXES = {"female": 0.0, "male": 1.0}  # values of the direction
 
 
@@ -40,6 +41,16 @@ def check_steps(refine_steps: int) -> None:
         KinlibError: if it is of another type or out of its range.
     """
     _check_whole("number of refinement steps", refine_steps, 0, MAX_STEPS)
+
+
+def check_size(size: int | None) -> None:
+    """Check the side of a picture.
+
+    Raises:
+        KinlibError: if it is of another type or out of its range; None is neither.
+    """
+    if size is not None:
+        _check_whole("size of a picture", size, 1, MAX_SIZE)
 
 
 def _check_whole(what: str, value: Any, low: int, high: int) -> None:

@@ -1,7 +1,7 @@
-"""Two ways of enlarging a photograph, side by side in one picture with a divider to move: the panel of notebook 04.
+"""Two upscaling methods side by side in one picture, with a divider to move: the panel of notebook 04.
 
 panel = UpscalePanel(load_originals())
-panel.controls["right"].value = "esrgan"          what a hand does with a menu, code can do as well
+panel.controls["right"].value = "esrgan"          code can use the menus as well
 panel.controls["divider"].value = 0.3
 """
 
@@ -30,11 +30,11 @@ class UpscalePanel(Panel):
     """Menus of photographs and methods, a switch for the factor, and a divider.
 
     Attributes:
-        originals: what is enlarged.
+        originals: the photographs.
         controls: `photo` (number), `factor`, `left` and `right` (methods, or "original" where there are originals) and
             `divider` (0 to 1).
         image: the face, PNG.
-        status: what is on either side, with its PSNR.
+        status: the method on either side, with its PSNR.
     """
 
     WORDS = "one photograph, enlarged in two ways, left and right of the line; run the notebook to move it"
@@ -47,7 +47,7 @@ class UpscalePanel(Panel):
         preset: str | None = None,
         private: bool = False,
     ):
-        """Begin with one of the photographs.
+        """Show one of the photographs.
 
         Args:
             originals: photographs with their originals, or without.

@@ -155,6 +155,7 @@ def test_of_two_photographs_both_or_none_are_taken(session: Session, tmp_path):
     assert not session.choose_photos({"aunt": sample_parents.couple(2)[0]})
     assert session.message == "unknown role 'aunt': choose one of father, mother"
     assert not session.choose_couple(99) and "there is no couple 99" in session.message
+    assert not session.choose_couple("1") and session.message == "the couple must be a whole number, not '1'"
 
 
 @pytest.mark.parametrize("name", ["../../secret.jpg", "a" * 500 + ".jpg", "", "é ?*|.jpg", "a\x00b.jpg"])

@@ -482,6 +482,26 @@ def test_one_or_many_codes_give_the_same_pictures(kin: Kinship, faces):
     assert kin.synthesise(codes[:0]) == []
 
 
+@pytest.mark.parametrize(
+    ("shape", "size", "message"),
+    [
+        ((512,), None, r"must have the shape \[B, 12, 512\], not \[512\]"),
+        ((1, 18, 512), None, r"not \[1, 18, 512\]"),
+        ((1, 12, 512), -5, "size of a picture must be a whole number from 1 to 16,384, not -5"),
+        ((1, 12, 512), "large", "not large"),
+        ((1, 12, 512), float("nan"), "not nan"),
+    ],
+)
+def test_codes_and_sizes_that_cannot_be_synthesised(kin: Kinship, shape: tuple, size, message: str):
+    with pytest.raises(KinlibError, match=message):
+        kin.synthesise(torch.zeros(shape), size)
+
+
+def test_codes_that_are_not_finite_are_refused(kin: Kinship):
+    with pytest.raises(KinlibError, match="not finite"):
+        kin.synthesise(torch.full((1, kin.num_layers, 512), torch.nan))
+
+
 def test_refinement_comes_closer_and_stays_a_code(kin: Kinship, photos, faces):
     losses: list[float] = []
     before = torch.random.get_rng_state()
