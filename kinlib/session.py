@@ -24,8 +24,8 @@ from PIL import Image
 
 from kinlib.inheritance import registry
 from kinlib.inheritance.blend import group_shares
-from kinlib.io.photos import Photo, read_photo
-from kinlib.kinship.kinship import Child, Face, Kinship
+from kinlib.io.photos import read_photo
+from kinlib.kinship.kinship import Child, Face, Kinship, Photo
 from kinlib.runtime.errors import KinlibError
 from kinlib.studio.datasets import sample_parents
 

@@ -49,6 +49,8 @@ REMEMBERED = 32  # encoded photographs kept, so that a slider's move does not en
 REMEMBERED_PIXELS = 100_000_000  # of these photographs together; 300 MB
 LIKE_DB = 20.0  # PSNR of a reconstruction; the bundled parents reach more, photographs of real people less
 
+_LOADING = threading.RLock()  # not in `Kinship`, which could then not be copied or pickled
+
 
 @dataclass
 class Kinship:
@@ -74,8 +76,7 @@ class Kinship:
     memory_efficient: bool = False
     dtype: torch.dtype = torch.float32
     _faces: OrderedDict = field(default_factory=OrderedDict, repr=False)
-    _networks: dict[str, Any] = field(default_factory=dict, repr=False)  # by role, see `network`
-    _loading: threading.RLock = field(default_factory=threading.RLock, repr=False)
+    _networks: dict[tuple[str, str], Any] = field(default_factory=dict, repr=False)  # by preset and role
 
     @classmethod
     def load(
@@ -133,10 +134,11 @@ class Kinship:
         find_source(self.preset, role)
         if role in ("generator", "encoder", "directions"):
             return getattr(self, role)
-        with self._loading:  # several threads may ask at once; one of them loads
-            if role not in self._networks:
-                self._networks[role] = load_role(self.preset, role)
-            return self._networks[role]
+        with _LOADING:  # several threads may ask at once; one of them loads
+            key = self.preset, role
+            if key not in self._networks:
+                self._networks[key] = load_role(self.preset, role)
+            return self._networks[key]
 
     def separate(self) -> "Kinship":
         """The same networks with a cache of encoded photographs of its own.
@@ -330,7 +332,7 @@ class Kinship:
 def _couple_notes(father: Face, mother: Face) -> tuple[str, ...]:
     """A note where both parents are one photograph, whatever path or object it came from."""
     # Of the crops, not the photographs: the same face then, and no copy of a large photograph.
-    same = father is mother or np.array_equal(np.asarray(father.aligned), np.asarray(mother.aligned))
+    same = father is mother or father.aligned.tobytes() == mother.aligned.tobytes()
     return ("father and mother are the same photograph: the child inherits from one person only",) if same else ()
 
 

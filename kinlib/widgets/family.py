@@ -11,8 +11,7 @@ import html
 import ipywidgets as widgets
 
 from kinlib import figures
-from kinlib.io.photos import Photo
-from kinlib.kinship.kinship import Face, Kinship
+from kinlib.kinship.kinship import Face, Kinship, Photo
 from kinlib.runtime import config
 from kinlib.session import AGES, ATTRIBUTES, PICTURES, REFINE_STEPS, ROLES, SHARES, Session, Settings
 from kinlib.studio.datasets import sample_parents
