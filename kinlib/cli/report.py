@@ -23,15 +23,15 @@ class ReportCommand:
             raise KinlibError("choose one of --out, for a PDF, and --pages, for a folder of pictures")
         if self.out is not None and self.out.suffix.lower() != ".pdf":
             raise KinlibError(f"'{self.out}' does not end in .pdf: choose another name for the report")
-        from kinlib.report import build, exports
+        from kinlib.report import build, checks, exports
         from kinlib.report.sources import read_sources, report_folder
 
         root = config.project_root()
         report_folder(root)  # before anything is written
         exports.export()
-        for lacking in read_sources(root).left_out:
-            print(f"left out: a passage that needs {lacking}, which its notebook has not stored")
         if self.pages is not None:
             print(f"wrote {len(build.build_pages(self.pages))} pages into {self.pages}")
         else:
             print(f"wrote {build.build(self.out)}")
+        for lacking in checks.left_out(read_sources(root)):
+            print(f"left out: a passage that needs {lacking}, which its notebook has not stored")
