@@ -65,7 +65,7 @@ def built() -> Iterator[list[str]]:
 
 
 def codes(value: float) -> torch.Tensor:
-    return torch.full((1, LAYERS, 512), value)
+    return torch.full((1, LAYERS, 512), float(value))
 
 
 def test_every_method_is_described():
