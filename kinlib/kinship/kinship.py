@@ -34,7 +34,15 @@ from kinlib.io import images
 from kinlib.io.photos import read_photo
 from kinlib.kinship.attributes import age_notes, set_attributes
 from kinlib.kinship.options import SEXES, check_options, check_size, check_steps
-from kinlib.kinship.presets import absent_notes, check_directions, files_here, find_source, load_core, load_role
+from kinlib.kinship.presets import (
+    PRESETS,
+    absent_notes,
+    check_directions,
+    files_here,
+    find_source,
+    load_core,
+    load_role,
+)
 from kinlib.kinship.results import Child, Face
 from kinlib.runtime import config, memory
 from kinlib.runtime.errors import KinlibError
@@ -319,7 +327,7 @@ class Kinship:
 
     def _unlike(self, aligned: Tensor, latent: Tensor, name: str) -> list[str]:
         """A note where the studio's encoder, which knows renders only, misses the face of a photograph."""
-        if self.preset != "studio":
+        if not PRESETS[self.preset].renders_only:
             return []
         target = images.resize(aligned, self.generator.resolution).to(self.device)
         with self._at_work(self.generator) as generator:

@@ -19,6 +19,7 @@ from kinlib.widgets.upscaling import UpscalePanel
 from kinlib.widgets.variations import dial_studio
 
 SIZE = 13  # px, of JupyterLab's text
+BUTTON, PADDING = 148, 20  # px; ipywidgets' default width, and its padding on both sides
 FONT = ImageFont.truetype(font_manager.findfont("DejaVu Sans"), SIZE)  # wider than the fonts that browsers take
 
 
@@ -45,11 +46,13 @@ def test_labels_have_room(name: str):
     for control in found:
         if isinstance(control, widgets.Button | widgets.FileUpload):
             assert control.layout.width == "max-content", control.description
-        elif hasattr(control.style, "description_width") and not isinstance(control, widgets.Checkbox):
+        if isinstance(control, widgets.ToggleButtons):
+            assert max(FONT.getlength(label) for label in control._options_labels) <= BUTTON - PADDING
+        if hasattr(control.style, "description_width") and not isinstance(control, widgets.Checkbox):
             room = control.style.description_width or "80px"  # ipywidgets' own
             assert FONT.getlength(control.description) <= int(room.removesuffix("px")), control.description
 
 
 def test_the_default_button_would_cut_a_label_off():
-    """148 px, less the padding of 10 px on both sides, an icon, and the counter that FileUpload adds."""
-    assert FONT.getlength("mother's photo (0)") + SIZE > 148 - 20
+    """With an icon, and the counter that FileUpload adds."""
+    assert FONT.getlength("mother's photo (0)") + SIZE > BUTTON - PADDING
