@@ -91,5 +91,5 @@ def test_a_stored_notebook_shows_a_picture_unless_it_is_private(sieve):
     ],
 )
 def test_columns_have_to_fit(columns):
-    with pytest.raises(KinlibError, match="a score, a yaw and a truth for each"):
+    with pytest.raises(KinlibError, match="photographs, and as many scores, yaws and truths"):
         PhotoSieve(*columns)
