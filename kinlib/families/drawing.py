@@ -8,10 +8,9 @@ from PIL import Image
 from kinlib import figures
 from kinlib.families.tables import FamilyTables, couples, extended_families
 from kinlib.families.trios import ROLES
-from kinlib.io.photos import read_photo
 from kinlib.runtime.errors import KinlibError
 
-__all__ = ["album", "drawable", "portrait", "tree", "trio_sheet"]
+__all__ = ["album", "drawable", "portrait", "short", "tree", "trio_sheet"]
 
 BLANK = Image.new("RGB", (120, 150), (238, 238, 238))
 MOST = 30  # pictures of an album that are drawn
@@ -52,7 +51,7 @@ def portrait(tables: FamilyTables, person: str) -> Image.Image | None:
     """The picture in the middle of a person's album; None if there is none that can be read."""
     own = tables.images_of[person]
     try:
-        return read_photo(tables.path(own[len(own) // 2])) if own else None
+        return tables.load_image(own[len(own) // 2]) if own else None
     except KinlibError:
         return None
 
@@ -64,7 +63,7 @@ def album(tables: FamilyTables, person: str) -> figures.Plot:
         KinlibError: if there are none, or one cannot be read.
     """
     own = tables.images_of[person][:MOST]
-    pictures = [read_photo(tables.path(image)) for image in own]
+    pictures = [tables.load_image(image) for image in own]
     labels = [image.rpartition("/")[2].rpartition(".")[0][-14:] for image in own]
     return figures.contact_sheet([(short(person.rpartition("/")[2]), pictures, labels)], COLUMNS)
 
@@ -86,7 +85,7 @@ def trio_sheet(tables: FamilyTables, pairs: pd.DataFrame, columns: int = 6) -> f
     for start in range(0, len(pairs), columns):
         part = pairs.iloc[start : start + columns]
         for role in ROLES:
-            pictures = [read_photo(tables.path(image)) for image in part[f"{role}_image"]]
+            pictures = [tables.load_image(image) for image in part[f"{role}_image"]]
             rows.append((role, pictures, [short(person.rpartition("/")[2]) for person in part[role]]))
     return figures.contact_sheet(rows, columns)
 

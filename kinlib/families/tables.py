@@ -11,7 +11,9 @@ from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
+from PIL import Image
 
+from kinlib.io.photos import read_photo
 from kinlib.runtime import config
 
 __all__ = ["COLUMNS", "KINDS", "FamilyTables", "Problem", "couples", "extended_families", "frame", "houses", "roles"]
@@ -149,8 +151,16 @@ class FamilyTables:
         return not self.root.resolve().is_relative_to(config.data_dir().resolve())
 
     def path(self, image: str) -> Path:
-        """Where an image lies."""
+        """Path of an image's file."""
         return self.root / image
+
+    def load_image(self, image: str) -> Image.Image:
+        """An image of the set, RGB and upright.
+
+        Raises:
+            KinlibError: if its file is missing or damaged.
+        """
+        return read_photo(self.path(image))
 
     def parents(self, person: str) -> list[str]:
         """A person's known parents."""

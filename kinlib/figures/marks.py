@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image, ImageDraw
 
-__all__ = ["mark_face"]
+__all__ = ["mark_face", "mark_pose"]
 
 BOX, DOT, EDGE = "#F0E442", "#56B4E9", "#000000"
 AXES = ("#D55E00", "#009E73", "#FFFFFF")  # to the head's right as seen, up, and forward
@@ -38,6 +38,24 @@ def mark_face(
         for x, y in places:
             draw.ellipse([x - factor, y - factor, x + factor, y + factor], fill=DOT, outline=EDGE)
     return large
+
+
+def mark_pose(
+    picture: Image.Image, points: np.ndarray, axes: np.ndarray, side: int = 280, factor: int = 3
+) -> Image.Image:
+    """A square around a face, enlarged, with its points and the axes of its head.
+
+    Args:
+        picture: the photograph.
+        points: [K, 2], (x, y) in its pixels.
+        axes: [3, 3], as for `mark_face`.
+        side: of the square in enlarged pixels; cut down to the enlarged photograph where that is smaller.
+        factor: how many times to enlarge.
+    """
+    marked = mark_face(picture, points, axes=axes, factor=factor)
+    size = np.minimum(side, marked.size)
+    left, top = np.clip(factor * np.mean(points, axis=0) - side // 2, 0, marked.size - size).astype(int).tolist()
+    return marked.crop((left, top, left + int(size[0]), top + int(size[1])))
 
 
 def _draw_axes(draw: ImageDraw.ImageDraw, places: np.ndarray, axes: np.ndarray, width: int) -> None:
