@@ -37,9 +37,7 @@ def agreement_plot(
     """
     wrong = [name for name, values in estimated.items() if np.shape(values) != np.shape(true)]
     if wrong or not estimated:
-        raise KinlibError(
-            f"estimates must have one value for each of {len(true)} true ones: see {wrong or 'none given'}"
-        )
+        raise KinlibError(f"each method needs one estimate for each of {len(true)} true values: {wrong or 'no method'}")
     with matplotlib.style.context(STYLE):
         figure, axes = subplots(1, len(estimated), size=(WIDTH, HEIGHT), sharex=True, sharey=True, squeeze=False)
         for axis, (name, values) in zip(axes[0], estimated.items(), strict=True):

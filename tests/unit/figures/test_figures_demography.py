@@ -84,7 +84,7 @@ def test_agreement_has_a_panel_for_each_method():
     figure = figures.agreement_plot(true, estimated, "yaw", "degrees", (-30, 30), (-60, 60))
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["one", "two"]
     assert figure.axes[0].collections[0].get_offsets().tolist() == np.column_stack([true, true + 1]).tolist()
-    assert figure.axes[0].get_ylim() == (-60, 60) and figure.axes[0].lines[0].get_xdata() == (-30, 30)
+    assert figure.axes[0].get_ylim() == (-60, 60) and list(figure.axes[0].lines[0].get_xdata()) == [-30, 30]
     for wrong in ({}, {"one": true[:2]}):
         with pytest.raises(KinlibError, match="one estimate for each of 3 true values"):
             figures.agreement_plot(true, wrong, "yaw", "degrees", (-30, 30), (-60, 60))
