@@ -24,7 +24,7 @@ FAMILIES = ("NORVUMI", "ALDETTI", "HALVUYE")  # the last with a child of two hou
 ELSEWHERE = {
     "01_families": {"NUM_FACES": 6},
     "02_trios": {"NUMBER": 5, "NUM_SHOWN": 3},
-    "03_keypoints_and_pose": {"NUM_PHOTOS": 40, "NUM_SHRUNK": 4, "NUM_WORN": 12},
+    "03_keypoints_and_pose": {"NUM_PHOTOS": 40, "NUM_SHRUNK": 4, "NUM_DEGRADED": 12},
     "04_upscaling": {"NUM_PHOTOS": 3},
     "05_alignment": {"NUM_PHOTOS": 20, "NUM_ORIGINALS": 3, "NUM_FAMILIES": 1},
 }

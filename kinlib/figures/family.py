@@ -1,4 +1,4 @@
-"""Faces beside each other, every panel labelled with words."""
+"""Labelled faces side by side: panels, and the course's layout for a family."""
 
 import math
 import textwrap
@@ -33,7 +33,7 @@ Place = tuple[float, float, float, float]
 
 
 class Fixed(LayoutEngine):
-    """Panels stay where they are put; without any engine, matplotlib would take up the style's after one saving."""
+    """A layout engine that moves nothing. Without one, matplotlib adopts the style's engine after the first save."""
 
     _adjust_compatible = _colorbar_gridspec = True
 
@@ -42,13 +42,13 @@ class Fixed(LayoutEngine):
 
 
 class FaceLike(Protocol):
-    """What is needed of a parent: the aligned face (see `kinlib.kinship.kinship.Face`)."""
+    """What the layout needs of a parent: the aligned face (see `kinlib.kinship.kinship.Face`)."""
 
     aligned: Image.Image
 
 
 class ChildLike(Protocol):
-    """What is needed of a child: picture, parents, and how it came about (see `kinlib.kinship.kinship.Child`)."""
+    """What the layout needs of a child: picture, parents, method and seed (see `kinlib.kinship.kinship.Child`)."""
 
     image: Image.Image
     father: FaceLike
@@ -95,15 +95,15 @@ def family_row(
     labels: Sequence[str] | None = None,
     width: float = WIDTH,
 ) -> Plot:
-    """Father | mother | the two as the generator draws them | children: the course's layout for comparing faces.
+    """Father | mother | their reconstructions | children: the course's layout for comparing faces.
 
     Up to six panels stand in one row. With more, the father stands above the mother and the children beside them.
 
     Args:
         children: one couple's children.
-        reconstructions: the father and the mother as drawn from their codes.
+        reconstructions: of the father and the mother, generated from their codes.
         title: above everything.
-        labels: what to call the children; by default by what tells them apart (method or seed).
+        labels: of the children; by default the method or the seed, whichever differs.
         width: inches.
 
     Raises:
@@ -112,13 +112,13 @@ def family_row(
     if not children:
         raise KinlibError("a family picture needs at least one child")
     if reconstructions is not None and len(reconstructions) != 2:
-        raise KinlibError(f"reconstructions are two, the father's and the mother's, not {len(reconstructions)}")
+        raise KinlibError(f"give two reconstructions, the father's and the mother's, not {len(reconstructions)}")
     labels = list(labels) if labels is not None else _child_labels(children)
     if len(labels) != len(children):
         raise KinlibError(f"every child needs a label: there are {len(children)} children and {len(labels)} labels")
     blocks = [("Photographs", [children[0].father.aligned, children[0].mother.aligned], ["father", "mother"])]
     if reconstructions is not None:
-        blocks.append(("As the generator draws them", reconstructions, ["father, drawn", "mother, drawn"]))
+        blocks.append(("Reconstructions", reconstructions, ["father, from code", "mother, from code"]))
     heading = "Their child" if len(children) == 1 else "Their children"
     blocks.append((heading, [child.image for child in children], labels))
     return _grid(*_in_blocks(blocks), title, width)
@@ -127,12 +127,12 @@ def family_row(
 def family_picture(
     children: Sequence[ChildLike], reconstructions: Sequence[Image.Image], title: str | None = None
 ) -> Image.Image:
-    """`family_row` as a picture, 1200 px wide; drawn in memory, whatever backend the caller uses."""
+    """`family_row` as a picture, 1200 px wide; rendered in memory, independent of the caller's backend."""
     return pixels(family_row(children, reconstructions, title, width=8.0), 150)
 
 
 def _child_labels(children: Sequence[ChildLike]) -> list[str]:
-    """What tells the children apart, in words."""
+    """Labels that distinguish the children."""
     if len(children) == 1:
         return ["child"]
     for attribute in ("method", "seed"):
