@@ -1,8 +1,8 @@
 """Every notebook runs from top to bottom, offline, in under three minutes, with the values of smoke_values.json.
 
-They run in a copy of the project, so that figures and numbers made with small settings never replace the real ones.
-Those that look at a data set run once more on one that lies elsewhere, as photographs of real people would: nothing may
-be stored then. For that they get the values of `ELSEWHERE`.
+Notebooks run in a copy of the project, so that figures and numbers from small settings never replace the stored ones.
+Notebooks that read a data set run a second time on a set outside the project, with the values of `ELSEWHERE`. Such a
+set may hold photographs of real people, so nothing may be stored.
 """
 
 import hashlib
@@ -43,14 +43,15 @@ def project(tmp_path_factory):
     (copy / "data").symlink_to(ROOT / "data", target_is_directory=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(copy))
+        patch.setenv("KINLIB_STORE", "1")
         for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
-            patch.setenv(name, "http://127.0.0.1:9")  # nobody listens there: a download in a kernel fails at once
+            patch.setenv(name, "http://127.0.0.1:9")  # an unused port: a download in a kernel fails at once
         yield copy
 
 
 @pytest.fixture(scope="module")
 def elsewhere(tmp_path_factory):
-    """Some of the studio's families, outside the project's data."""
+    """Some of the studio's families, outside the project."""
     return copy_families(ROOT / "data" / "studio" / "families", tmp_path_factory.mktemp("elsewhere"))
 
 
