@@ -1,4 +1,4 @@
-"""Pictures of families: everybody in a tree, somebody's album, image trios."""
+"""Figures of families: a tree, the album of a person, image trios."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ from kinlib.runtime.errors import KinlibError
 __all__ = ["album", "drawable", "portrait", "short", "tree", "trio_sheet"]
 
 BLANK = Image.new("RGB", (120, 150), (238, 238, 238))
-MOST = 30  # pictures of an album that are drawn
+MOST = 30  # pictures of an album in the figure
 COLUMNS = 10
 
 
@@ -31,7 +31,7 @@ def drawable(tables: FamilyTables) -> list[str]:
 
 
 def tree(tables: FamilyTables, family: str) -> figures.Plot:
-    """A family's known couples and their children, each with one picture. Who belongs to no couple is not in it.
+    """A family's known couples and their children, each with one picture; other members are left out.
 
     Raises:
         KinlibError: if the tree cannot be drawn.
@@ -48,7 +48,7 @@ def tree(tables: FamilyTables, family: str) -> figures.Plot:
 
 
 def portrait(tables: FamilyTables, person: str) -> Image.Image | None:
-    """The picture in the middle of a person's album; None if there is none that can be read."""
+    """The middle picture of a person's album; None without a readable one."""
     own = tables.images_of[person]
     try:
         return tables.load_image(own[len(own) // 2]) if own else None
@@ -57,7 +57,7 @@ def portrait(tables: FamilyTables, person: str) -> Image.Image | None:
 
 
 def album(tables: FamilyTables, person: str) -> figures.Plot:
-    """A person's pictures with the files' names, the first 30 of them.
+    """The first pictures of a person's album, labelled with their file names.
 
     Raises:
         KinlibError: if there are none, or one cannot be read.
@@ -74,7 +74,7 @@ def trio_sheet(tables: FamilyTables, pairs: pd.DataFrame, columns: int = 6) -> f
     Args:
         tables: whose images these are.
         pairs: rows from `trios.pair_images`.
-        columns: in a line; what is longer goes on in the next.
+        columns: per line.
 
     Raises:
         KinlibError: if there are none, or a picture cannot be read.

@@ -1,10 +1,10 @@
-"""Family101: 101 extended families in one list, with a folder of pictures for everybody.
+"""Family101: 101 extended families in one list, with a folder of images for each person.
 
-    FAMILY101.txt                       who is whose, see `family_file`
+    FAMILY101.txt                       members and roles, see `family_file`
     <FAMILY>/<Person_Name>/*.jpg        pictures, 120 x 150, some with a single channel
 
 (Fang, Gallagher, Chen and Loui, "Kinship classification by modeling facial feature heredity", ICIP 2013.) The studio's
-families have the same layout. Of which photograph a picture is a part is not known.
+families have the same layout. The source photographs of the images are not known.
 """
 
 import os
@@ -57,7 +57,7 @@ def find(root: Path) -> Path | None:
 
 
 def _list_name(folder: Path) -> str | None:
-    """How the list is spelt here."""
+    """File name of the list, in any letter case."""
     try:
         names = sorted(path.name for path in folder.iterdir() if path.name.casefold() == LIST.casefold())
     except OSError:
@@ -70,7 +70,7 @@ def _person(row: Row) -> str:
 
 
 def _people(rows: list[Row], file: str) -> tuple[pd.DataFrame, list[Problem]]:
-    """Everybody once, however many houses there are; of unknown sex who is of both."""
+    """Each person once over all houses; the sex is unknown if stated both ways."""
     first: dict[str, Row] = {}
     sexes: dict[str, dict[str, Row]] = {}
     for row in rows:
@@ -90,7 +90,7 @@ def _people(rows: list[Row], file: str) -> tuple[pd.DataFrame, list[Problem]]:
 
 
 def _same_names(first: dict[str, Row], file: str) -> list[Problem]:
-    """Names that stand in more than one family: most likely one person, married into the other."""
+    """Names in more than one family: most likely one person who married into the other."""
     families: dict[str, Row] = {}
     problems = []
     for person, row in first.items():

@@ -25,7 +25,7 @@ POINTS = 8.5  # size of headings
 
 # Inches.
 MARGIN, LABEL, TITLE = 0.08, 0.24, 0.34
-HEADING, HEADING_LINE = 0.18, 0.14  # around the words of a heading, and for each line of them
+HEADING, HEADING_LINE = 0.18, 0.14  # padding around a heading, and height of each line
 GAP, BLOCK_GAP = 0.05, 0.22  # between panels and between blocks, in panels
 
 
@@ -59,7 +59,7 @@ class ChildLike(Protocol):
 
 @dataclass(frozen=True)
 class _Panel:
-    """One picture of a grid; column and row in panels from the top left; gaps make columns fractional."""
+    """One picture of a grid; column and row are in units of panels, with gaps included in the column."""
 
     picture: Image.Image
     label: str
@@ -143,7 +143,7 @@ def _child_labels(children: Sequence[ChildLike]) -> list[str]:
 
 
 def _in_blocks(blocks: list[tuple]) -> tuple[list[_Panel], list[_Heading]]:
-    """Place blocks (heading, pictures, labels) beside each other; the last one holds the children."""
+    """Place blocks (heading, pictures, labels) side by side; the last one has the children."""
     count = len(blocks[-1][1])
     one_row = sum(len(pictures) for _, pictures, _ in blocks) <= ONE_ROW
     rows = 1 if one_row else 2 if count <= 8 else math.ceil(count / 4)
@@ -164,9 +164,9 @@ def _block(pictures: Sequence[Image.Image], labels: Sequence[str], left: float, 
 
 
 def _grid(placed: list[_Panel], headings: list[_Heading], title: str | None, width: float) -> Plot:
-    """Draw panels with their labels below, headings with a rule above, and a title."""
+    """Panels with labels below, headings with a rule, and a title."""
     columns = max(panel.column for panel in placed) + 1
-    side = (width - 2 * MARGIN) / max(columns, 3.0)  # few pictures are not blown up to the whole width
+    side = (width - 2 * MARGIN) / max(columns, 3.0)  # so that few pictures do not fill the whole width
     left = (width - columns * side) / 2
     words = [_wrapped(heading, side) for heading in headings]
     lines = max((text.count("\n") + 1 for text in words), default=0)
@@ -188,7 +188,7 @@ def _grid(placed: list[_Panel], headings: list[_Heading], title: str | None, wid
 
 
 def _wrapped(heading: _Heading, side: float) -> str:
-    """The heading in as many lines as its columns need, of like length; a letter is about half as wide as high."""
+    """The heading in the fewest lines that fit its columns, of balanced length (a letter is about 0.53 em wide)."""
     letters = max(int(72 * (heading.end - heading.first) * side / (0.53 * POINTS)), 12)
     lines = textwrap.wrap(heading.text, letters)
     while letters > 12 and len(textwrap.wrap(heading.text, letters - 1)) == len(lines):
@@ -201,7 +201,7 @@ def _draw_panel(figure: Figure, panel: _Panel, place: Place) -> None:
 
 
 def draw_picture(figure: Figure, picture: Image.Image, place: Place, label: str, points: float = 8.0) -> None:
-    """A picture with round corners at (left, bottom, width, height) of the figure, and words below it."""
+    """A picture with round corners at (left, bottom, width, height) of the figure, with a label below."""
     axes = figure.add_axes(place)
     axes.set_axis_off()
     drawn = axes.imshow(np.asarray(picture), interpolation="lanczos", aspect="equal")

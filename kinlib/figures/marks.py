@@ -1,4 +1,4 @@
-"""A face's box, points and axes, drawn into its photograph."""
+"""Boxes, keypoints and head axes drawn into photographs."""
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -17,14 +17,14 @@ def mark_face(
     axes: np.ndarray | None = None,
     factor: int = 3,
 ) -> Image.Image:
-    """An enlarged copy of a photograph with what is known of its face.
+    """An enlarged copy of a photograph with the box, points and axes of its face.
 
     Args:
         picture: the photograph.
         points: [K, 2], (x, y) in its pixels.
         box: [4], left, top, right, bottom.
-        axes: [3, 3], columns are where the head's right, up and forward point (x right, y up, z to the camera); drawn
-            from the middle of the points in orange, green and white.
+        axes: [3, 3], columns are the head's right, up and forward directions (x right, y up, z to the camera); drawn
+            from the mean of the points in orange, green and white.
         factor: how many times to enlarge.
     """
     large = picture.convert("RGB").resize((picture.width * factor, picture.height * factor), Image.Resampling.BICUBIC)
@@ -59,7 +59,7 @@ def mark_pose(
 
 
 def _draw_axes(draw: ImageDraw.ImageDraw, places: np.ndarray, axes: np.ndarray, width: int) -> None:
-    """The three axes from the middle of the points; what points to the camera comes last, on top."""
+    """The three axes from the mean of the points; the one closest to the camera is drawn last."""
     middle = places.mean(axis=0)
     length = AXIS_LENGTH * np.ptp(places, axis=0).max()
     for index in np.argsort(axes[2]):
