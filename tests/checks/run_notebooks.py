@@ -9,6 +9,7 @@ Stored notebooks keep the metadata that the course needs (kernel, tags) and outp
 import argparse
 import os
 import re
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -16,9 +17,10 @@ from pathlib import Path
 import nbformat
 from check_notebooks import ROOT, check_all, notebooks, parameter_names
 
-__all__ = ["clean", "execute", "run"]
+__all__ = ["clean", "copy_project", "execute", "run"]
 
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
+COPIED = ("kinlib", "notebooks", "figures", "report")
 CELL_LIMIT = 1800  # seconds for one cell, when notebooks are run for their outputs
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
@@ -58,6 +60,16 @@ def execute(path: Path, output: Path, parameters: dict, cell_limit: float) -> No
         execution_timeout=int(cell_limit),
         progress_bar=False,
     )
+
+
+def copy_project(folder: Path) -> Path:
+    """Copy the project to a folder, with the data linked, so that notebooks can store results without changing it."""
+    ignored = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints")
+    for name in COPIED:
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, folder / name, ignore=ignored)
+    (folder / "data").symlink_to(ROOT / "data", target_is_directory=True)
+    return folder
 
 
 def clean(notebook: nbformat.NotebookNode, root: Path = ROOT) -> nbformat.NotebookNode:
