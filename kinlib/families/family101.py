@@ -31,7 +31,7 @@ def read(root: str | os.PathLike) -> FamilyTables:
         root: the folder with FAMILY101.txt, or one above it.
 
     Raises:
-        KinlibError: if there is no such list, it cannot be read, or nobody stands in it.
+        KinlibError: if there is no such list, it cannot be read, or it has no people.
     """
     folder = find(check_root(root))
     if folder is None:
@@ -40,11 +40,11 @@ def read(root: str | os.PathLike) -> FamilyTables:
     rows, problems = parse(read_lines(folder / file), file)
     rows, more = house_rows(rows, file)
     if not rows:
-        raise KinlibError(f"'{folder / file}' lists nobody: its lines must be number, role and name, with tabs between")
+        raise KinlibError(f"'{folder / file}' lists no people: its lines must be number, role and name between tabs")
     people, doubts = _people(rows, file)
     members = frame("members", [(row.family, row.house, row.role, _person(row), row.line) for row in rows])
     relations, contested = relations_of(members, file)
-    lines = {_person(row): f"{file}:{row.line}" for row in reversed(rows)}  # everybody's first
+    lines = {_person(row): f"{file}:{row.line}" for row in reversed(rows)}  # the first line of each person
     listed = {(row.family, row.name): _person(row) for row in rows}
     files = PersonFolders(folder, listed, file, {file}, lines)
     problems += [*more, *doubts, *contested, *files.problems]
@@ -96,6 +96,6 @@ def _same_names(first: dict[str, Row], file: str) -> list[Problem]:
     for person, row in first.items():
         known = families.setdefault(folded(row.name), row)
         if known.family != row.family:
-            text = f"{row.name} stands in {known.family} and in {row.family}"
+            text = f"{row.name} is in {known.family} and in {row.family}"
             problems.append(Problem("same_name", f"{file}:{row.line}", text, row.family, person))
     return problems

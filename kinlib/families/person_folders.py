@@ -58,7 +58,7 @@ class PersonFolders:
         self.problems += found.problems
         for name in found.others + ([] if images else found.images):
             where = f"{place}/{name}" if place else name
-            self.problems.append(Problem("other_file", where, "a file that belongs to nobody", **about))
+            self.problems.append(Problem("other_file", where, "a file outside the folders of people", **about))
         return found
 
     def _match(self, wanted: Iterable[str], folders: list[str], above: str) -> tuple[dict[str, str], list[str]]:
@@ -88,7 +88,7 @@ class PersonFolders:
     @staticmethod
     def _guess(name: str, unlisted: list[str]) -> str:
         near = get_close_matches(name, unlisted, n=1, cutoff=0.8)
-        return f"; the folder {near[0]}, which nobody lists, may be meant" if near else ""
+        return f"; the unlisted folder {near[0]} may be meant" if near else ""
 
     def _read_person(self, family: str, person: str, place: str) -> None:
         found = self._list(place, images=True, family=family, person=person)
@@ -101,5 +101,5 @@ class PersonFolders:
         """Report unlisted folders and how many images are left out with them."""
         for place in places:
             count = sum(path.suffix.casefold() in IMAGE_SUFFIXES for path in (self.root / place).rglob("*"))
-            text = f"a folder of nobody in {self.list_name}, with {count} images"
+            text = f"a folder that {self.list_name} does not list, with {count} images"
             self.problems.append(Problem("unlisted_folder", place, text, family))

@@ -44,11 +44,11 @@ def family_tree(couples: Sequence[Couple], tiles: Mapping[str, Tile], title: str
         title: above everything.
 
     Raises:
-        KinlibError: as `arrange`, or if somebody has no tile.
+        KinlibError: as `arrange`, or if a person has no tile.
     """
     places = arrange(couples)
     if missing := [who for who in places if who not in tiles]:
-        raise KinlibError(f"'{missing[0]}' is in the family but has no picture to draw: give a tile for everybody")
+        raise KinlibError(f"'{missing[0]}' is in the family but has no tile: give one for each person")
     tallest = max((_height(tiles[who]) for who in places), default=1.0)
     columns = max(x for x, _ in places.values()) + 0.5
     unit = min((WIDTH - 2 * MARGIN - ROMAN) / columns, WIDEST)
@@ -72,7 +72,7 @@ def arrange(couples: Sequence[Couple]) -> dict[str, tuple[float, int]]:
     """Position of each person: (centre, in places from the left; generation from 0), at least one place apart.
 
     Raises:
-        KinlibError: if there are no couples, somebody is married more than twice, two people who were born in the
+        KinlibError: if there are no couples, a person is married more than twice, two people who were born in the
             family have married each other, or it is more than one family.
     """
     households = _households(couples)
