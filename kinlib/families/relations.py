@@ -15,7 +15,7 @@ from kinlib.families.tables import OFFSPRING, Problem, frame
 
 __all__ = ["break_circles", "members_of", "relations_of"]
 
-KINDS = {"husband": "father", "wife": "mother", "parent": "parent"}
+RELATIONS = {"husband": "father", "wife": "mother", "parent": "parent"}
 
 
 def relations_of(members: pd.DataFrame, file: str) -> tuple[pd.DataFrame, list[Problem]]:
@@ -31,8 +31,8 @@ def relations_of(members: pd.DataFrame, file: str) -> tuple[pd.DataFrame, list[P
     parents: dict[tuple, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     homes: dict[str, list] = defaultdict(list)
     for member in members.itertuples():
-        if member.role in KINDS:
-            parents[member.family, member.house][KINDS[member.role]].append(member.person)
+        if member.role in RELATIONS:
+            parents[member.family, member.house][RELATIONS[member.role]].append(member.person)
         elif member.role in OFFSPRING:
             homes[member.person].append(member)
     rows, problems = [], []
@@ -113,7 +113,7 @@ def members_of(relations: pd.DataFrame, people: pd.DataFrame) -> pd.DataFrame:
     children: dict[tuple, list[str]] = defaultdict(list)
     for child, rows in of_child:
         children[tuple(zip(rows["parent"], rows["kind"], strict=True))].append(child)
-    roles = {kind: role for role, kind in KINDS.items()}
+    roles = {kind: role for role, kind in RELATIONS.items()}
     offspring = {"male": "son", "female": "daughter"}
     rows, counts = [], defaultdict(int)
     for parents, own in children.items():

@@ -24,7 +24,7 @@ from kinlib.runtime.errors import KinlibError
 __all__ = ["Saved", "save", "save_numbers"]
 
 MAX_PHOTOS = 300_000  # bytes of a stored photo grid
-KINDS = {"plot": ".svg", "photos": ".png"}
+SUFFIXES = {"plot": ".svg", "photos": ".png"}
 
 
 @dataclass(frozen=True, repr=False)
@@ -85,15 +85,15 @@ def save(
     """
     if not re.fullmatch(r"[A-Z\d]\d_[a-z0-9_]+", name):
         raise KinlibError(f"'{name}' cannot name a figure: use the notebook's number and words, such as 07_methods")
-    if kind not in KINDS:
-        raise KinlibError(f"unknown kind of figure '{kind}': choose one of {', '.join(KINDS)}")
+    if kind not in SUFFIXES:
+        raise KinlibError(f"unknown kind of figure '{kind}': choose one of {', '.join(SUFFIXES)}")
     if "matplotlib.pyplot" in sys.modules:
         sys.modules["matplotlib.pyplot"].close(fig)  # else the notebook would show it a second time
     preview = as_png(fig, preview_bytes) if kind == "plot" else as_jpeg(fig, preview_bytes)
     if private:
         return Saved(None, preview, kind)
     content = as_svg(fig) if kind == "plot" else as_png(fig, MAX_PHOTOS, PRINT)
-    path = make_folder(_results_root() / "figures") / f"{name}{KINDS[kind]}"
+    path = make_folder(_results_root() / "figures") / f"{name}{SUFFIXES[kind]}"
     write_bytes(path, content)
     _note(path, source or _notebook(name), dict(parameters or {}), seed, content)
     return Saved(path, preview, kind)
@@ -143,7 +143,7 @@ def _note(path: Path, notebook: str, parameters: dict, seed: int | None, content
     same = (known.get("sha256"), known.get("parameters"), known.get("seed")) == (digest, settings, seed)
     commit = known["commit"] if same else config.commit()
     facts = {"notebook": notebook, "parameters": settings, "seed": seed, "commit": commit, "sha256": digest}
-    replaced = {f"{path.stem}{suffix}" for suffix in KINDS.values()} - {path.name}
+    replaced = {f"{path.stem}{suffix}" for suffix in SUFFIXES.values()} - {path.name}
     kept = {name: entry for name, entry in entries.items() if name not in replaced}
     write_json(manifest, dict(sorted({**kept, path.name: facts}.items())))
     for name in replaced:
