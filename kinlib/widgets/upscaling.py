@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import ipywidgets as widgets
 from PIL import Image, ImageDraw
 
-from kinlib.evaluation.upscaling import Photograph, fidelity
+from kinlib.evaluation.upscaling import UnpairedPhotograph, fidelity
 from kinlib.faces.upscale import FACTORS, METHODS, upscale
 from kinlib.figures import close_up
 from kinlib.runtime import config
@@ -41,7 +41,7 @@ class UpscalePanel(Panel):
 
     def __init__(
         self,
-        originals: Sequence[Original | Photograph],
+        originals: Sequence[Original | UnpairedPhotograph],
         photo: int = 0,
         factor: int = 2,
         preset: str | None = None,
