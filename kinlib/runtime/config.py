@@ -1,10 +1,10 @@
 """Where things are, which device to use, and how a notebook starts.
 
-Nothing here touches the disk or the network when it is imported. Paths follow from the location of this file and can be
-moved with environment variables:
+Importing this module touches neither disk nor network. Paths follow from the location of this file; environment
+variables change them:
 
 - `KINLIB_DATA`    the bundled data (default: `data/` beside the package, or in it when installed from a wheel)
-- `KINLIB_CACHE`   downloads and other things that can be made again (default: `~/.cache/kinlib`)
+- `KINLIB_CACHE`   downloads and other files that can be created again (default: `~/.cache/kinlib`)
 - `KINLIB_ICT_DIR` the studio's head model, where it need not be downloaded (see `kinlib.studio.head.model`)
 - `KINLIB_PRESET`  the preset that notebooks use (default: `studio`)
 - `KINLIB_FAMILY101` the folder of Family101, where notebooks are to use it instead of the studio's families
@@ -14,6 +14,7 @@ import os
 import platform
 import random
 import subprocess
+import tempfile
 from pathlib import Path
 
 from kinlib.runtime.errors import KinlibError
@@ -40,8 +41,16 @@ def families_dir() -> Path:
 
 
 def cache_dir() -> Path:
-    """Folder for downloads; made by whoever writes into it, not here."""
-    return Path(os.environ.get("KINLIB_CACHE") or Path.home() / ".cache" / "kinlib")
+    """Folder for downloads; created by whoever writes into it, not here.
+
+    An account without a home (a container's bare user number) gets a folder of its own beside other temporary files.
+    """
+    if named := os.environ.get("KINLIB_CACHE"):
+        return Path(named)
+    try:
+        return Path.home() / ".cache" / "kinlib"
+    except RuntimeError:  # neither HOME nor an entry in the table of users
+        return Path(tempfile.gettempdir()) / f"kinlib-{os.getuid() if hasattr(os, 'getuid') else 'cache'}"
 
 
 def default_preset() -> str:

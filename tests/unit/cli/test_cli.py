@@ -582,7 +582,7 @@ def test_too_little_memory(child, folder: Path, monkeypatch, kind: type[Exceptio
 
 
 def test_too_little_memory_of_other_commands(kinlib, folder: Path, tmp_path: Path, monkeypatch):
-    for target in ("report.exports.export", "studio.batch.render_people"):
+    for target in ("report.exports.export", "studio.datasets.batch.render_people"):
         monkeypatch.setattr(f"kinlib.{target}", ran_out(MemoryError))
     assert_refused(kinlib("report"), folder, "the memory is not enough: close other programs\n")
     render = kinlib("render", "--out", tmp_path / "set")
