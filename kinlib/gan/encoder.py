@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kinlib.gan import checkpoints
+from kinlib.gan import layouts
 from kinlib.gan.ops import EqualLinear
 from kinlib.runtime.errors import KinlibError
 
@@ -260,7 +260,7 @@ def load_encoder(path: str | Path) -> Encoder:
     Raises:
         KinlibError: if the file is missing, is no checkpoint, or does not hold an encoder.
     """
-    found = checkpoints.encoder_state(checkpoints.open_checkpoint(path), path)
+    found = layouts.encoder_state(layouts.open_checkpoint(path), path)
     heads = {key.split(".")[1] for key in found.state if key.startswith("styles.")}
     if heads:
         num_layers = len(heads)
@@ -269,11 +269,11 @@ def load_encoder(path: str | Path) -> Encoder:
         backbone = _compact_from(found.state, path)
         num_layers = backbone.num_layers
     encoder = Encoder(backbone, found.kind, num_layers)
-    checkpoints.load_state(backbone, found.state, path, optional=("num_batches_tracked",))
+    layouts.load_state(backbone, found.state, path, optional=("num_batches_tracked",))
     if found.latent_avg is None:
         raise KinlibError(f"{path} has no latent_avg, without which its codes mean nothing")
     style_dim = encoder.latent_avg.shape[1]
-    encoder.latent_avg.copy_(checkpoints.expand_average(found.latent_avg, num_layers, path, style_dim))
+    encoder.latent_avg.copy_(layouts.expand_average(found.latent_avg, num_layers, path, style_dim))
     return encoder.eval().requires_grad_(False)
 
 

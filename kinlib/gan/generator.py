@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from kinlib.gan import checkpoints
+from kinlib.gan import layouts
 from kinlib.gan.ops import SQRT2, Blur, EqualLinear, FusedLeakyReLU, PixelNorm, Upsample, modulated_conv2d
 from kinlib.runtime.errors import KinlibError
 
@@ -250,13 +250,13 @@ def load_generator(path: str | Path) -> Generator:
     Raises:
         KinlibError: if the file is missing, is no checkpoint, or does not hold a StyleGAN2 generator.
     """
-    found = checkpoints.generator_state(checkpoints.open_checkpoint(path), path)
+    found = layouts.generator_state(layouts.open_checkpoint(path), path)
     sizes = _sizes_from(found.state, path)
     generator = Generator(**sizes)
-    checkpoints.load_state(generator, found.state, path, optional=("noises.", ".kernel"))
+    layouts.load_state(generator, found.state, path, optional=("noises.", ".kernel"))
     _fill_missing_noise(generator, found.state)
     average = found.latent_avg if found.latent_avg is not None else generator.mean_latent()
-    generator.latent_avg.copy_(checkpoints.expand_average(average, generator.num_layers, path, generator.style_dim))
+    generator.latent_avg.copy_(layouts.expand_average(average, generator.num_layers, path, generator.style_dim))
     return generator.eval().requires_grad_(False)
 
 

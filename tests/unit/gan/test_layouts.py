@@ -15,7 +15,7 @@ from bad_weights import Malicious
 from safetensors.torch import save_file
 from torch import Tensor
 
-from kinlib.gan.checkpoints import encoder_state, expand_average
+from kinlib.gan.layouts import encoder_state, expand_average
 from kinlib.gan.discriminator import Discriminator
 from kinlib.gan.encoder import IRSE50, CompactBackbone, Encoder, load_encoder
 from kinlib.gan.generator import Generator, load_generator
