@@ -190,7 +190,7 @@ def _given(children_by_couple: Mapping[str, Given], reference: Reference) -> dic
         for part in (given[couple].embeddings, given[couple].traits):
             if part is not None and len(part) < 2:
                 raise KinlibError(f"the couple '{couple}' needs at least 2 children to be scored, not {len(part)}")
-        if given[couple].embeddings is not None:
+        if np.shape(given[couple].embeddings)[1:] == reference.children.shape[2:]:  # other shapes are refused later
             _check_unit(couple, given[couple].embeddings)
     if not given:
         raise KinlibError("there are no children to score")
