@@ -18,8 +18,9 @@ from kinlib.runtime.errors import KinlibError
 
 __all__ = ["CompactBackbone", "Encoder", "IRSE50", "load_encoder"]
 
-# As in the official encoders; `kinlib.inheritance.blend` splits at 4 and 8, where the generator's resolutions begin.
-COARSE, MIDDLE = 3, 7  # first layer of the middle and of the fine group
+# First layer of the middle and of the fine group, as in e4e's and pSp's published weights: 4 px has one code, each
+# larger size two. `kinlib.inheritance.blend.GROUPS` splits at 4 and 8 instead, StyleGAN's ranges for style mixing.
+COARSE, MIDDLE = 3, 7
 
 
 class SEModule(nn.Module):
@@ -278,7 +279,7 @@ def load_encoder(path: str | Path) -> Encoder:
         raise KinlibError(f"{path} has no latent_avg, without which its codes mean nothing")
     style_dim = encoder.latent_avg.shape[1]
     encoder.latent_avg.copy_(layouts.expand_average(found.latent_avg, num_layers, path, style_dim))
-    return encoder.eval().requires_grad_(False)
+    return encoder.float().eval().requires_grad_(False)
 
 
 def _compact_from(state: dict[str, Tensor], path) -> CompactBackbone:

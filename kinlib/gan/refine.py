@@ -41,13 +41,14 @@ def refine(
         progress: called after every step with (steps done, loss).
 
     Returns:
-        [B, L, 512], no gradients attached.
+        [B, L, 512], no gradients attached. Works within `torch.inference_mode()` and `torch.no_grad()` as well.
     """
-    start = code.detach()
-    moved = start.clone().requires_grad_(True)
-    optimiser = torch.optim.Adam([moved], lr=rate)
-    weight = _face_weight(target)  # [1, 1, R, R]
-    with torch.enable_grad():  # also where the caller has switched gradients off
+    with torch.inference_mode(False), torch.enable_grad():
+        # Clones, because what was made in inference mode cannot take part in gradients.
+        start, target = code.detach().clone(), target.detach().clone()
+        moved = start.clone().requires_grad_(True)
+        optimiser = torch.optim.Adam([moved], lr=rate)
+        weight = _face_weight(target)  # [1, 1, R, R]
         for step in range(steps):
             # Full rate for half of the steps, then linearly down to 5%, so that the last steps settle.
             optimiser.param_groups[0]["lr"] = rate * min(1.0, 2 * (1 - step / steps) + 0.05)
@@ -60,7 +61,7 @@ def refine(
             optimiser.step()
             if progress is not None:
                 progress(step + 1, float(loss.detach()))
-    return moved.detach()
+        return moved.detach()
 
 
 def _pixel_loss(generated: Tensor, target: Tensor, weight: Tensor) -> Tensor:
@@ -74,7 +75,7 @@ def _pixel_loss(generated: Tensor, target: Tensor, weight: Tensor) -> Tensor:
 
 def _face_weight(target: Tensor) -> Tensor:
     """An ellipse that falls off towards the border, where an aligned picture shows background: [1, 1, R, R]."""
-    side = torch.linspace(-1, 1, target.shape[-1], device=target.device)  # [R]
+    side = torch.linspace(-1, 1, target.shape[-1], dtype=target.dtype, device=target.device)  # [R]
     # Half axes of 0.8 and 0.95 of the half side enclose hair and chin in an FFHQ crop (by eye); 1 on the ellipse.
     radius = ((side[None, :] / 0.8) ** 2 + (side[:, None] / 0.95) ** 2).sqrt()  # [R, R]
     # The slope of 8 makes the edge about half a half-side wide; the background keeps a tenth, so that it cannot drift.

@@ -12,8 +12,8 @@ def double(x):
 
 
 def test_machine_code_is_kept():
-    compiled = njit(cache=True)(double)
-    assert isinstance(compiled._cache, FunctionCache) and compiled(3) == 6
+    kept = njit(cache=True)(double)
+    assert isinstance(kept._cache, FunctionCache) and kept(3) == 6
     assert not isinstance(njit(cache=False)(double)._cache, FunctionCache)
 
 
@@ -22,6 +22,6 @@ def test_nowhere_to_keep_it(monkeypatch):
     monkeypatch.setattr(FunctionCache._impl_class, "_locator_classes", [])
     with pytest.raises(RuntimeError, match="no locator available"):
         FunctionCache(double)
-    compiled = njit(cache=True, fastmath=True)(double)
-    assert not isinstance(compiled._cache, FunctionCache) and compiled(np.float32(1.5)) == 3
-    assert compiled.targetoptions["fastmath"]
+    fast = njit(cache=True, fastmath=True)(double)
+    assert not isinstance(fast._cache, FunctionCache) and fast(np.float32(1.5)) == 3
+    assert fast.targetoptions["fastmath"]
