@@ -43,14 +43,22 @@ def families_dir() -> Path:
 def cache_dir() -> Path:
     """Folder for downloads; created by whoever writes into it, not here.
 
-    An account without a home (a container's bare user number) gets a folder of its own beside other temporary files.
+    Where the home is missing or read-only (a container's bare user number), it is a temporary folder of that user.
     """
     if named := os.environ.get("KINLIB_CACHE"):
         return Path(named)
     try:
-        return Path.home() / ".cache" / "kinlib"
+        folder = Path.home() / ".cache" / "kinlib"
     except RuntimeError:  # neither HOME nor an entry in the table of users
-        return Path(tempfile.gettempdir()) / f"kinlib-{os.getuid() if hasattr(os, 'getuid') else 'cache'}"
+        folder = None
+    if folder and (os.path.exists(folder) or _can_make(folder)):  # one that is filled and read-only serves as well
+        return folder
+    return Path(tempfile.gettempdir()) / f"kinlib-{os.getuid() if hasattr(os, 'getuid') else 'cache'}"
+
+
+def _can_make(folder: Path) -> bool:
+    """Whether the nearest folder above that exists may be written to."""
+    return os.access(next(one for one in folder.parents if os.path.exists(one)), os.W_OK)
 
 
 def default_preset() -> str:
