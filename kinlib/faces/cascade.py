@@ -11,10 +11,10 @@ Candidates are the rows of one tensor; the columns are named below. Boxes and po
 
 import numpy as np
 import torch
-from numba import njit
 from torch import Tensor, nn
 
 from kinlib.runtime import memory
+from kinlib.runtime.compiled import njit
 
 __all__ = ["BOX", "PICTURE", "POINTS", "SCORE", "Cascade", "area_means"]
 

@@ -21,6 +21,7 @@ import pytest
 import skimage.data
 import torch
 from bad_weights import Malicious
+from command_line import as_in_the_foreground
 from PIL import Image
 from safetensors.torch import save_file
 
@@ -778,9 +779,11 @@ def test_reader_that_has_seen_enough(folder: Path):
 @pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
 def test_stopped_while_computing(folder: Path):
     command = [sys.executable, "-m", "kinlib.cli", "child", "--father", FATHER, "--mother", MOTHER, "--refine", "9999"]
-    with subprocess.Popen(
-        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | PATHS
-    ) as program:
+    with as_in_the_foreground():
+        program = subprocess.Popen(
+            command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | PATHS
+        )
+    with program:
         seen = b""
         while b"refining" not in seen and (byte := program.stderr.read(1)):
             seen += byte
