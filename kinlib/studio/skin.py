@@ -10,15 +10,15 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from kinlib.studio.atlas.build import Atlas
+from kinlib.studio.atlas.atlas import Atlas
 from kinlib.studio.colour import skin_colour, to_linear
-from kinlib.studio.hair.facial import brow_colour
-from kinlib.studio.hair.scalp_hair import hair_colour, hairline
+from kinlib.studio.hair.colour import brow_colour, hair_colour
+from kinlib.studio.hair.hairline import hairline
 from kinlib.studio.labels import class_id, region_id
 from kinlib.studio.person import Look, Person
 from kinlib.studio.rendering.surface import Texture
 
-__all__ = ["Skin", "paint_skin"]
+__all__ = ["SkinTextures", "paint_skin"]
 
 SCALP = 0.6  # share of hair from which a place is labelled hair
 SHAVEN = {"bald": 0.22, "buzz": 0.75, "receding": 0.6}  # how dark the scalp is below the hair, others 0.92
@@ -27,7 +27,7 @@ BEARD_MASK = {"none": "beard", "stubble": "beard", "full": "beard", "goatee": "g
 
 
 @dataclass(frozen=True)
-class Skin:
+class SkinTextures:
     """The painted maps: the face with the ears, and the back of the head with the neck."""
 
     face: Texture
@@ -45,12 +45,12 @@ class _Layers:
         self.roughness = np.full(shape, 0.52, np.float32)
 
 
-def paint_skin(person: Person, look: Look, atlas: Atlas) -> Skin:
+def paint_skin(person: Person, look: Look, atlas: Atlas) -> SkinTextures:
     """Paint the skin of a person at one age; the same arguments give the same maps."""
     rng = np.random.default_rng([person.seed, 11])
     shift = tuple(int(s) for s in rng.integers(0, atlas.size, 2))
     noise = {name: np.roll(field, shift, (0, 1)) for name, field in atlas.noise.items()}
-    return Skin(_paint_face(person, look, atlas, noise, rng), _paint_back(person, look, atlas, noise))
+    return SkinTextures(_paint_face(person, look, atlas, noise, rng), _paint_back(person, look, atlas, noise))
 
 
 def _paint_face(person: Person, look: Look, atlas: Atlas, noise: dict[str, np.ndarray], rng) -> Texture:

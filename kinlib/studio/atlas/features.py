@@ -6,7 +6,7 @@ seen from the front, `SIDE` outlines (z, y) as seen from the left.
 
 import numpy as np
 
-from kinlib.studio.atlas.shapes import inside, smooth_closed, smooth_open
+from kinlib.studio.atlas.curves import inside, smooth_closed, smooth_open
 from kinlib.studio.atlas.uv import Chart
 
 __all__ = ["BROW_BELOW", "EAR", "FRONT", "JAW_LINE", "SCALP", "SIDE"]

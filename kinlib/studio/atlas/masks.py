@@ -6,7 +6,7 @@ All are float32 [S, S] in 0..1 over the texture of the face, the same on both si
 import numpy as np
 
 from kinlib.studio.atlas import features
-from kinlib.studio.atlas.shapes import bump, curve_distance, inside, ramp
+from kinlib.studio.atlas.curves import bump, curve_distance, inside, ramp
 from kinlib.studio.atlas.uv import Chart
 
 __all__ = ["paint_back_masks", "paint_masks"]

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kinlib.studio.atlas.curves import curve_distance, smooth_open
 from kinlib.studio.atlas.features import on_front
-from kinlib.studio.atlas.shapes import curve_distance, smooth_open
 from kinlib.studio.atlas.uv import Chart
 
 __all__ = ["WRINKLES", "paint_wrinkles"]

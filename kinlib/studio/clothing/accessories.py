@@ -6,8 +6,8 @@ import numpy as np
 
 from kinlib.studio.clothing.bust import AZIMUTHS, around, load_bust
 from kinlib.studio.clothing.hats import hat
+from kinlib.studio.clothing.meshes import Material, Mesh, Solid, ball, joined, sheet, solid, tube, unit
 from kinlib.studio.clothing.skin_grid import normals
-from kinlib.studio.clothing.wear import Material, Mesh, Solid, ball, joined, sheet, solid, tube, unit
 from kinlib.studio.head.model import EYEBALLS, FACE, load_head
 from kinlib.studio.labels import class_id
 from kinlib.studio.person import Glasses, Look
@@ -51,7 +51,7 @@ def glasses(look: Look, vertices: np.ndarray, landmarks: np.ndarray) -> list[Sol
     """Frame and two lenses on the nose of a head, vertices [V, 3] with landmarks [68]; empty without glasses."""
     if look.glasses is None:
         return []
-    fit = _Fit(look.glasses, vertices, vertices[landmarks])
+    fit = _GlassesFit(look.glasses, vertices, vertices[landmarks])
     metal = look.glasses.rim < 0.08
     frame = joined([*(fit.rim(side) for side in (-1, 1)), fit.bridge(), *(fit.temple(side) for side in (-1, 1))])
     label = class_id("eye_g")
@@ -61,7 +61,7 @@ def glasses(look: Look, vertices: np.ndarray, landmarks: np.ndarray) -> list[Sol
     return pieces + [solid(fit.lens(side), colour, GLASS, label, opacity) for side in (-1, 1)]
 
 
-class _Fit:
+class _GlassesFit:
     """A pair of glasses in front of one face."""
 
     def __init__(self, style: Glasses, vertices: np.ndarray, marks: np.ndarray):

@@ -9,8 +9,8 @@ from collections.abc import Callable
 import numpy as np
 
 from kinlib.studio.clothing.bust import AZIMUTHS, COLUMNS, ROWS, Bust, around, head_width, load_bust, torso
+from kinlib.studio.clothing.meshes import EXPOSED, Material, Mesh, Solid, ball, joined, sheet, solid, tube, unit
 from kinlib.studio.clothing.skin_grid import normals, sample
-from kinlib.studio.clothing.wear import EXPOSED, Material, Mesh, Solid, ball, joined, sheet, solid, tube, unit
 from kinlib.studio.head.model import BUST
 from kinlib.studio.labels import class_id
 from kinlib.studio.person import Look, Person
@@ -37,13 +37,13 @@ def clothes(person: Person, look: Look, vertices: np.ndarray) -> list[Solid]:
     """What the person wears over the shoulders, for vertices [V, 3] of the unturned head."""
     rng = np.random.default_rng([look.seed, 11])
     pattern = str(rng.choice(["plain", "stripes", "trim"], p=_PATTERNS[look.clothes]))
-    tailor = _Tailor(person, look, vertices, rng, fine=2 if pattern == "stripes" else 1)
+    fit = _TorsoFit(person, look, vertices, rng, fine=2 if pattern == "stripes" else 1)
     paint = _paint(look, pattern, rng)
     fabric, label = FABRIC[look.clothes], class_id("cloth")
-    return [solid(mesh, paint(part, mesh[0]), fabric, label) for part, mesh in _GARMENTS[look.clothes](tailor)]
+    return [solid(mesh, paint(part, mesh[0]), fabric, label) for part, mesh in _GARMENTS[look.clothes](fit)]
 
 
-class _Tailor:
+class _TorsoFit:
     """Cuts sheets that fit one person's torso; `fine` divides the body's columns, for stripes with sharp edges."""
 
     def __init__(self, person: Person, look: Look, vertices: np.ndarray, rng: np.random.Generator, fine: int):
@@ -111,21 +111,21 @@ def _band(width: float, thick: float) -> Profile:
     )
 
 
-def _t_shirt(tailor: _Tailor) -> list[Part]:
-    scoop = 0.0 if tailor.person.male or tailor.look.age < 12 else tailor.rng.uniform(0, 1.6)
+def _t_shirt(fit: _TorsoFit) -> list[Part]:
+    scoop = 0.0 if fit.person.male or fit.look.age < 12 else fit.rng.uniform(0, 1.6)
     line = around(-12.6 - scoop, -10.3 - 0.5 * scoop, -9.7)
-    return [("body", tailor.body(line)), ("band", tailor.strip(line, _band(1.5, 0.06)))]
+    return [("body", fit.body(line)), ("band", fit.strip(line, _band(1.5, 0.06)))]
 
 
-def _crew(tailor: _Tailor) -> list[Part]:
+def _crew(fit: _TorsoFit) -> list[Part]:
     line = around(-11.7, -9.9, -9.2)
-    return [("body", tailor.body(line, 0.4)), ("band", tailor.strip(line, _band(2.0, 0.3)))]
+    return [("body", fit.body(line, 0.4)), ("band", fit.strip(line, _band(2.0, 0.3)))]
 
 
-def _v_neck(tailor: _Tailor) -> list[Part]:
-    depth = tailor.rng.uniform(4.0, 6.0)
+def _v_neck(fit: _TorsoFit) -> list[Part]:
+    depth = fit.rng.uniform(4.0, 6.0)
     line = _v_line(-10.2, -9.5, depth, 75)
-    return [("body", tailor.body(line)), ("band", tailor.strip(line, _band(1.6, 0.10)))]
+    return [("body", fit.body(line)), ("band", fit.strip(line, _band(1.6, 0.10)))]
 
 
 def _v_line(side: float, back: float, depth: float, reach: float) -> np.ndarray:
@@ -135,25 +135,25 @@ def _v_line(side: float, back: float, depth: float, reach: float) -> np.ndarray:
     return around(side, side, back) - np.where(front, depth * (1 - across), 0)
 
 
-def _shirt(tailor: _Tailor) -> list[Part]:
-    is_open = tailor.rng.random() < 0.6
+def _shirt(fit: _TorsoFit) -> list[Part]:
+    is_open = fit.rng.random() < 0.6
     line = _v_line(-10.2, -9.7, 4.5, 55) if is_open else around(-11.2, -10.1, -9.7)
     seam = around(-11.3 if is_open else -11.0, -10.1, -9.7)
-    collar = _collar(tailor, seam, 30 if is_open else 5)
-    return [("body", tailor.body(line)), ("collar", collar), *_placket(tailor, line)]
+    collar = _collar(fit, seam, 30 if is_open else 5)
+    return [("body", fit.body(line)), ("collar", collar), *_placket(fit, line)]
 
 
-def _collar(tailor: _Tailor, seam: np.ndarray, opening: float) -> Mesh:
+def _collar(fit: _TorsoFit, seam: np.ndarray, opening: float) -> Mesh:
     """A stand with a leaf folded over it, open in front by `opening` degrees to both sides."""
     place = np.linspace(-1, 1, 73)  # from the person's left front around the back
     front = np.clip((np.abs(place) - 0.5) / 0.5, 0, 1)
     stand, leaf = 2.1 - 0.6 * front, 3.4 + 1.9 * front**2
     spread = -np.sign(place) * front**2 * 24 / 360 * COLUMNS
     column = COLUMNS / 2 + place * (0.5 - opening / 360) * COLUMNS
-    row, per_cm = _between(tailor.rows_at(seam), column), _between(tailor.per_cm, column)
+    row, per_cm = _between(fit.rows_at(seam), column), _between(fit.per_cm, column)
     above, share, away = np.array(_COLLAR).T[..., None]
     rows = row + per_cm * (share * leaf - above * stand)
-    return sheet(tailor.lay(rows, column + share * spread, np.broadcast_to(away, rows.shape)))
+    return sheet(fit.lay(rows, column + share * spread, np.broadcast_to(away, rows.shape)))
 
 
 # Share of the stand above the seam, share of the leaf below the fold, cm off the skin.
@@ -171,48 +171,48 @@ _COLLAR = (
 )
 
 
-def _placket(tailor: _Tailor, line: np.ndarray) -> list[Part]:
+def _placket(fit: _TorsoFit, line: np.ndarray) -> list[Part]:
     """The doubled cloth in front with its buttons."""
-    start = tailor.rows_at(line)[0] + 0.3
-    rows = np.linspace(start, len(tailor.form) - 1.01, 30)[:, None]
+    start = fit.rows_at(line)[0] + 0.3
+    rows = np.linspace(start, len(fit.form) - 1.01, 30)[:, None]
     across, away = np.array([[-2.9, 0.1], [-2.7, 0.5], [0.0, 0.52], [2.7, 0.5], [2.9, 0.1]]).T
     rows, across, away = np.broadcast_arrays(rows, across, away)
-    spots = tailor.lay(start + np.array([1.6, 11.0, 20.0]), np.zeros(3), np.full(3, 0.52))
+    spots = fit.lay(start + np.array([1.6, 11.0, 20.0]), np.zeros(3), np.full(3, 0.52))
     buttons = joined([ball(spot, 0.42, 10) for spot in spots])
-    return [("placket", sheet(tailor.lay(rows, across, away))), ("button", buttons)]
+    return [("placket", sheet(fit.lay(rows, across, away))), ("button", buttons)]
 
 
-def _hoodie(tailor: _Tailor) -> list[Part]:
+def _hoodie(fit: _TorsoFit) -> list[Part]:
     line = around(-12.2, -10.2, -9.6)
-    parts = [("body", tailor.body(line, 0.45)), ("band", tailor.strip(line, _band(0.8, 0.25)))]
-    return [*parts, ("hood", _hood(tailor)), ("cord", _cords(tailor))]
+    parts = [("body", fit.body(line, 0.45)), ("band", fit.strip(line, _band(0.8, 0.25)))]
+    return [*parts, ("hood", _hood(fit)), ("cord", _cords(fit))]
 
 
-def _hood(tailor: _Tailor) -> Mesh:
+def _hood(fit: _TorsoFit) -> Mesh:
     """The hood lying around the neck: a soft roll, thick behind, whose ends meet in front."""
     place = np.linspace(-1, 1, 73)
     column = COLUMNS / 2 + place * 176 / 360 * COLUMNS
     behind = np.cos(np.pi / 2 * place) ** 0.8
     thick = 0.55 + 0.95 * behind
-    middle = tailor.lay(_between(tailor.rows_at(around(-13.0, -10.6, -9.6)), column), column, 0.45 + thick * 0.8)
+    middle = fit.lay(_between(fit.rows_at(around(-13.0, -10.6, -9.6)), column), column, 0.45 + thick * 0.8)
     middle[:, 1] += 0.35 * behind
-    lumps = 1 + 0.06 * np.sin(5 * np.pi * place + tailor.folds[0])
+    lumps = 1 + 0.06 * np.sin(5 * np.pi * place + fit.folds[0])
     return tube(middle, np.column_stack([thick * 1.25 * lumps, thick * lumps]), sides=12, up=(0.0, 1.0, 0.02))
 
 
-def _cords(tailor: _Tailor) -> Mesh:
+def _cords(fit: _TorsoFit) -> Mesh:
     """Two cords hanging from the hood."""
     drop = np.linspace(0, 1, 12)
     cords = []
     for side in (-1, 1):
-        length = tailor.rng.uniform(0.8, 1.0)
-        rows = tailor.rows_at(around(-13.2, -10, -9))[0] + drop * 20 * length
+        length = fit.rng.uniform(0.8, 1.0)
+        rows = fit.rows_at(around(-13.2, -10, -9))[0] + drop * 20 * length
         columns = side * (2.6 + 1.5 * np.sin(2 * drop))
-        cords.append(tube(tailor.lay(rows, columns, np.full(12, 0.85)), 0.2, up=(0, 0, 1)))
+        cords.append(tube(fit.lay(rows, columns, np.full(12, 0.85)), 0.2, up=(0, 0, 1)))
     return joined(cords)
 
 
-_GARMENTS: dict[str, Callable[[_Tailor], list[Part]]] = {
+_GARMENTS: dict[str, Callable[[_TorsoFit], list[Part]]] = {
     "t-shirt": _t_shirt,
     "crew": _crew,
     "v-neck": _v_neck,

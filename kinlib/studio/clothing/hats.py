@@ -5,8 +5,8 @@ from functools import lru_cache
 import numpy as np
 
 from kinlib.studio.clothing.bust import head_width
+from kinlib.studio.clothing.meshes import EXPOSED, Material, Mesh, Solid, ball, joined, sheet, solid, unit
 from kinlib.studio.clothing.skin_grid import SkinGrid, normals, sample, skin_grid
-from kinlib.studio.clothing.wear import EXPOSED, Material, Mesh, Solid, ball, joined, sheet, solid, unit
 from kinlib.studio.head.model import load_head
 from kinlib.studio.labels import class_id
 from kinlib.studio.person import Look

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import Delaunay
 
-from kinlib.studio.clothing.wear import unit
+from kinlib.studio.clothing.meshes import unit
 
 __all__ = ["SkinGrid", "normals", "sample", "skin_grid"]
 

@@ -85,7 +85,7 @@ def founders(
     frequencies = architecture.frequencies.astype(np.float32)[index]
     alleles = rng.random((n, 2, frequencies.shape[1]), np.float32) < frequencies[:, None]
     ancestry = np.eye(len(POPULATIONS), dtype=np.float32)[index]
-    return _born(alleles.view(np.uint8), ancestry, rng, architecture)
+    return _new_individuals(alleles.view(np.uint8), ancestry, rng, architecture)
 
 
 def children(father: Genomes, mother: Genomes, n: int, rng: np.random.Generator) -> Genomes:
@@ -100,7 +100,7 @@ def children(father: Genomes, mother: Genomes, n: int, rng: np.random.Generator)
     alleles = np.empty((len(which), *father.alleles.shape[1:]), np.uint8)
     for copy, parent in enumerate((father, mother)):
         alleles[:, copy] = meiosis(parent.alleles, parent.architecture.map, rng, which)
-    return _born(alleles, ((father.ancestry + mother.ancestry) / 2)[which], rng, father.architecture)
+    return _new_individuals(alleles, ((father.ancestry + mother.ancestry) / 2)[which], rng, father.architecture)
 
 
 def concatenate(people: Sequence[Genomes]) -> Genomes:
@@ -159,8 +159,10 @@ def _populations(population: str | Mapping[str, float] | Sequence[str], n: int, 
     return indices
 
 
-def _born(alleles: np.ndarray, ancestry: np.ndarray, rng: np.random.Generator, architecture: Architecture) -> Genomes:
-    """People with these alleles: sex, noise and seeds drawn."""
+def _new_individuals(
+    alleles: np.ndarray, ancestry: np.ndarray, rng: np.random.Generator, architecture: Architecture
+) -> Genomes:
+    """Individuals with these alleles [N, 2, L]; sex, noise and seeds are drawn."""
     n = len(alleles)
     sex = rng.integers(0, len(SEXES), n, np.uint8)
     noise = rng.standard_normal((n, len(TRAITS)), np.float32)

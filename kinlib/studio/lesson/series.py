@@ -1,14 +1,14 @@
-"""Named series of pictures in which one thing changes from step to step, for the notebook and its panel.
+"""Named series of pictures in which one thing changes from picture to picture, for the notebook and its panel.
 
-    row = series("hair_red")                        from the bundle: no head model is needed
-    row = render_series("hair_red")                 the same, drawn anew
-    picture = render_step("nose_width", 0.7)        one position of a dial that the bundle may not have
+    row = load_series("hair_red")                   from the bundle: no head model is needed
+    row = render_series("hair_red")                 the same, rendered
+    picture = render_position("nose_width", 0.7)    one position of a variation that the bundle may not have
 
-What a series shows is written in `dials` (one allele, one trait, age, sex) and `sheets` (everything else). The bundle
-is a folder:
+`variations` (one allele, one trait, age, sex) and `comparisons` (everything else) define the series. The bundle is a
+folder:
 
-    steps.parquet    one row a picture: series, label, value (of dials), image (JPEG)
-    steps.json       how it was made: version of the renderer, size, quality, and each series' title, unit and count
+    steps.parquet    one row per picture: series, label, value (of variations), image (JPEG)
+    steps.json       settings: version of the renderer, size, quality, and each series' title, unit and count
 """
 
 import io
@@ -26,14 +26,14 @@ from kinlib.io.resume import read_note
 from kinlib.runtime import config
 from kinlib.runtime.errors import KinlibError
 from kinlib.runtime.worker_pool import spread
-from kinlib.studio.datasets.encoding import as_jpeg
+from kinlib.studio.datasets.encoding import array_to_jpeg
 from kinlib.studio.head.model import have_head
-from kinlib.studio.lesson.sheets import SHEETS
-from kinlib.studio.lesson.variations import DIALS, Dial, Sitting
+from kinlib.studio.lesson.comparisons import COMPARISONS
+from kinlib.studio.lesson.variations import VARIATIONS, RenderSpec, Variation
 from kinlib.studio.render import VERSION, render, warm_up
 
-__all__ = ["SIZE", "Series", "default_folder", "have_head", "names", "nearest", "num_pictures", "render_series"]
-__all__ += ["render_step", "series", "write_steps"]
+__all__ = ["SIZE", "Series", "default_folder", "have_head", "load_series", "names", "nearest", "num_pictures"]
+__all__ += ["render_position", "render_series", "write_series"]
 
 SIZE = 160  # pixels
 QUALITY = 88  # of JPEG
@@ -50,8 +50,8 @@ class Series:
         name: as in `names`.
         title: what changes, in words.
         unit: of the values; "" if there are none or they need none.
-        labels: what to write below each picture.
-        values: the dial's position in each picture; None for a row that no dial turns.
+        labels: caption of each picture.
+        values: position of the variation in each picture; None for a comparison.
         pictures: RGB, `SIZE` pixels wide and high.
     """
 
@@ -68,30 +68,30 @@ class Series:
 
 
 @dataclass(frozen=True)
-class _Step:
-    """One picture to make."""
+class _Item:
+    """One picture to render."""
 
     label: str
     value: float | None
-    sitting: Sitting
+    spec: RenderSpec
 
 
 def names() -> tuple[str, ...]:
-    """All series, dials first."""
-    return (*DIALS, *SHEETS)
+    """Names of all series, variations first."""
+    return (*VARIATIONS, *COMPARISONS)
 
 
 def num_pictures() -> int:
-    """Pictures of the whole bundle."""
-    return sum(len(_steps(name)) for name in names())
+    """Number of pictures in the bundle."""
+    return sum(len(_items(name)) for name in names())
 
 
 def default_folder() -> Path:
-    """Where the bundle lies."""
+    """Folder of the bundle."""
     return config.data_dir() / "studio" / "steps"
 
 
-def series(name: str, folder: Path | None = None) -> Series:
+def load_series(name: str, folder: Path | None = None) -> Series:
     """A series from the bundle; from `folder`, or from the project's data by default.
 
     Raises:
@@ -103,7 +103,7 @@ def series(name: str, folder: Path | None = None) -> Series:
     rows = rows[rows["series"] == name]
     if rows.empty:
         raise KinlibError(f"the bundle in {folder} lacks the series '{name}': get it again with the project's files")
-    values = tuple(rows["value"].tolist()) if name in DIALS else None
+    values = tuple(rows["value"].tolist()) if name in VARIATIONS else None
     try:
         pictures = tuple(Image.open(io.BytesIO(content)).convert("RGB") for content in rows["image"])
     except (OSError, TypeError) as error:
@@ -112,56 +112,58 @@ def series(name: str, folder: Path | None = None) -> Series:
 
 
 def render_series(name: str, size: int = SIZE) -> Series:
-    """A series drawn anew; needs the head model.
+    """A series, rendered; needs the head model.
 
     Raises:
-        KinlibError: if there is no such series, the size is impossible, or the head model cannot be had.
+        KinlibError: if there is no such series, the size is impossible, or the head model is missing.
     """
-    (title, unit), steps = _title(name), _steps(name)
-    pictures = tuple(Image.fromarray(_draw(step.sitting, size)) for step in steps)
-    values = tuple(step.value for step in steps) if name in DIALS else None
-    return Series(name, title, unit, tuple(step.label for step in steps), values, pictures)
+    (title, unit), items = _title(name), _items(name)
+    pictures = tuple(Image.fromarray(_render_image(item.spec, size)) for item in items)
+    values = tuple(item.value for item in items) if name in VARIATIONS else None
+    return Series(name, title, unit, tuple(item.label for item in items), values, pictures)
 
 
-def render_step(name: str, value: float, size: int = SIZE) -> Image.Image:
-    """One position of a dial, drawn anew; needs the head model.
+def render_position(name: str, value: float, size: int = SIZE) -> Image.Image:
+    """One position of a variation, rendered; needs the head model.
 
     Raises:
-        KinlibError: if there is no such dial or position, the size is impossible, or the head model cannot be had.
+        KinlibError: if there is no such variation or position, the size is impossible, or the head model is missing.
     """
-    dial = _dial(name)
-    if not dial.values[0] <= value <= dial.values[-1] or (dial.fine is None and value not in dial.values):
-        raise KinlibError(f"'{name}' goes from {dial.values[0]:g} to {dial.values[-1]:g}, not to {value:g}")
-    return Image.fromarray(_draw(dial.sit(value), size))
+    variation = _variation(name)
+    known = value in variation.values
+    if not known and (variation.fine is None or not variation.values[0] <= value <= variation.values[-1]):
+        low, high = variation.values[0], variation.values[-1]
+        raise KinlibError(f"'{name}' goes from {low:g} to {high:g}, not to {value:g}")
+    return Image.fromarray(_render_image(variation.spec(value), size))
 
 
 def nearest(name: str, value: float) -> int:
-    """Number of the bundled step that is nearest to a dial's position, from 0.
+    """Index of the bundled picture nearest to a position of a variation.
 
     Raises:
-        KinlibError: if there is no such dial.
+        KinlibError: if there is no such variation.
     """
-    return int(np.abs(np.subtract(_dial(name).values, value)).argmin())
+    return int(np.abs(np.subtract(_variation(name).values, value)).argmin())
 
 
-def write_steps(out: Path | None = None, workers: int | None = None) -> Iterator[int]:
+def write_series(out: Path | None = None, workers: int | None = None) -> Iterator[int]:
     """Render all series and write the bundle into a folder, the project's by default; yields the pictures done so far.
 
-    A bundle of the same renderer and series that is there already is kept.
+    An existing bundle of the same renderer and series is kept.
 
     Raises:
-        KinlibError: if the folder cannot be written to, or the head model cannot be had.
+        KinlibError: if the folder cannot be written to, or the head model is missing.
     """
     out = make_folder(Path(out or default_folder()))
     if read_note(out / NOTES) == _notes() and (out / TABLE).is_file():
         yield num_pictures()
         return
-    warm_up()  # compiled once here, not in every process
-    jobs = [(name, number) for name in names() for number in range(len(_steps(name)))]
+    warm_up()  # kernels are compiled here once, not in every process
+    jobs = [(name, number) for name in names() for number in range(len(_items(name)))]
     rows = []
     for (name, number), image in zip(jobs, spread(_job, jobs, workers), strict=True):
-        step = _steps(name)[number]
-        rows.append((name, step.label, step.value, image))
+        item = _items(name)[number]
+        rows.append((name, item.label, item.value, image))
         yield len(rows)
     table = pd.DataFrame(rows, columns=COLUMNS).astype({"value": "float64"})
     write_whole(out / TABLE, lambda file: table.to_parquet(file, index=False, compression="zstd"))
@@ -170,42 +172,43 @@ def write_steps(out: Path | None = None, workers: int | None = None) -> Iterator
 
 
 def _notes() -> dict:
-    """How the bundle was made."""
+    """Settings of the bundle, written beside it."""
     rows = {
-        name: dict(zip(("title", "unit"), _title(name), strict=True), pictures=len(_steps(name))) for name in names()
+        name: dict(zip(("title", "unit"), _title(name), strict=True), pictures=len(_items(name))) for name in names()
     }
     return {"format": FORMAT, "renderer": VERSION, "size": SIZE, "quality": QUALITY, "series": rows}
 
 
 def _job(job: tuple[str, int]) -> bytes:
     name, number = job
-    return as_jpeg(_draw(_steps(name)[number].sitting, SIZE), QUALITY)
+    return array_to_jpeg(_render_image(_items(name)[number].spec, SIZE), QUALITY)
 
 
-def _draw(sitting: Sitting, size: int) -> np.ndarray:
-    return render(sitting.person, sitting.look, sitting.shot, size).image
+def _render_image(spec: RenderSpec, size: int) -> np.ndarray:
+    return render(spec.person, spec.look, spec.shot, size).image
 
 
 @lru_cache(maxsize=64)
-def _steps(name: str) -> list[_Step]:
-    """What is to be drawn for a series."""
+def _items(name: str) -> list[_Item]:
+    """The pictures of a series."""
     _title(name)
-    if name in SHEETS:
-        return [_Step(label, None, sitting) for label, sitting in SHEETS[name].row()]
-    return [_Step(DIALS[name].label(value), value, DIALS[name].sit(value)) for value in DIALS[name].values]
+    if name in COMPARISONS:
+        return [_Item(label, None, spec) for label, spec in COMPARISONS[name].row()]
+    variation = VARIATIONS[name]
+    return [_Item(variation.label(value), value, variation.spec(value)) for value in variation.values]
 
 
 def _title(name: str) -> tuple[str, str]:
     """Title and unit of a series."""
     if name not in names():
         raise KinlibError(f"there is no series '{name}': choose one of {', '.join(names())}")
-    return (DIALS[name].title, DIALS[name].unit) if name in DIALS else (SHEETS[name].title, "")
+    return (VARIATIONS[name].title, VARIATIONS[name].unit) if name in VARIATIONS else (COMPARISONS[name].title, "")
 
 
-def _dial(name: str) -> Dial:
-    if name not in DIALS:
-        raise KinlibError(f"there is no dial '{name}': choose one of {', '.join(DIALS)}")
-    return DIALS[name]
+def _variation(name: str) -> Variation:
+    if name not in VARIATIONS:
+        raise KinlibError(f"there is no variation '{name}': choose one of {', '.join(VARIATIONS)}")
+    return VARIATIONS[name]
 
 
 def _bundle(folder: Path) -> pd.DataFrame:
@@ -217,7 +220,7 @@ def _bundle(folder: Path) -> pd.DataFrame:
 
 @lru_cache(maxsize=4)
 def _read(path: Path, changed: int) -> pd.DataFrame:
-    """The table of a bundle; `changed` is when the file was written, so that a new one is read anew."""
+    """The table of a bundle; `changed` (time of the file) keeps a new file from being served from the cache."""
     try:
         table = pd.read_parquet(path)
         return table[COLUMNS]

@@ -23,7 +23,7 @@ from kinlib.studio.genetics import (
     founders,
     phenotypes,
 )
-from kinlib.studio.pedigree.growth import MIN_SIZE, Family, grow
+from kinlib.studio.pedigree.family_growth import MIN_SIZE, Family, grow_family
 from kinlib.studio.pedigree.names import full_name, surname, surnames
 from kinlib.studio.person import SEXES
 
@@ -91,7 +91,7 @@ def simulate(
     names, homes = surnames(num_families, rng), rng.permutation(POPULATIONS)
     people, houses, genomes, reserved, taken = [], [], [], set(names), set()
     for index, (size, last, random) in enumerate(zip(sizes, names, rng.spawn(num_families), strict=True)):
-        family, first = grow(int(size), random), sum(map(len, people))
+        family, first = grow_family(int(size), random), sum(map(len, people))
         mating = _Mating(str(homes[index % len(homes)]), mixed, assortment, trait)
         genomes.append(_genomes(family, mating, architecture, random))
         people.append(_people(family, last, reserved, taken, first, random))

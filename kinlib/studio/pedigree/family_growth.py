@@ -13,7 +13,7 @@ import numpy as np
 from kinlib.runtime.errors import KinlibError
 from kinlib.studio.person import SEXES
 
-__all__ = ["LAST_BIRTH", "MAX_GENERATIONS", "MIN_SIZE", "Family", "House", "Member", "grow"]
+__all__ = ["LAST_BIRTH", "MAX_GENERATIONS", "MIN_SIZE", "Family", "House", "Member", "grow_family"]
 
 FIRST_YEARS = (1922, 1950)  # in which founders of families are born
 LAST_BIRTH = 2016
@@ -74,7 +74,7 @@ class Family:
         return max(born, default=None)
 
 
-def grow(size: int, rng: np.random.Generator) -> Family:
+def grow_family(size: int, rng: np.random.Generator) -> Family:
     """A family of exactly this size, spouses included.
 
     Raises:
@@ -100,7 +100,7 @@ def _steps(family: Family, room: int) -> list[tuple[float, Callable, int]]:
     steps: list[tuple[float, Callable, int]] = []
     for index, house in enumerate(family.houses):
         if len(house.children) < MAX_CHILDREN and _is_current(family, house) and _years_left(family, house):
-            steps.append((BIRTH_WEIGHTS[len(house.children) - 1], _bear, index))
+            steps.append((BIRTH_WEIGHTS[len(house.children) - 1], _add_birth, index))
     for index, member in enumerate(family.members if room >= 2 else ()):
         own = len(family.houses_of(index))
         outsider = member.partner is not None and member.generation > 1
@@ -128,7 +128,7 @@ def _first_year(family: Family, member: int) -> int | None:
     return first if first <= min(birth + AGES_OF_PARENTS[1], LAST_BIRTH) else None
 
 
-def _bear(family: Family, index: int, rng: np.random.Generator) -> None:
+def _add_birth(family: Family, index: int, rng: np.random.Generator) -> None:
     """One more child in a house."""
     house = family.houses[index]
     wait = min(int(rng.integers(*YEARS_BETWEEN)), YEARS_BETWEEN[0] + _years_left(family, house) - 1)

@@ -16,7 +16,8 @@ from numba import njit
 from kinlib.io.crop import crop_quad
 from kinlib.studio.person import Shot
 
-__all__ = ["DISTANCE", "EYE_LEVEL", "Camera", "crop_camera", "on_plane", "photo_camera", "turn", "turn_matrix"]
+__all__ = ["DISTANCE", "EYE_LEVEL", "Camera", "crop_camera", "on_plane", "photo_camera", "rotate_head"]
+__all__ += ["rotation_matrix"]
 
 DISTANCE = 75.0  # cm from the head's origin
 EYE_LEVEL = 2.9  # cm, height of the lens
@@ -44,7 +45,7 @@ class Camera:
         """Pixels per cm on the picture plane."""
         return float(np.sqrt(abs(np.linalg.det(self.frame[:, :2]))))
 
-    def finer(self, factor: int) -> "Camera":
+    def supersampled(self, factor: int) -> "Camera":
         """The same picture with `factor` times more pixels in each direction."""
         frame = self.frame * factor
         frame[:, 2] += (factor - 1) / 2
@@ -82,7 +83,7 @@ def crop_camera(landmarks: np.ndarray, size: int) -> Camera:
     return Camera(np.column_stack([frame, -frame @ quad[0] - 0.5]), size, size)
 
 
-def turn_matrix(yaw: float, pitch: float, roll: float) -> np.ndarray:
+def rotation_matrix(yaw: float, pitch: float, roll: float) -> np.ndarray:
     """Rotation float32 [3, 3] of the head; degrees. Rolled last, so that roll is what a viewer sees."""
     (cy, cp, cr), (sy, sp, sr) = (f(np.radians([yaw, pitch, roll])) for f in (np.cos, np.sin))
     yawed = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
@@ -91,17 +92,17 @@ def turn_matrix(yaw: float, pitch: float, roll: float) -> np.ndarray:
     return (rolled @ yawed @ pitched).astype(np.float32)
 
 
-def turn(points: np.ndarray, shot: Shot) -> np.ndarray:
+def rotate_head(points: np.ndarray, shot: Shot) -> np.ndarray:
     """Turn the head: points float32 [..., 3] move with it above the collar and less and less below."""
     shares = np.linspace(0, 1, STEPS)
-    matrices = np.stack([turn_matrix(shot.yaw * s, shot.pitch * s, shot.roll * s) for s in shares])
+    matrices = np.stack([rotation_matrix(shot.yaw * s, shot.pitch * s, shot.roll * s) for s in shares])
     flat = np.ascontiguousarray(points.reshape(-1, 3), np.float32)
-    return _turn(flat, matrices, PIVOT).reshape(points.shape)
+    return _rotate_head(flat, matrices, PIVOT).reshape(points.shape)
 
 
 @njit(cache=True, fastmath=True)
-def _turn(points, matrices, pivot):
-    turned = np.empty_like(points)
+def _rotate_head(points, matrices, pivot):
+    rotated = np.empty_like(points)
     last = len(matrices) - 1
     for i in range(len(points)):
         share = min(1.0, max(0.0, (points[i, 1] - NECK_BOTTOM) / (NECK_TOP - NECK_BOTTOM)))
@@ -112,5 +113,5 @@ def _turn(points, matrices, pivot):
         for c in range(3):
             a = matrices[low, c, 0] * x + matrices[low, c, 1] * y + matrices[low, c, 2] * z
             b = matrices[low + 1, c, 0] * x + matrices[low + 1, c, 1] * y + matrices[low + 1, c, 2] * z
-            turned[i, c] = a + (b - a) * mix + pivot[c]
-    return turned
+            rotated[i, c] = a + (b - a) * mix + pivot[c]
+    return rotated

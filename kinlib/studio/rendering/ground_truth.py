@@ -6,7 +6,7 @@ from kinlib.studio.head.model import FACE, HeadModel
 from kinlib.studio.person import Look, Person, Shot
 from kinlib.studio.rendering.camera import Camera
 
-__all__ = ["CELEBA", "attributes", "frame_turn", "visible_landmarks"]
+__all__ = ["CELEBA", "attributes", "frame_roll", "visible_landmarks"]
 
 NUM_JAW, CHIN = 17, 8  # landmarks of the jaw, the middle one
 BAND = 0.35  # cm of height in which the outline is looked for
@@ -47,7 +47,7 @@ def _far_side(posed: np.ndarray, head: HeadModel, jaw: int) -> bool:
     return bool(posed[head.landmarks[jaw], 2] < posed[head.landmarks[16 - jaw], 2] - OUTLINE)
 
 
-def frame_turn(camera: Camera) -> float:
+def frame_roll(camera: Camera) -> float:
     """Degrees by which the frame turns the picture, clockwise."""
     return float(np.degrees(np.arctan2(camera.frame[1, 0], camera.frame[0, 0])))
 

@@ -14,15 +14,16 @@ from kinlib.studio.head.model import EYE_SOCKETS, EYEBALLS, FACE, LASHES, TEARS,
 
 __all__ = [
     "Eye",
-    "Placed",
+    "EyeballPose",
     "attach_lashes",
+    "enlarge_behind_cornea",
     "fit",
-    "grown_ahead",
+    "lid_displacements",
     "load_eyes",
     "openings",
-    "place",
+    "place_eye",
+    "relax_lids",
     "rotation",
-    "settle",
 ]
 
 LYING, FREE = 0.15, 0.45  # cm from the eyeball: up to here skin lies on it, from here it takes no notice
@@ -73,7 +74,7 @@ class Eye:
 
 
 @dataclass(frozen=True)
-class Placed:
+class EyeballPose:
     """Where somebody's eyeball is: its centre float32 [3] and its size relative to the generic one."""
 
     centre: np.ndarray
@@ -87,19 +88,19 @@ def load_eyes() -> tuple[Eye, Eye]:
     return _measure(head, 0), _measure(head, 1)
 
 
-def fit(points: np.ndarray, eye: Eye) -> Placed:
+def fit(points: np.ndarray, eye: Eye) -> EyeballPose:
     """The similarity without turn that comes closest to what happened to the eyeball in vertices [V, 3]."""
     ball = points[eye.ball]
     middle, away = eye.offsets.mean(axis=0), ball.mean(axis=0)
     spread = eye.offsets - middle
     scale = float(((ball - away) * spread).sum() / (spread**2).sum())
-    return Placed((away - scale * middle).astype(np.float32), scale)
+    return EyeballPose((away - scale * middle).astype(np.float32), scale)
 
 
-def grown_ahead(placed: Placed, share: float) -> Placed:
+def enlarge_behind_cornea(placed: EyeballPose, share: float) -> EyeballPose:
     """A larger eyeball whose cornea stays where it was."""
     back = np.array([0, 0, CORNEA * placed.scale * share], np.float32)
-    return Placed(placed.centre - back, placed.scale * (1 + share))
+    return EyeballPose(placed.centre - back, placed.scale * (1 + share))
 
 
 def rotation(eye: Eye, right: float, up: float) -> np.ndarray:
@@ -110,10 +111,10 @@ def rotation(eye: Eye, right: float, up: float) -> np.ndarray:
     return np.array([[cy, -sy * sp, sy * cp], [0, cp, sp], [-sy, -cy * sp, cy * cp]], np.float32)
 
 
-def place(points: np.ndarray, eye: Eye, placed: Placed, turn: np.ndarray) -> None:
+def place_eye(points: np.ndarray, eye: Eye, placed: EyeballPose, matrix: np.ndarray) -> None:
     """Put the eyeball where it belongs, turned, and the lids on it; changes vertices [V, 3] in place."""
-    points[eye.ball] = placed.centre + placed.scale * eye.offsets @ turn.T
-    lifted = settle(points[eye.lids], eye, placed, turn @ eye.axis)
+    points[eye.ball] = placed.centre + placed.scale * eye.offsets @ matrix.T
+    lifted = lid_displacements(points[eye.lids], eye, placed, matrix @ eye.axis)
     points[eye.lids] += lifted
     points[eye.lashes] += lifted[eye.roots]
 
@@ -125,7 +126,7 @@ def attach_lashes(points: np.ndarray, eye: Eye) -> None:
     points[eye.lashes] = points[roots] + head.vertices[eye.lashes] - head.vertices[roots]
 
 
-def settle(lids: np.ndarray, eye: Eye, placed: Placed, axis: np.ndarray) -> np.ndarray:
+def lid_displacements(lids: np.ndarray, eye: Eye, placed: EyeballPose, axis: np.ndarray) -> np.ndarray:
     """Displacements [m, 3] that bring lids [m, 3] to the clearance over the eyeball that they have by nature."""
     offset = lids - placed.centre
     radius = np.sqrt((offset**2).sum(axis=1))
@@ -140,7 +141,7 @@ def openings(points: np.ndarray, eye: Eye) -> np.ndarray:
     return np.maximum(gaps + SLACK, 0) / (eye.gaps + SLACK)
 
 
-def rest(points: np.ndarray, eye: Eye) -> None:
+def relax_lids(points: np.ndarray, eye: Eye) -> None:
     """Open lids that hang and lower lids that stare, as only an expression would; changes vertices [V, 3] in place."""
     opening = float(openings(points, eye).mean())
     wanted = USUAL + SPREAD * np.tanh((opening - USUAL) / SPREAD)
@@ -156,7 +157,7 @@ def _measure(head: HeadModel, number: int) -> Eye:
     offset = points - centre
     radius = np.sqrt((offset**2).sum(axis=1))
     clearance = radius - np.interp(offset @ axis / radius, KNOTS, surface)
-    hold = 1 - _ramp(clearance, LYING, FREE)
+    hold = 1 - _smoothstep(clearance, LYING, FREE)
     near = (radius < REACH) & (hold > 0)
     soft = (EYE_SOCKETS[number], TEARS[number], TEARS[number] + 2, TEARS[number] + 4)
     lids = np.flatnonzero(near & np.isin(head.vertex_part, (FACE, *soft)))
@@ -183,7 +184,7 @@ def _measure(head: HeadModel, number: int) -> Eye:
     )
 
 
-def _ramp(values: np.ndarray, low: float, high: float) -> np.ndarray:
+def _smoothstep(values: np.ndarray, low: float, high: float) -> np.ndarray:
     t = np.clip((values - low) / (high - low), 0, 1)
     return t * t * (3 - 2 * t)
 

@@ -14,12 +14,12 @@ from kinlib.studio.head.model import load_head
 from kinlib.studio.person import NUM_SHAPE, PROPORTIONS, Person
 from kinlib.studio.shape import eyes, mouth
 from kinlib.studio.shape.ageing import ageing, ageing_field
-from kinlib.studio.shape.growth import childhood, growth_fields, softness
+from kinlib.studio.shape.childhood import childhood, growth_fields, softness
 from kinlib.studio.shape.pose import pose
 from kinlib.studio.shape.proportions import detail_fields, proportion_fields
 from kinlib.studio.shape.sex import mean_field, sex_contrast, sex_field, sex_modes
 
-__all__ = ["build", "landmarks"]
+__all__ = ["build_head", "landmarks"]
 
 IDENTITY = 0.80  # of a standard deviation: at 1 an odd jaw turns up now and then
 BOUND = 2.3  # z-scores bend towards it
@@ -28,7 +28,7 @@ EYES_AHEAD = 0.07  # by how much a child's eyeballs have outgrown their surround
 WITHIN_SEX = 0.45  # how much of the chance along that difference is left, as sex explains the rest
 
 
-def build(
+def build_head(
     person: Person, age: float, expression: dict[str, float], gaze: tuple[float, float] = (0.0, 0.0)
 ) -> tuple[np.ndarray, np.ndarray]:
     """Shape and pose a head.
@@ -104,11 +104,11 @@ def _neutral(person: Person, age: float) -> np.ndarray:
     weights = _weights(person, age, left, contrast)
     chosen = np.array([weights[name] for name in fields.names], np.float32)
     vertices = head.vertices + own + (chosen @ fields.values).reshape(-1, 3)
-    mouth.rest(vertices)
+    mouth.relax(vertices)
     mouth.stiffen_teeth(vertices)
     for eye in eyes.load_eyes():
-        eyes.rest(vertices, eye)
+        eyes.relax_lids(vertices, eye)
         eyes.attach_lashes(vertices, eye)
-        ball = eyes.grown_ahead(eyes.fit(vertices, eye), EYES_AHEAD * left["eyes"])
-        eyes.place(vertices, eye, ball, eyes.rotation(eye, 0, 0))
+        ball = eyes.enlarge_behind_cornea(eyes.fit(vertices, eye), EYES_AHEAD * left["eyes"])
+        eyes.place_eye(vertices, eye, ball, eyes.rotation(eye, 0, 0))
     return vertices.astype(np.float32)

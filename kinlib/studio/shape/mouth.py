@@ -11,7 +11,7 @@ import numpy as np
 from kinlib.studio.head.model import FACE, GUMS, MOUTH_SOCKET, TEETH, load_head
 from kinlib.studio.shape.fields import Brush, paint
 
-__all__ = ["corner_height", "lip_gap", "rest", "stiffen_teeth"]
+__all__ = ["corner_height", "lip_gap", "relax", "stiffen_teeth"]
 
 UPPER, LOWER, CORNERS = [61, 62, 63], [67, 66, 65], [48, 54]  # landmarks
 LINE, NEAR_LINE, FRONT = -3.36, 0.4, 10.0  # cm: height of the generic lips' line, how near their edges are, the front
@@ -36,7 +36,7 @@ def corner_height(vertices: np.ndarray) -> float:
     return float(marks[CORNERS, 1].mean() - marks[UPPER + LOWER, 1].mean())
 
 
-def rest(vertices: np.ndarray) -> None:
+def relax(vertices: np.ndarray) -> None:
     """Let the lips meet and the corners relax; changes vertices [V, 3] in place."""
     lift, close, lift_unit, close_unit = _strokes()
     vertices += lift * np.float32((1 - KEPT) * (CORNER - corner_height(vertices)) / lift_unit)

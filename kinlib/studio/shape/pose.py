@@ -34,7 +34,7 @@ def pose(neutral: np.ndarray, expression: dict[str, float], gaze: tuple[float, f
             rows, moves = _moved(name)
             posed[rows] += moves * (strength * _local_scale(name, rows, neutral, scale))
     for eye in pair:
-        eyes.place(posed, eye, eyes.fit(neutral, eye), eyes.rotation(eye, *_eye_angles(strengths, eye)))
+        eyes.place_eye(posed, eye, eyes.fit(neutral, eye), eyes.rotation(eye, *_eye_angles(strengths, eye)))
     return posed
 
 

@@ -33,16 +33,16 @@ def somebody(sex: str = "male", melanin: float = 0.3, **traits) -> Person:
 )
 def test_turns_follow_the_convention(shot, point, moves):
     point = np.array([point], np.float32)
-    before, after = (camera.on_plane(camera.turn(point, s))[0] for s in (Shot(), shot))
+    before, after = (camera.on_plane(camera.rotate_head(point, s))[0] for s in (Shot(), shot))
     assert np.sign(np.round(after - before, 3)) @ np.array(moves) == 1
 
 
 def test_turning_keeps_lengths_above_the_neck_and_shoulders_still():
     rng = np.random.default_rng(0)
     head, chest = rng.normal(size=(20, 3)).astype(np.float32), np.full((1, 3), -18, np.float32)
-    turned = camera.turn(head, Shot(yaw=30, pitch=-10, roll=5))
+    turned = camera.rotate_head(head, Shot(yaw=30, pitch=-10, roll=5))
     assert np.allclose(np.linalg.norm(turned - turned[0], axis=1), np.linalg.norm(head - head[0], axis=1), atol=1e-4)
-    assert np.allclose(camera.turn(chest, Shot(yaw=40)), chest, atol=1e-5)
+    assert np.allclose(camera.rotate_head(chest, Shot(yaw=40)), chest, atol=1e-5)
 
 
 def test_crop_camera_is_the_ffhq_crop():
@@ -60,7 +60,7 @@ def test_crop_camera_is_the_ffhq_crop():
 def test_finer_camera_sees_the_same_picture():
     coarse = camera.photo_camera(Shot(width=27, shift=(0.5, -0.3)), 150, 120)
     point = np.array([[1.0, 2.0, 9.0]], np.float32)
-    fine = coarse.finer(3).project(point)[0]
+    fine = coarse.supersampled(3).project(point)[0]
     assert np.allclose((fine[:2] + 0.5) / 3 - 0.5, coarse.project(point)[0, :2], atol=1e-4)
 
 
@@ -179,11 +179,11 @@ def test_the_crop_frames_the_face_and_undoes_the_roll():
 
 @needs_head
 def test_expression_opens_the_mouth_and_blinking_closes_the_eyes():
-    from kinlib.studio.render import sit, take
+    from kinlib.studio.render import prepare_subject, render_shot
 
-    sitter = sit(somebody(), Look(), 96)
+    subject = prepare_subject(somebody(), Look(), 96)
     calm, wide, asleep = (
-        take(sitter, Shot(expression=strength), 96)
+        render_shot(subject, Shot(expression=strength), 96)
         for strength in ({}, {"jawOpen": 0.6}, {"eyeBlink_L": 1.0, "eyeBlink_R": 1.0})
     )
     mouth = [np.ptp(shown.landmarks[[62, 66], 1]) for shown in (calm, wide)]

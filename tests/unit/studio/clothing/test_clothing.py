@@ -8,7 +8,7 @@ import pytest
 from studio_head import needs_head
 
 from kinlib.studio.appearance.light import random_light
-from kinlib.studio.clothing.wear import Solid, ball, joined, sheet, tube
+from kinlib.studio.clothing.meshes import Solid, ball, joined, sheet, tube
 from kinlib.studio.labels import CLASSES, NONE
 from kinlib.studio.person import CLOTHES, HATS, PROPORTIONS, Glasses, Look, Person, Shot, Traits
 from kinlib.studio.rendering import backdrop
@@ -70,10 +70,10 @@ def test_joined_meshes_keep_their_own_triangles():
 @pytest.fixture(scope="module")
 def heads():
     """Thirty people of all ages: (person, age, neutral vertices)."""
-    from kinlib.studio.shape.build import build
+    from kinlib.studio.shape.head_shape import build_head
 
     people = [(somebody(seed, ("female", "male")[seed % 2]), 4.0 + 2.5 * seed) for seed in range(30)]
-    return [(person, age, build(person, age, {})[0]) for person, age in people]
+    return [(person, age, build_head(person, age, {})[0]) for person, age in people]
 
 
 def marks(vertices: np.ndarray) -> np.ndarray:
@@ -222,12 +222,12 @@ def test_temples_reach_the_ears_outside_the_head(heads):
 def test_glasses_of_children_are_smaller(heads):
     from kinlib.studio.clothing.accessories import glasses
     from kinlib.studio.head.model import load_head
-    from kinlib.studio.shape.build import build
+    from kinlib.studio.shape.head_shape import build_head
 
     person, indices = somebody(3), load_head().landmarks
     widths, eyes = [], []
     for age in (5, 35):
-        vertices = build(person, age, {})[0]
+        vertices = build_head(person, age, {})[0]
         widths.append(np.ptp(glasses(Look(age=age, glasses=Glasses()), vertices, indices)[1].vertices[:, 0]))
         middle = marks(vertices)
         eyes.append(middle[42:48, 0].mean() - middle[36:42, 0].mean())

@@ -10,7 +10,7 @@ import pytest
 from kinlib.runtime.errors import KinlibError
 from kinlib.studio.genetics import POPULATIONS, phenotypes
 from kinlib.studio.pedigree.extended_families import Pedigree, family101_text, photograph_years, simulate
-from kinlib.studio.pedigree.growth import LAST_BIRTH, MAX_CHILDREN, grow
+from kinlib.studio.pedigree.family_growth import LAST_BIRTH, MAX_CHILDREN, grow_family
 from kinlib.studio.pedigree.names import full_name, surnames
 
 
@@ -186,7 +186,7 @@ def test_people_are_photographed_in_their_lifetime(pedigree):
 @pytest.mark.parametrize("size", [3, 4, 7, 20, 40])
 def test_families_grow_to_any_size(size):
     for seed in range(5):
-        family = grow(size, np.random.default_rng(seed))
+        family = grow_family(size, np.random.default_rng(seed))
         assert len(family.members) == size
         assert all(1 <= len(house.children) <= MAX_CHILDREN for house in family.houses)
 
@@ -199,8 +199,8 @@ def test_families_grow_to_any_size(size):
         (lambda: simulate(mixed=1.5), "mixed marriages"),
         (lambda: simulate(assortment=2), "correlation"),
         (lambda: simulate(trait="height"), "no polygenic trait 'height'"),
-        (lambda: grow(2, np.random.default_rng(0)), "at least 3"),
-        (lambda: grow(2000, np.random.default_rng(0)), "ask for smaller"),
+        (lambda: grow_family(2, np.random.default_rng(0)), "at least 3"),
+        (lambda: grow_family(2000, np.random.default_rng(0)), "ask for smaller"),
         (lambda: surnames(5000, np.random.default_rng(0)), "run out"),
         (lambda: [full_name("male", "Aldani", set_, np.random.default_rng(0)) for set_ in [{""}] * 400], "too large"),
     ],

@@ -8,8 +8,8 @@ from kinlib.runtime.errors import KinlibError
 from kinlib.studio.head.model import EYEBALLS, FACE, TEETH, load_head
 from kinlib.studio.person import NUM_SHAPE, PROPORTIONS, Person, Traits
 from kinlib.studio.shape import eyes, fields, mouth
-from kinlib.studio.shape.build import build, landmarks
 from kinlib.studio.shape.fields import Brush
+from kinlib.studio.shape.head_shape import build_head, landmarks
 
 pytestmark = needs_head
 
@@ -30,7 +30,7 @@ def make_person(sex: str = "female", seed: int | None = None, **proportions: flo
 
 
 def neutral(person: Person, age: float = 30) -> np.ndarray:
-    return build(person, age, {})[0]
+    return build_head(person, age, {})[0]
 
 
 def width(marks: np.ndarray, right: int, left: int) -> float:
@@ -61,7 +61,7 @@ class TestFields:
         assert np.allclose(warped, moves[1], atol=0.05)
 
     def test_every_field_is_symmetrical(self):
-        from kinlib.studio.shape.build import _load_fields
+        from kinlib.studio.shape.head_shape import _load_fields
 
         head, fields = load_head(), _load_fields()
         twins = mirror_twins(head.vertices)
@@ -176,7 +176,7 @@ class TestSexAndAge:
 class TestEyes:
     @pytest.mark.parametrize("age", [4, 30, 80])
     def test_eyeballs_keep_their_form_and_turn(self, age: int):
-        rest, posed = build(make_person("male", seed=6), age, SMILE, (0.2, -0.1))
+        rest, posed = build_head(make_person("male", seed=6), age, SMILE, (0.2, -0.1))
         head = load_head()
         for part, eye in zip(EYEBALLS, eyes.load_eyes(), strict=True):
             ball = head.vertex_part == part
@@ -195,7 +195,7 @@ class TestEyes:
         head = load_head()
         for number, expression in enumerate(FACES):
             gaze = ((0.0, 0.0), (0.3, 0.0), (0.0, -0.3))[number % 3]
-            rest, posed = build(person, age, expression, gaze)
+            rest, posed = build_head(person, age, expression, gaze)
             for eye in eyes.load_eyes():
                 held = eye.lids[(eye.hold[:, 0] == 1) & (head.vertex_part[eye.lids] == FACE)]
                 lifted = clearance(posed, eye, held, gaze) - eye.clearance[np.isin(eye.lids, held)]
@@ -207,7 +207,7 @@ class TestEyes:
     def test_a_blink_shuts_the_eyes(self, age: int, seed: int):
         person = make_person("male", seed=seed)
         for expression in (BLINK, {**BLINK, **SMILE}):
-            _, posed = build(person, age, expression)
+            _, posed = build_head(person, age, expression)
             for eye in eyes.load_eyes():
                 gaps = posed[eye.pairs[:, 0], 1] - posed[eye.pairs[:, 1], 1]
                 assert np.abs(gaps).max() < 0.13
@@ -257,7 +257,7 @@ class TestMouth:
     def test_a_childs_jaw_opens_less(self):
         opened = []
         for age in (4, 30):
-            rest, posed = build(make_person(), age, {"jawOpen": 0.5})
+            rest, posed = build_head(make_person(), age, {"jawOpen": 0.5})
             opened.append(landmarks(rest)[8, 1] - landmarks(posed)[8, 1])
         assert 0.6 < opened[0] / opened[1] < 0.95
 
@@ -265,16 +265,16 @@ class TestMouth:
 class TestBuild:
     def test_same_input_same_output(self):
         person = make_person("female", seed=8)
-        first, second = (build(person, 33, SMILE, (0.1, 0.05)) for _ in range(2))
+        first, second = (build_head(person, 33, SMILE, (0.1, 0.05)) for _ in range(2))
         for one, other in zip(first, second, strict=True):
             assert one.dtype == np.float32
             assert np.array_equal(one, other)
 
     def test_nothing_of_the_head_model_is_changed(self):
         before = load_head().vertices.copy()
-        build(make_person("male", seed=1), 50, {**BLINK, "jawOpen": 1.0}, (0.3, 0.3))
+        build_head(make_person("male", seed=1), 50, {**BLINK, "jawOpen": 1.0}, (0.3, 0.3))
         assert np.array_equal(load_head().vertices, before)
 
     def test_unknown_expressions_are_refused(self):
         with pytest.raises(KinlibError, match="unknown expression 'grin'"):
-            build(make_person(), 30, {"grin": 1.0})
+            build_head(make_person(), 30, {"grin": 1.0})
