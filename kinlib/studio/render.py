@@ -15,8 +15,9 @@ import numpy as np
 from kinlib.runtime.errors import KinlibError
 from kinlib.studio.appearance.light import studio_light
 from kinlib.studio.atlas.atlas import Atlas, load_atlas
-from kinlib.studio.clothing.accessories import earrings, glasses, hat, necklace
+from kinlib.studio.clothing.accessories import earrings, glasses, necklace
 from kinlib.studio.clothing.clothes import clothes
+from kinlib.studio.clothing.hats import hat
 from kinlib.studio.clothing.meshes import Solid
 from kinlib.studio.colour import to_linear, to_srgb
 from kinlib.studio.hair.beard import beard

@@ -11,11 +11,12 @@ from kinlib.runtime.errors import KinlibError
 from kinlib.studio.atlas.atlas import Atlas
 from kinlib.studio.hair.clumping import clump_strands, make_clumps
 from kinlib.studio.hair.colour import beard_colour, strand_colours
-from kinlib.studio.hair.strands import Strands, label_array, unit
+from kinlib.studio.hair.strands import Strands, label_array
 from kinlib.studio.hair.style_context import curl_parameters
 from kinlib.studio.hair.volume import volume_shading
 from kinlib.studio.labels import NONE, region_id
 from kinlib.studio.person import BEARDS, Look, Person
+from kinlib.studio.vectors import unit
 
 __all__ = ["beard"]
 

@@ -7,9 +7,10 @@ import numpy as np
 
 from kinlib.studio.atlas.atlas import Atlas, Brow
 from kinlib.studio.hair.colour import brow_strand_colours
-from kinlib.studio.hair.strands import Strands, join_strands, label_array, unit
+from kinlib.studio.hair.strands import Strands, join_strands, label_array
 from kinlib.studio.labels import class_id, region_id
 from kinlib.studio.person import Look, Person
+from kinlib.studio.vectors import unit
 
 __all__ = ["brows"]
 

@@ -10,8 +10,8 @@ from functools import lru_cache
 import numpy as np
 from numba import njit
 
-from kinlib.studio.hair.strands import unit
 from kinlib.studio.head.model import FACE, HEAD, load_head
+from kinlib.studio.vectors import unit
 
 __all__ = ["CENTRE", "BodySurface", "HeadFrame", "RootPool", "Roots", "fit_frame", "measure_body", "place_roots"]
 __all__ += ["radial_distance", "root_pool"]

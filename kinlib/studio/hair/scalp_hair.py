@@ -18,11 +18,12 @@ from kinlib.studio.hair.colour import strand_colours
 from kinlib.studio.hair.growth import Comb, grow
 from kinlib.studio.hair.hairline import hairline
 from kinlib.studio.hair.scalp import BodySurface, HeadFrame, Roots, fit_frame, measure_body, place_roots, root_pool
-from kinlib.studio.hair.strands import Strands, label_array, unit
+from kinlib.studio.hair.strands import Strands, label_array
 from kinlib.studio.hair.style_context import StyleContext, curl_parameters, prepare_style
 from kinlib.studio.hair.volume import volume_shading
 from kinlib.studio.labels import class_id, region_id
 from kinlib.studio.person import HAIR_STYLES, Look, Person
+from kinlib.studio.vectors import unit
 
 __all__ = ["scalp_hair"]
 

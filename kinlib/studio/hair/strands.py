@@ -7,7 +7,7 @@ import numpy as np
 
 from kinlib.studio.labels import NONE
 
-__all__ = ["Strands", "join_strands", "label_array", "unit"]
+__all__ = ["Strands", "join_strands", "label_array"]
 
 
 @dataclass
@@ -77,8 +77,3 @@ def join_strands(parts: Sequence[Strands]) -> Strands:
 def label_array(count: int, label: int = NONE) -> np.ndarray:
     """The same label for every strand, uint8 [count]."""
     return np.full(count, label, np.uint8)  # [n]
-
-
-def unit(vectors: np.ndarray) -> np.ndarray:
-    """Vectors [..., 3] scaled to length one; zero stays zero."""
-    return vectors / (np.linalg.norm(vectors, axis=-1, keepdims=True) + 1e-9)  # keeps a zero vector finite

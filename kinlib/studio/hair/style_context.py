@@ -10,8 +10,8 @@ import numpy as np
 from kinlib.studio.hair.clumping import Clumps, Curl, make_clumps
 from kinlib.studio.hair.hairline import head_noise
 from kinlib.studio.hair.scalp import Roots
-from kinlib.studio.hair.strands import unit
 from kinlib.studio.person import Look, Person
+from kinlib.studio.vectors import unit
 
 __all__ = ["StyleContext", "curl_parameters", "prepare_style"]
 

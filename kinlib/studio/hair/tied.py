@@ -9,8 +9,8 @@ import numpy as np
 from numba import njit
 
 from kinlib.studio.hair.scalp import CENTRE, BodySurface, radial_distance
-from kinlib.studio.hair.strands import unit
 from kinlib.studio.hair.style_context import StyleContext
+from kinlib.studio.vectors import unit
 
 __all__ = ["Bundle", "draw_to_knots", "gathered", "knots"]
 

@@ -282,8 +282,7 @@ def test_earrings_hang_at_both_lobes(heads):
 @needs_head
 @pytest.mark.parametrize("kind", HATS)
 def test_hats_enclose_the_skull_and_leave_brows_and_ears_free(heads, kind):
-    from kinlib.studio.clothing.accessories import hat
-    from kinlib.studio.clothing.hats import MIDDLE
+    from kinlib.studio.clothing.hats import MIDDLE, hat
     from kinlib.studio.head.model import load_head
 
     head = load_head()
