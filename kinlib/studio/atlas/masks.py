@@ -13,8 +13,10 @@ from kinlib.studio.atlas.uv import Chart
 __all__ = ["paint_back_masks", "paint_masks"]
 
 SKIN_EDGE = 0.3  # cm, width of the transition between neck and face
-LIP_EDGE = 0.09  # cm, width of the transition at the lip's border, centred on it
-CM_PER_V = 17.5  # cm per unit of texture coordinate around the mouth, measured on the generic head
+LIP_EDGE = 0.09  # cm, nominal width of the transition at the lip's border, centred on it
+# Nominal cm per unit of texture coordinate. On the lips it measures 23 along u and 30 along v, so the transition is
+# about 1.5 mm wide.
+CM_PER_V = 17.5
 
 
 def paint_masks(chart: Chart, landmarks: np.ndarray, landmarks_uv: np.ndarray, openness: np.ndarray) -> dict:

@@ -15,7 +15,7 @@ from kinlib.studio.vectors import unit
 __all__ = ["brows"]
 
 BROW_STRANDS, BROW_POINTS, BROW_WIDTH = 330, 6, 0.026  # strands of one brow, points of a strand, cm
-CM_PER_V = 33.0  # cm per unit of the texture coordinate v around the brows, measured on the generic head
+CM_PER_V = 33.0  # cm per unit of the texture coordinate v around the brows, measured (33.4)
 
 
 def brows(

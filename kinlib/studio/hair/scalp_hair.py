@@ -86,8 +86,8 @@ class GenericStrands:
         return GenericStrands(self.points[chosen], self.crest[chosen], self.clumps[chosen], self.thin[chosen])
 
 
-# Strands, points, clumps, points when curly; numbers by eye: enough strands that no skin shows at 256 pixels, enough
-# points for the style's longest curve, few clumps where locks are wide.
+# Strands, points, clumps, points when curly. By eye: strands to cover the scalp, points for the style's longest curve,
+# few clumps for wide locks.
 STYLES = {
     "receding": Style(loose.comb_receding, 7000, 7, 700, 9, wave=0.5, frizz=0.5, gather=0.7),
     "buzz": Style(loose.comb_buzz, 15000, 4, 3000, 5, wave=0.0, frizz=0.2, gather=0.3),

@@ -86,7 +86,7 @@ def prepare_style(
     x, y, z = roots.generic.T
     # wavelength 9 cm: about two periods from ear to ear
     smooth = head_noise(roots.generic, int(rng.integers(1 << 30)), 9.0)
-    # the parting ends at PART_BACK, is straight from 5 cm before it, and meanders by about a millimetre
+    # the parting runs to the middle over the last 5 cm before PART_BACK, and meanders by about a millimetre
     part = look.part * np.clip((z - PART_BACK) / 5, 0, 1) + 0.12 * smooth[:, 0]
     sides = np.where(x > part, 1, -1).astype(np.float32)
     clumps = make_clumps(roots.points, sides, num_clumps, rng)

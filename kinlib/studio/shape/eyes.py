@@ -33,7 +33,7 @@ USUAL, SPREAD = 0.98, 0.24  # opening of an eye at rest relative to the generic 
 CORNEA = 1.75  # cm, its distance from the eyeball's centre
 REACH = 3.2  # cm from the eyeball's centre within which skin can be a lid
 SLACK = 0.05  # cm, added to openings so that ratios stay bounded for nearly closed eyes
-PARALLEL = 2.0  # degrees of convergence of each eye when it looks at the camera
+CONVERGENCE = 2.0  # degrees by which each eye is rotated inwards to look at the camera
 KNOTS = np.linspace(-1, 1, 81)  # cosines from the eyeball's axis
 LIDS = (((43, 47), (44, 46)), ((38, 40), (37, 41)))  # landmarks of the lids, upper and lower, inner pair first
 CANTHI = ((42, 45), (39, 36))  # inner, outer
@@ -105,7 +105,7 @@ def enlarge_behind_cornea(placed: EyeballPose, share: float) -> EyeballPose:
 
 def rotation(eye: Eye, right: float, up: float) -> np.ndarray:
     """Rotation float32 [3, 3] of an eyeball: degrees to the image's right and up; 0 looks at the camera."""
-    inwards = -PARALLEL if eye.side == "L" else PARALLEL
+    inwards = -CONVERGENCE if eye.side == "L" else CONVERGENCE
     yaw, pitch = np.radians(right + inwards), np.radians(up)
     (cy, sy), (cp, sp) = ((np.cos(angle), np.sin(angle)) for angle in (yaw, pitch))
     return np.array([[cy, -sy * sp, sy * cp], [0, cp, sp], [-sy, -cy * sp, cy * cp]], np.float32)

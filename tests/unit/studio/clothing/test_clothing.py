@@ -1,4 +1,4 @@
-"""Clothes, glasses, hats and jewellery fit everybody's head, and the backgrounds are what they say."""
+"""Clothes, glasses, hats and jewellery fit all heads; backgrounds are blurred, muted and repeatable."""
 
 from collections import Counter
 from dataclasses import replace
@@ -42,7 +42,7 @@ def is_closed(mesh) -> bool:
     return all(edges[b, a] == count for (a, b), count in edges.items())
 
 
-# ------------------------------------------------------------------------------------------------------------ shapes
+# ------------------------------------------------------------------------------------------------------------ meshes
 def test_balls_and_tubes_are_closed_and_face_outwards():
     angle = np.linspace(0, 2 * np.pi, 30, endpoint=False)
     ring = tube(np.column_stack([np.cos(angle), np.sin(angle), 0 * angle]) * 5, 0.5, closed=True)
@@ -131,7 +131,7 @@ def skin_end(vertices: np.ndarray) -> np.ndarray:
 
 @needs_head
 @pytest.mark.parametrize("kind", CLOTHES)
-def test_clothes_cover_the_end_of_the_neck_however_the_head_turns(heads, kind):
+def test_clothes_cover_the_end_of_the_neck_in_every_pose(heads, kind):
     from kinlib.studio.clothing.clothes import clothes
     from kinlib.studio.rendering.camera import turn
     from kinlib.studio.rendering.raster import vertex_normals

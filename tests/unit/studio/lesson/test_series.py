@@ -1,4 +1,4 @@
-"""Steps for the notebook: dials and rows, the bundle that holds their pictures, and the panel that turns them."""
+"""Series for the notebook: variations and comparisons, the bundle with their pictures, and the panel."""
 
 import io
 import json
@@ -16,11 +16,11 @@ from kinlib.studio.lesson import comparisons, series, variations
 from kinlib.studio.lesson.variations import VARIATIONS, base_genome, strongest_locus, with_copies, with_liability
 from kinlib.widgets.variations import dial_studio
 
-TURNED = [name for name, dial in VARIATIONS.items() if dial.fine is not None]
+CONTINUOUS = [name for name, variation in VARIATIONS.items() if variation.fine is not None]
 
 
 def plain(spec, size):
-    """Instead of a face: one colour, which follows from who sits there and how."""
+    """In place of a face: one colour that depends on the person and the look."""
     seed = hash((spec.person.traits.melanin, spec.look.age, spec.look.hair_style, spec.words)) % 2**32
     colour = np.random.default_rng(seed).integers(0, 256, 3, dtype=np.uint8)
     return np.tile(colour, (size, size, 1))
@@ -44,18 +44,18 @@ def bundle(tmp_path, monkeypatch, drawn):
 # ---- what the series show
 
 
-def test_labels_tell_the_steps_of_a_series_apart():
+def test_labels_are_unique_within_a_series():
     for name in series.names():
         labels = [step.label for step in series._items(name)]
         assert len(labels) >= 2 and len(set(labels)) == len(labels), name
 
 
-def test_dials_begin_and_end_where_their_finest_positions_do():
-    for name, dial in VARIATIONS.items():
-        positions = dial.positions()
-        assert list(positions) == sorted(positions) and set(dial.values) <= set(positions), name
-        assert (positions[0], positions[-1]) == (dial.values[0], dial.values[-1])
-        assert (len(positions) > len(dial.values)) == (name in TURNED)
+def test_fine_positions_cover_the_bundled_ones():
+    for name, variation in VARIATIONS.items():
+        positions = variation.positions()
+        assert list(positions) == sorted(positions) and set(variation.values) <= set(positions), name
+        assert (positions[0], positions[-1]) == (variation.values[0], variation.values[-1])
+        assert (len(positions) > len(variation.values)) == (name in CONTINUOUS)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_the_strongest_locus_is_one_of_many():
     assert increments[0] == pytest.approx(increments[1], abs=1e-5) and abs(increments[0]) > 0.2
 
 
-def test_age_and_sex_are_the_only_differences_of_their_dials():
+def test_age_and_sex_are_the_only_differences_of_their_variations():
     boy, man = (VARIATIONS["age_male"].spec(age) for age in (4.0, 35.0))
     assert boy.person.sex == man.person.sex == "male" and (boy.look.age, man.look.age) == (4.0, 35.0)
     assert np.array_equal(boy.person.traits.shape, man.person.traits.shape)
@@ -135,7 +135,7 @@ def test_the_couple_can_have_red_haired_children_and_has_none_itself():
 # ---- the bundle
 
 
-def test_a_series_comes_back_as_it_was_drawn(bundle):
+def test_a_series_survives_the_round_trip(bundle):
     for name in series.names():
         stored, anew = series.load_series(name), series.render_series(name, 32)
         assert (stored.labels, stored.values, stored.title) == (anew.labels, anew.values, anew.title)
@@ -193,7 +193,7 @@ def test_positions_snap_to_the_nearest_step(name, value, number):
     assert series.nearest(name, value) == number
 
 
-def test_positions_that_no_dial_has_are_refused(drawn):
+def test_unknown_positions_and_variations_are_refused(drawn):
     assert series.render_position("nose_width", 0.73, 40).size == (40, 40)
     for name, value in (("nose_width", 2.5), ("hair_red", 0.5), ("age_male", 100)):
         with pytest.raises(KinlibError, match="goes from"):
@@ -215,7 +215,7 @@ def test_real_pictures_make_the_round_trip(tmp_path, monkeypatch):
     assert np.abs(np.float32(anew.pictures[0]) - np.float32(anew.pictures[1])).mean() > 4
 
 
-def test_the_project_brings_all_steps():
+def test_the_project_bundles_all_series():
     for name in series.names():
         stored = series.load_series(name)
         assert list(stored.labels) == [step.label for step in series._items(name)]
@@ -239,7 +239,7 @@ def test_without_the_head_model_the_slider_has_the_bundled_steps(bundle):
     assert "bundled" in panel.status.value
 
 
-def test_turning_shows_the_step_and_says_what_it_is(bundle):
+def test_the_slider_shows_the_step_and_its_caption(bundle):
     panel = dial_studio(live=False, dial="hair_red")
     assert panel.captions["start"].value == "0 copies: brown"
     panel.controls["position"].value = 2.0
@@ -291,7 +291,7 @@ def test_a_stored_notebook_shows_the_steps_of_the_dial(bundle):
     assert shown["image/jpeg"] and "dials" in shown["text/plain"]
 
 
-def test_dials_without_a_fine_step_have_no_positions_in_between():
+def test_variations_without_a_fine_step_have_no_positions_in_between():
     assert variations.VARIATIONS["hair_red"].positions() == (0.0, 1.0, 2.0)
 
 

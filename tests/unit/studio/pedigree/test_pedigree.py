@@ -1,4 +1,4 @@
-"""Extended families: who is whose, when, with which genes, and in Family101's format."""
+"""Extended families: relations, years, genomes, and Family101's format."""
 
 import csv
 import io
@@ -51,7 +51,7 @@ def test_names_are_unique_and_fit_for_folders(pedigree):
     assert all(name.split("_")[1].upper() == family for family, name in heirs.items())
 
 
-def test_children_bear_the_fathers_surname(born):
+def test_children_have_the_fathers_surname(born):
     assert (born["name"].str.split("_").str[1] == born["father_name"].str.split("_").str[1]).all()
 
 
@@ -101,7 +101,7 @@ def test_houses_agree_with_people(pedigree):
     assert not alone
 
 
-def test_some_marry_twice(pedigree):
+def test_some_people_remarry(pedigree):
     married = pd.concat([pedigree.houses["husband"], pedigree.houses["wife"]]).value_counts()
     assert (married == 2).sum() >= 3 and married.max() == 2
 
@@ -162,7 +162,7 @@ def test_spouses_come_from_the_same_population_or_another():
 
 
 @pytest.mark.parametrize("wanted", [0.0, 0.7])
-def test_spouses_may_be_chosen_alike(wanted):
+def test_assortative_mating_correlates_spouses(wanted):
     """Correlation in a trait within one population, of founding couples only: nobody's ancestors are mixed."""
     pedigree = simulate(250, 750, seed=8, mixed=0.0, assortment=wanted, trait="nose_width")
     liability = pedigree.phenotypes.proportions[:, 12]

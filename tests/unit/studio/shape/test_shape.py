@@ -1,4 +1,4 @@
-"""Shapes of heads: fields are symmetrical, proportions do what they say, eyes stay eyes, ages and sexes differ."""
+"""Shapes of heads: symmetrical fields, proportions, rigid eyes and teeth, differences by age and sex."""
 
 import numpy as np
 import pytest
@@ -38,7 +38,7 @@ def width(marks: np.ndarray, right: int, left: int) -> float:
 
 
 class TestFields:
-    def test_a_stroke_and_its_mirror_image(self):
+    def test_a_brush_and_its_mirror_image(self):
         rng = np.random.default_rng(0)
         points = rng.uniform(-8, 8, (200, 3))
         brush = Brush((2, 1, 3), (2, 1, 3), shift=(0.3, 0.2, -0.1), stretch=(0.1, 0, 0.2), spin=(3, -8, 5))
@@ -47,7 +47,7 @@ class TestFields:
         assert np.array_equal(mirrored, (moves * fields.MIRROR).astype(np.float32))
         assert np.abs(moves).max() > 0.05
 
-    def test_a_stroke_moves_its_place_as_told(self):
+    def test_a_brush_moves_its_centre_by_its_shift(self):
         moves = fields.paint(np.array([[5.0, 0, 0], [50.0, 0, 0]]), Brush((5, 0, 0), 1.0, shift=(0, 0.7, 0)))
         assert np.allclose(moves, [[0, 0.7, 0], [0, 0, 0]], atol=1e-6)
 
@@ -79,7 +79,7 @@ def mirror_twins(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 class TestProportions:
-    def test_nobody_in_particular_is_close_to_the_generic_head(self):
+    def test_mean_traits_are_close_to_the_generic_head(self):
         head = load_head()
         both = (neutral(make_person("female")) + neutral(make_person("male"))) / 2
         marks = landmarks(both) - landmarks(head.vertices)
@@ -116,7 +116,7 @@ class TestProportions:
         low, high = (landmarks(neutral(make_person(**{name: score}))) for score in (-2, 2))
         assert (high[upper, 1] - high[lower, 1]) - (low[upper, 1] - low[lower, 1]) > 2 * least
 
-    def test_every_proportion_shows(self):
+    def test_every_proportion_has_an_effect(self):
         mean = neutral(make_person())
         for name in PROPORTIONS:
             moved = np.linalg.norm(neutral(make_person(**{name: 2.0})) - mean, axis=1)
@@ -145,7 +145,7 @@ class TestSexAndAge:
         neck = np.abs(load_head().vertices - [5.5, -9.5, -1.5]).sum(1).argmin()
         assert man[neck, 0] > woman[neck, 0] + 0.5
 
-    def test_little_girls_and_boys_look_alike(self):
+    def test_dimorphism_is_small_in_children(self):
         girl, boy, woman, man = (neutral(make_person(s, seed=4), a) for a in (4, 25) for s in ("female", "male"))
         assert 0 < np.abs(girl - boy).mean() < 0.3 * np.abs(woman - man).mean()
 
@@ -162,12 +162,12 @@ class TestSexAndAge:
         assert np.all(np.diff(skulls) < 0)
         assert eyes[1] > 1.15 * eyes[-1]
 
-    def test_years_lengthen_noses_and_thin_lips(self):
+    def test_ageing_lengthens_noses_and_thins_lips(self):
         young, old = (landmarks(neutral(make_person("female", seed=3), age)) for age in (25, 75))
         assert old[27, 1] - old[30, 1] > young[27, 1] - young[30, 1] + 0.1
         assert old[51, 1] - old[57, 1] < young[51, 1] - young[57, 1] - 0.15
 
-    def test_the_way_is_smooth(self):
+    def test_growth_is_smooth(self):
         person = make_person("male", seed=5)
         steps = [np.abs(neutral(person, age + 1) - neutral(person, age)).max() for age in range(3, 85)]
         assert max(steps) < 1.0
@@ -175,7 +175,7 @@ class TestSexAndAge:
 
 class TestEyes:
     @pytest.mark.parametrize("age", [4, 30, 80])
-    def test_eyeballs_keep_their_form_and_turn(self, age: int):
+    def test_eyeballs_are_rigid_and_rotate(self, age: int):
         rest, posed = build_head(make_person("male", seed=6), age, SMILE, (0.2, -0.1))
         head = load_head()
         for part, eye in zip(EYEBALLS, eyes.load_eyes(), strict=True):
@@ -213,12 +213,12 @@ class TestEyes:
                 assert np.abs(gaps).max() < 0.13
 
     @pytest.mark.parametrize("seed", range(8))
-    def test_nobody_stares_or_sleeps_at_rest(self, seed: int):
+    def test_eyes_at_rest_are_open_normally(self, seed: int):
         rest = neutral(make_person("male", seed=seed))
         for eye in eyes.load_eyes():
             assert 0.6 < eyes.openings(rest, eye).mean() < 1.3
 
-    def test_children_see_with_larger_eyeballs_for_their_lids(self):
+    def test_children_have_larger_eyeballs_relative_to_their_lids(self):
         child, adult = (eyes.fit(neutral(make_person(), age), eyes.load_eyes()[0]) for age in (4, 30))
         child_lids, adult_lids = (width(landmarks(neutral(make_person(), age)), 42, 45) for age in (4, 30))
         assert child.scale / adult.scale > child_lids / adult_lids
