@@ -13,8 +13,8 @@ from numba import njit
 from kinlib.studio.head.model import FACE, HEAD, load_head
 from kinlib.studio.vectors import unit
 
-__all__ = ["CENTRE", "BodySurface", "HeadFrame", "RootPool", "Roots", "fit_frame", "measure_body", "place_roots"]
-__all__ += ["radial_distance", "root_pool"]
+__all__ = ["CENTRE", "CENTRE_Y", "CENTRE_Z", "BodySurface", "HeadFrame", "RootPool", "Roots"]
+__all__ += ["fit_frame", "measure_body", "place_roots", "radial_distance", "root_pool"]
 
 CENTRE_Y, CENTRE_Z = 4.0, 0.3  # cm, centre of the skull at x = 0, between the ears
 CENTRE = np.array([0.0, CENTRE_Y, CENTRE_Z], np.float32)

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
-from kinlib.studio.hair.scalp import CENTRE, BodySurface, radial_distance
+from kinlib.studio.hair.scalp import CENTRE, CENTRE_Y, CENTRE_Z, BodySurface, radial_distance
 from kinlib.studio.hair.style_context import StyleContext
 from kinlib.studio.vectors import unit
 
 __all__ = ["Bundle", "draw_to_knots", "gathered", "knots"]
 
-# Knots: on the crown, high at the back, at the height of the brows, at the nape; (x, y, z) in cm.
+# Knots: on the crown, high on the back of the head, in the middle of it, at the nape; (x, y, z) in cm.
 TOP_BUN, HIGH, MIDDLE, LOW = (0.0, 15.0, -4.0), (0.0, 13.4, -6.6), (0.0, 8.5, -9.0), (0.0, 0.2, -8.2)
 BRAID_KNOT = (5.7, 0.6, -6.0)  # behind each ear
 BRAID_WAVE = 3.0  # cm along a braid for one full turn of its three strands
@@ -107,8 +107,8 @@ def _draw(roots, goals, thick, bend, head, neck, points):
     """Great circles from roots to goals about the head's centre, raised to follow the skin."""
     count, num_points = points.shape[0], points.shape[1]
     for s in range(count):
-        ax, ay, az = roots[s, 0], roots[s, 1] - 4.0, roots[s, 2] - 0.3
-        bx, by, bz = goals[s, 0], goals[s, 1] - 4.0, goals[s, 2] - 0.3
+        ax, ay, az = roots[s, 0], roots[s, 1] - CENTRE_Y, roots[s, 2] - CENTRE_Z
+        bx, by, bz = goals[s, 0], goals[s, 1] - CENTRE_Y, goals[s, 2] - CENTRE_Z
         from_far, to_far = np.sqrt(ax * ax + ay * ay + az * az), np.sqrt(bx * bx + by * by + bz * bz)
         # spherical linear interpolation of the direction
         cosine = (ax * bx + ay * by + az * bz) / (from_far * to_far)
@@ -123,7 +123,8 @@ def _draw(roots, goals, thick, bend, head, neck, points):
             size = np.sqrt(x * x + y * y + z * z)
             x, y, z = x / size, y / size, z / size
             # skin along that direction; sampled 9 cm from the centre and above NECK_TOP, so always in the head's map
-            _, surface, _, _, _ = radial_distance(head, neck, x * 9, max(y * 9 + 4.0, -3.4), z * 9 + 0.3)
+            low = max(y * 9 + CENTRE_Y, -3.4)
+            _, surface, _, _, _ = radial_distance(head, neck, x * 9, low, z * 9 + CENTRE_Z)
             # full height after a fifth of the way, half of it at the knot
             raised = thick[s] * min(1.0, 5 * t) * (1 - 0.5 * t)
             far = surface - 0.03 + (0.07 + raised) * min(1.0, 8 * t)  # 0.3 mm below the skin at the root
@@ -132,7 +133,7 @@ def _draw(roots, goals, thick, bend, head, neck, points):
             far += (from_far - 0.03 - far) * early
             late = max(0.0, (t - 0.75) / 0.25)
             far += (max(to_far, surface + 0.1) - far) * late * late
-            points[s, k, 0], points[s, k, 1], points[s, k, 2] = x * far, y * far + 4.0, z * far + 0.3
+            points[s, k, 0], points[s, k, 1], points[s, k, 2] = x * far, y * far + CENTRE_Y, z * far + CENTRE_Z
 
 
 @njit(cache=True, fastmath=True)
