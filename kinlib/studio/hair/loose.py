@@ -63,12 +63,12 @@ def comb_side(context: StyleContext) -> Comb:
     if context.curl > COILY:
         return trim_round(context, middle=7.4, radius=9.6 + 0.6 * context.look.volume, droop=0.0)
     # away from the parting 1, slightly down, more and more backwards at the front
-    over = np.stack([context.sides * 1.0, context.full(-0.1), -0.25 - 0.35 * context.front], 1) + 0.14 * context.smooth
+    over = np.stack([context.sides, context.full(-0.1), -0.25 - 0.35 * context.front], 1) + 0.14 * context.smooth
     direction = _blend(over, _down_sides(context), context.top)
     x = context.roots.points[:, 0]
     heavy = np.clip(1 - np.abs(x - context.look.part) / 8, 0.3, 1)  # longest at the parting
     # 6 cm beside the parting, up to a third less 8 cm away from it; sides 1.9 cm
-    length = _faded(context, top=6.0 * 1.0, sides=1.9) * (1 - context.top * (1 - heavy) * 0.5)
+    length = _faded(context, top=6.0, sides=1.9) * (1 - context.top * (1 - heavy) * 0.5)
     lift = 0.15 + context.top * (0.45 * context.look.volume + 0.15 * context.front)
     return _stand(context, direction, lift, length, gravity=0.22)
 
