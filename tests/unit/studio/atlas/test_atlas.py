@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from studio_head import needs_head
 
-from kinlib.studio.atlas import build as atlas_module
+from kinlib.studio.atlas import atlas as atlas_module
 from kinlib.studio.atlas.atlas import build_atlas, load_atlas
 from kinlib.studio.atlas.curves import FAR, bump, curve_distance, inside, ramp, smooth_closed
 from kinlib.studio.atlas.noise import NOISE, paint_noise

@@ -85,9 +85,10 @@ def marks(vertices: np.ndarray) -> np.ndarray:
 def all_solids(person, look, vertices) -> list[Solid]:
     from kinlib.studio.clothing import accessories
     from kinlib.studio.clothing.clothes import clothes
+    from kinlib.studio.clothing.hats import hat
     from kinlib.studio.head.model import load_head
 
-    worn = accessories.hat(look, vertices) + accessories.earrings(look, vertices) + accessories.necklace(look, vertices)
+    worn = hat(look, vertices) + accessories.earrings(look, vertices) + accessories.necklace(look, vertices)
     return clothes(person, look, vertices) + worn + accessories.glasses(look, vertices, load_head().landmarks)
 
 
@@ -133,14 +134,14 @@ def skin_end(vertices: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("kind", CLOTHES)
 def test_clothes_cover_the_end_of_the_neck_in_every_pose(heads, kind):
     from kinlib.studio.clothing.clothes import clothes
-    from kinlib.studio.rendering.camera import turn
+    from kinlib.studio.rendering.camera import rotate_head
     from kinlib.studio.rendering.raster import vertex_normals
 
     for number, (person, age, vertices) in enumerate(heads[::3]):
         body = clothes(person, Look(age=age, clothes=kind, seed=number), vertices)[0]
         for yaw, pitch, roll in ((0, 0, 0), (45, 10, 8), (-45, -12, -8)):
             shot = Shot(yaw=yaw, pitch=pitch, roll=roll)
-            cloth, end = turn(body.vertices, shot), turn(skin_end(vertices), shot)
+            cloth, end = rotate_head(body.vertices, shot), rotate_head(skin_end(vertices), shot)
             outward = vertex_normals(np.ascontiguousarray(cloth), body.triangles)
             distance = np.linalg.norm(end[:, None] - cloth[None], axis=-1)
             nearest = distance.argmin(1)

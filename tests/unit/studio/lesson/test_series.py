@@ -296,8 +296,8 @@ def test_variations_without_a_fine_step_have_no_positions_in_between():
 
 
 def test_a_bundle_that_is_there_is_kept(tmp_path):
-    for name in ("series.parquet", "series.json"):
+    for name in ("steps.parquet", "steps.json"):
         (tmp_path / name).write_bytes((series.default_folder() / name).read_bytes())
-    before = (tmp_path / "series.parquet").stat().st_mtime_ns
+    before = (tmp_path / "steps.parquet").stat().st_mtime_ns
     assert list(series.write_series(tmp_path)) == [series.num_pictures()]
-    assert (tmp_path / "series.parquet").stat().st_mtime_ns == before
+    assert (tmp_path / "steps.parquet").stat().st_mtime_ns == before
