@@ -53,7 +53,7 @@ class Scene:
 
     Attributes:
         points, normals: float32 [V, 3] of the posed head.
-        rest: float32 [V, 3], the undeformed head (zeros for solids).
+        rest: float32 [V, 3], the undeformed head, and unrotated solids.
         occlusion: float32 [V], 1 open to the sky.
         triangles: int32 [T, 3]; uv_corners: int32 [T, 3] into uv; parts: int32 [T], part ids or SOLID + number.
         uv: float32 [U, 2].
