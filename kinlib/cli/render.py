@@ -64,12 +64,12 @@ class RenderCommand:
 
     def _families(self) -> Path:
         from kinlib.studio.datasets import family_set, originals
-        from kinlib.studio.lesson import steps
+        from kinlib.studio.lesson import series
 
         out = self.out or config.data_dir() / "studio"
         plan = family_set.plan(self.seed)
         show_progress(family_set.write(plan, out, self.workers), plan.num_pictures, "rendering families")
-        show_progress(steps.write_steps(out / "steps", self.workers), steps.num_pictures(), "rendering steps")
+        show_progress(series.write_series(out / "steps", self.workers), series.num_pictures(), "rendering steps")
         large = originals.write_originals(plan, out / "originals", self.workers)
         show_progress(large, originals.NUM_ORIGINALS, "rendering originals")
         return out

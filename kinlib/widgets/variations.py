@@ -13,8 +13,8 @@ from PIL import Image
 
 from kinlib import figures
 from kinlib.runtime.errors import KinlibError
-from kinlib.studio.lesson import steps
-from kinlib.studio.lesson.variations import DIALS, Dial
+from kinlib.studio.lesson import series
+from kinlib.studio.lesson.variations import VARIATIONS, Variation
 from kinlib.widgets.snapshot import Panel, as_png
 
 __all__ = ["DialStudio", "dial_studio"]
@@ -29,7 +29,7 @@ class DialStudio(Panel):
 
     Attributes:
         live: whether pictures are drawn anew; else the slider has the bundled steps only.
-        controls: `dial` (a name of `DIALS`) and `position` (its value).
+        controls: `dial` (a name of `VARIATIONS`) and `position` (its value).
         images: `start` and `now`.
         captions: the words below them.
         status: the line of text.
@@ -42,7 +42,7 @@ class DialStudio(Panel):
         self.live, self._draw = live, draw
         self._known: dict[tuple[str, float], bytes] = {}
         self._choosing = False
-        menu = [(one.title, name) for name, one in DIALS.items()]
+        menu = [(one.title, name) for name, one in VARIATIONS.items()]
         self.controls = {
             "dial": widgets.Dropdown(options=menu, value=dial, description="dial", **WIDE),
             "position": widgets.SelectionSlider(options=[("0", 0.0)], description="", continuous_update=False, **WIDE),
@@ -57,9 +57,9 @@ class DialStudio(Panel):
         self.controls["position"].observe(lambda change: self._show(), names="value")
 
     @property
-    def dial(self) -> Dial:
+    def dial(self) -> Variation:
         """The dial in use."""
-        return DIALS[self.controls["dial"].value]
+        return VARIATIONS[self.controls["dial"].value]
 
     def _choose(self) -> None:
         """Another dial: its own positions, standing in the middle."""
@@ -92,7 +92,7 @@ class DialStudio(Panel):
 
     def _snapshot(self) -> bytes:
         """The bundled steps of this dial side by side, as JPEG."""
-        row = steps.series(self.controls["dial"].value)
+        row = series.load_series(self.controls["dial"].value)
         return figures.panels(row.pictures, row.labels, columns=5, title=row.title).jpeg()
 
 
@@ -101,23 +101,23 @@ def dial_studio(live: bool | None = None, dial: str = "hair_red") -> DialStudio:
 
     Args:
         live: draw every position anew, which needs the head model; None: if it is there.
-        dial: the one to begin with, a name of `kinlib.studio.lesson.variations.DIALS`.
+        dial: the one to begin with, a name of `kinlib.studio.lesson.variations.VARIATIONS`.
 
     Raises:
         KinlibError: if there is no such dial.
     """
-    if dial not in DIALS:
-        raise KinlibError(f"there is no dial '{dial}': choose one of {', '.join(DIALS)}")
-    live = steps.have_head() if live is None else live
+    if dial not in VARIATIONS:
+        raise KinlibError(f"there is no dial '{dial}': choose one of {', '.join(VARIATIONS)}")
+    live = series.have_head() if live is None else live
     return DialStudio(live, _drawn if live else _bundled, dial)
 
 
 def _drawn(name: str, value: float) -> Image.Image:
-    return steps.render_step(name, value, LIVE_SIZE)
+    return series.render_position(name, value, LIVE_SIZE)
 
 
 def _bundled(name: str, value: float) -> Image.Image:
-    return steps.series(name).pictures[steps.nearest(name, value)]
+    return series.load_series(name).pictures[series.nearest(name, value)]
 
 
 def _enlarged(picture: Image.Image) -> Image.Image:

@@ -22,7 +22,7 @@ from kinlib.evaluation.heredity.reference_set import Provenance, Reference
 from kinlib.io.files import make_folder, write_bytes, write_whole
 from kinlib.io.resume import is_complete, open_work
 from kinlib.runtime.worker_pool import spread
-from kinlib.studio.datasets.encoding import as_jpeg
+from kinlib.studio.datasets.encoding import array_to_jpeg
 from kinlib.studio.datasets.portraits import portrait
 from kinlib.studio.genetics import POPULATIONS, Genomes, children, concatenate, founders, phenotypes
 from kinlib.studio.head.model import load_head
@@ -158,7 +158,7 @@ def _portray(sitting: _Sitting) -> _Taken:
     """Draw and measure one person."""
     aligned = portrait(sitting.person, STUDIO, sitting.age, SIZE, crop="ffhq").image
     photo = portrait(sitting.person, STUDIO, sitting.age, PARENT_SIZE).image if sitting.is_parent else None
-    jpeg = None if photo is None else as_jpeg(photo, PARENT_QUALITY)
+    jpeg = None if photo is None else array_to_jpeg(photo, PARENT_QUALITY)
     return _Taken(embed_pictures([aligned])[0], measure_all([aligned]).iloc[0], jpeg)
 
 
