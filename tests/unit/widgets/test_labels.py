@@ -16,7 +16,7 @@ from kinlib.widgets.alignment import AlignPanel
 from kinlib.widgets.families import FamilyBrowser, TrioBrowser
 from kinlib.widgets.sieve import PhotoSieve
 from kinlib.widgets.upscaling import UpscalePanel
-from kinlib.widgets.variations import dial_studio
+from kinlib.widgets.variations import variation_panel
 
 SIZE = 13  # px, of JupyterLab's text
 BUTTON, PADDING = 148, 20  # px; ipywidgets' default width, and its padding on both sides
@@ -34,7 +34,7 @@ def controls_of(name: str) -> list[widgets.Widget]:
         "align": lambda: AlignPanel([picture], ["somebody"], [load_originals(1)[0].landmarks_in(picture.width)]),
         "sieve": lambda: PhotoSieve([picture], np.ones(1), np.zeros(1)),
         "upscale": lambda: UpscalePanel(load_originals(1)),
-        "variations": lambda: dial_studio(live=False),
+        "variations": lambda: variation_panel(live=False),
     }[name]()
     return list(panel.controls.values())
 

@@ -14,7 +14,7 @@ from kinlib.studio.genetics import breeding_values, phenotypes
 from kinlib.studio.genetics.populations import LOCI
 from kinlib.studio.lesson import comparisons, series, variations
 from kinlib.studio.lesson.variations import VARIATIONS, base_genome, strongest_locus, with_copies, with_liability
-from kinlib.widgets.variations import dial_studio
+from kinlib.widgets.variations import variation_panel
 
 CONTINUOUS = [name for name, variation in VARIATIONS.items() if variation.fine is not None]
 
@@ -232,7 +232,7 @@ def now(panel):
 
 
 def test_without_the_head_model_the_slider_has_the_bundled_steps(bundle):
-    panel = dial_studio(live=False, dial="nose_width")
+    panel = variation_panel(live=False, variation="nose_width")
     slider = panel.controls["position"]
     assert [value for _, value in slider.options] == list(VARIATIONS["nose_width"].values)
     assert slider.value == 0.0 and panel.images["now"].value == panel.images["start"].value
@@ -240,7 +240,7 @@ def test_without_the_head_model_the_slider_has_the_bundled_steps(bundle):
 
 
 def test_the_slider_shows_the_step_and_its_caption(bundle):
-    panel = dial_studio(live=False, dial="hair_red")
+    panel = variation_panel(live=False, variation="hair_red")
     assert panel.captions["start"].value == "0 copies: brown"
     panel.controls["position"].value = 2.0
     assert panel.captions["now"].value == "2 copies: red"
@@ -249,9 +249,9 @@ def test_the_slider_shows_the_step_and_its_caption(bundle):
 
 
 def test_another_dial_brings_its_own_positions(bundle):
-    panel = dial_studio(live=False, dial="hair_red")
+    panel = variation_panel(live=False, variation="hair_red")
     panel.controls["position"].value = 2.0
-    panel.controls["dial"].value = "age_female"
+    panel.controls["variation"].value = "age_female"
     assert panel.captions["now"].value == panel.captions["start"].value == "25 years"
     panel.controls["position"].value = 80.0
     assert panel.captions["now"].value == "80 years" and panel.captions["start"].value == "25 years"
@@ -260,7 +260,7 @@ def test_another_dial_brings_its_own_positions(bundle):
 def test_with_the_head_model_every_position_is_drawn_once(drawn, monkeypatch):
     asked = []
     monkeypatch.setattr(series, "_render_image", lambda spec, size: asked.append(size) or plain(spec, size))
-    panel = dial_studio(live=True, dial="nose_width")
+    panel = variation_panel(live=True, variation="nose_width")
     assert len(panel.controls["position"].options) == 41 and len(asked) == 1
     for value in (0.7, 0.0, 0.7):
         panel.controls["position"].value = value
@@ -271,21 +271,21 @@ def test_with_the_head_model_every_position_is_drawn_once(drawn, monkeypatch):
 def test_the_panel_goes_live_where_the_head_model_is(bundle, monkeypatch):
     for there in (True, False):
         monkeypatch.setattr(series, "have_head", lambda there=there: there)
-        assert dial_studio().live is there
+        assert variation_panel().live is there
 
 
 def test_what_goes_wrong_is_said_and_the_picture_stays(bundle):
-    panel = dial_studio(live=False, dial="hair_red")
+    panel = variation_panel(live=False, variation="hair_red")
     before = bytes(panel.images["now"].value)
     (bundle / series.TABLE).unlink()
     panel.controls["position"].value = 1.0
     assert "no bundled pictures" in panel.status.value and bytes(panel.images["now"].value) == before
-    with pytest.raises(KinlibError, match="no dial 'tail'"):
-        dial_studio(live=False, dial="tail")
+    with pytest.raises(KinlibError, match="no variation 'tail'"):
+        variation_panel(live=False, variation="tail")
 
 
 def test_a_stored_notebook_shows_the_steps_of_the_dial(bundle):
-    shown = dial_studio(live=False, dial="hair_red")._repr_mimebundle_()
+    shown = variation_panel(live=False, variation="hair_red")._repr_mimebundle_()
     if shown is None:
         pytest.skip("ipywidgets 7 displays itself, without a picture")
     assert shown["image/jpeg"] and "dials" in shown["text/plain"]
