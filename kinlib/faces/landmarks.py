@@ -46,7 +46,9 @@ __all__ = [
     "load_predictor",
     "plausible",
     "predict",
+    "predict_variants",
     "quad_of",
+    "usable_predictor",
 ]
 
 MIRRORED = (
@@ -111,12 +113,29 @@ def predict(image: Image.Image | np.ndarray, face: Face, predictor: Predictor = 
     model = predictor if isinstance(predictor, dlib.shape_predictor) else load_predictor(predictor)
     image = to_rgb(image)
     quad = face_quad(_points_in_box(image, face) if np.shape(face) == (4,) else face)
-    chip = cut_chip(image, quad)
-    shapes = []
-    for right, down, scale in VARIANTS:
-        parts = model(chip, chip_rectangle(right, down, scale)).parts()
-        shapes.append([(part.x, part.y) for part in parts])
+    shapes = predict_variants(cut_chip(image, quad), model)
     return np.float32(map_from_crop(np.median(shapes, axis=0), quad, CHIP))
+
+
+def predict_variants(chip: np.ndarray, model: "dlib.shape_predictor") -> np.ndarray:
+    """What a predictor says of a cut-out (`cut_chip`) from each rectangle of `VARIANTS`: float64 [N, 68, 2]."""
+    shapes = [model(chip, chip_rectangle(*variant)).parts() for variant in VARIANTS]
+    return np.array([[(part.x, part.y) for part in parts] for parts in shapes], dtype=np.float64)
+
+
+def usable_predictor(predictor: Predictor = None) -> "dlib.shape_predictor | None":
+    """A loaded predictor; None only where none is named and the bundled one is not installed.
+
+    Raises:
+        KinlibError: if the predictor named cannot be loaded.
+    """
+    import dlib
+
+    if isinstance(predictor, dlib.shape_predictor):
+        return predictor
+    if predictor is None and not bundled_predictor().is_file():
+        return None
+    return load_predictor(predictor)
 
 
 def face_quad(face: Face) -> np.ndarray:

@@ -24,8 +24,9 @@ def load_onet() -> nn.Module:
     """The network, on the CPU."""
     from facenet_pytorch.models.mtcnn import ONet
 
-    with torch.random.fork_rng(devices=[]):  # a network is born with random weights; the caller's numbers stay
-        return ONet().eval().requires_grad_(False)
+    # Initialising draws random numbers; the caller's stay. Nor do the caller's inference mode and default type matter.
+    with torch.random.fork_rng(devices=[]), torch.inference_mode(False):
+        return ONet().eval().requires_grad_(False).float()
 
 
 def five_points(aligned: Tensor) -> Tensor:

@@ -1,0 +1,128 @@
+"""Eye centres and mouth corners as the consensus of two estimators, so that the crop moves little when the photo does.
+
+Each estimator alone is unsteady: a photo saved as JPEG again, scaled by 4% or shifted by 1 px moves the crop by several
+pixels. Three measures steady it. Both estimators look at the face in the crop itself, so that the detector's box matters
+no more, and once more in the crop that follows. Each averages over windows that are shifted and scaled a little. And
+the two are averaged, with a share that falls smoothly to 0 where they disagree: there is no threshold to jump at.
+`kinlib.evaluation.steadiness` measures the result.
+
+The estimators are MTCNN's last network (Zhang et al., 2016), trained on photographs, and dlib's 68 landmarks (Kazemi
+and Sullivan, 2014), whose bundled predictor was trained on renders. MTCNN places eyes higher than the landmarks do, by
+the same amount in photographs and in renders; that offset is removed first.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from PIL import Image
+
+from kinlib.faces import landmarks as shape
+from kinlib.faces.cascade import area_means
+from kinlib.faces.keypoints import Keypoints
+from kinlib.faces.points import FACE_BOX, load_onet
+from kinlib.io.crop import cut_quad, map_from_crop
+
+__all__ = ["OFFSETS", "FacePoints", "locate", "read_five", "read_landmarks"]
+
+ROUNDS = 2  # a third moves the crop by less than the photo's own noise (measured)
+SIDE = 48  # px, what MTCNN's last network sees
+SCALE = shape.CHIP / 4  # px, the eye distance of a frontal face in the crop
+# Windows of the five points: shift in px of the crop (right, down) and scale. The step is about the detector's own
+# uncertainty, a tenth of the eye distance.
+WINDOWS = ((0, 0, 1.0), (-8, 0, 1.0), (8, 0, 1.0), (0, -8, 1.0), (0, 8, 1.0), (0, 0, 0.92), (0, 0, 1.08))
+# Truth minus five points in px of the crop, measured by `kinlib.evaluation.steadiness.point_offsets`: on renders against
+# their true landmarks, and on photographs against the official predictor, which differ by less than 0.5 px.
+OFFSETS = np.array([[0.0, 2.4], [0.0, 2.4], [0.0, -1.5], [0.0, 0.4], [0.0, 0.4]])
+SHARE = 0.5  # of the 68 landmarks where both agree: their errors are of one size, and independent
+AGREE, DISAGREE = 0.1, 0.2  # mean distance in eye distances, up to which the share is whole, and from which it is 0
+
+
+@dataclass(frozen=True)
+class FacePoints:
+    """Where a face is.
+
+    Attributes:
+        quad: float64 [4, 2], the FFHQ square that follows from the points.
+        landmarks: float32 [68, 2] in the photo; None if there is no predictor or its points have no share in the quad.
+        share: of the 68 landmarks in the quad, 0 to `SHARE`.
+        disagreement: of the two estimators in the detector's own square, in eye distances; 0 without a predictor. A
+            face that is none, or is upside down, is told by it.
+    """
+
+    quad: np.ndarray
+    landmarks: np.ndarray | None
+    share: float
+    disagreement: float
+
+
+def locate(image: Image.Image, face: Keypoints, predictor: "shape.Predictor" = None) -> FacePoints:
+    """Find the FFHQ square of a detected face by both estimators.
+
+    Args:
+        image: the photo, RGB.
+        face: from `kinlib.faces.keypoints`.
+        predictor: of the 68 landmarks; a loaded one, a path, or None for the bundled one, or for the five points alone
+            where that is not installed.
+
+    Raises:
+        KinlibError: if the points do not form a face or lie outside the photo, or the predictor cannot be loaded.
+    """
+    model = shape.usable_predictor(predictor)
+    quad, first, share, found = shape.face_quad(face), None, 0.0, None
+    for _ in range(ROUNDS):
+        chip = cut_quad(image, quad, shape.CHIP, extend=False)
+        five = read_five(np.asarray(chip)) + OFFSETS  # [5, 2] in px of the chip
+        if model is not None:
+            found = read_landmarks(np.asarray(chip.convert("L")), model)  # [68, 2]
+            from_68 = shape.five_from_68(found)
+            apart = np.linalg.norm(from_68 - five, axis=1)[[0, 1, 3, 4]].mean() / SCALE
+            first = apart if first is None else first
+            share = SHARE * _falling(apart)
+            five = share * from_68 + (1 - share) * five
+        seen, quad = quad, shape.face_quad(map_from_crop(five, quad, shape.CHIP))
+    landmarks = np.float32(map_from_crop(found, seen, shape.CHIP)) if share > 0 else None
+    return FacePoints(quad, landmarks, share, first or 0.0)
+
+
+@torch.inference_mode()
+def read_five(chip: np.ndarray) -> np.ndarray:
+    """The five points of an aligned face, averaged over `WINDOWS`.
+
+    Args:
+        chip: uint8 [256, 256, 3], the crop.
+
+    Returns:
+        float64 [5, 2] in pixels of the chip, order as in `kinlib.faces.keypoints`; `OFFSETS` are not added.
+    """
+    left, top, right, bottom = (share * shape.CHIP for share in FACE_BOX)
+    half = np.array([(right - left) / 2, (bottom - top) / 2])
+    centre = np.array([(left + right) / 2, (top + bottom) / 2])
+    moved = np.array(WINDOWS)  # [N, 3]
+    middle, reach = centre + moved[:, :2], half * moved[:, 2:]
+    windows = np.rint(np.concatenate([middle - reach, middle + reach], axis=1)).astype(np.int64)  # [N, 4]
+    crops = area_means(chip[None], np.zeros(len(windows), np.int64), windows, SIDE, SIDE)  # [N, 48, 48, 3]
+    _, points, _ = load_onet()(torch.from_numpy(crops).permute(0, 3, 1, 2))
+    shares = points.numpy().astype(np.float64).reshape(-1, 2, 5).transpose(0, 2, 1)  # [N, 5, 2] of a window's sides
+    return (windows[:, None, :2] + shares * (windows[:, None, 2:] - windows[:, None, :2]) - 0.5).mean(axis=0)
+
+
+def read_landmarks(chip: np.ndarray, model: "shape.Predictor") -> np.ndarray:
+    """The 68 landmarks of an aligned face, the mean over shifted and scaled rectangles of the crop and its mirror image.
+
+    Args:
+        chip: uint8 grey [256, 256].
+        model: a loaded predictor.
+
+    Returns:
+        float64 [68, 2] in pixels of the chip.
+    """
+    mirrored = shape.predict_variants(np.ascontiguousarray(chip[:, ::-1]), model).mean(axis=0)
+    back = (mirrored * [-1, 1] + [shape.CHIP - 1, 0])[list(shape.MIRRORED)]
+    return (shape.predict_variants(chip, model).mean(axis=0) + back) / 2
+
+
+def _falling(apart: float) -> float:
+    """1 up to `AGREE`, 0 from `DISAGREE` on, smooth between (cubic Hermite)."""
+    left = np.clip((DISAGREE - apart) / (DISAGREE - AGREE), 0.0, 1.0)
+    return float(left * left * (3 - 2 * left))
