@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kinlib.io.photos import Photo, read_photo
+from kinlib.io.photos import PhotoSource, read_photo
 from kinlib.runtime.errors import KinlibError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ BATCH = 64
 
 
 def embed_pictures(
-    pictures: "Sequence[Photo] | Tensor", identity: "IdentityNet | None" = None, batch: int = BATCH
+    pictures: "Sequence[PhotoSource] | Tensor", identity: "IdentityNet | None" = None, batch: int = BATCH
 ) -> np.ndarray:
     """Identity embeddings of aligned faces.
 
@@ -50,7 +50,7 @@ def embed_pictures(
     return np.concatenate(parts)
 
 
-def as_photos(pictures: "Sequence[Photo] | Tensor") -> list[Photo]:
+def as_photos(pictures: "Sequence[PhotoSource] | Tensor") -> list[PhotoSource]:
     """The pictures as a list of upright RGB images.
 
     Raises:

@@ -1,9 +1,9 @@
 """Eye centres and mouth corners as the consensus of two estimators, so that the crop moves little when the photo does.
 
 Each estimator alone is unsteady: a photo saved as JPEG again, scaled by 4% or shifted by 1 px moves the crop by several
-pixels. Three measures steady it. Both estimators look at the face in the crop itself, so that the detector's box matters
-no more, and once more in the crop that follows. Each averages over windows that are shifted and scaled a little. And
-the two are averaged, with a share that falls smoothly to 0 where they disagree: there is no threshold to jump at.
+pixels. Three measures steady it. Both estimators look at the face in the crop itself, so that the detector's box
+matters no more, and once more in the crop that follows. Each averages over windows that are shifted and scaled a
+little. And the two are averaged, with a share that falls smoothly to 0 where they disagree, without a threshold.
 `kinlib.evaluation.steadiness` measures the result.
 
 The estimators are MTCNN's last network (Zhang et al., 2016), trained on photographs, and dlib's 68 landmarks (Kazemi
@@ -12,6 +12,7 @@ the same amount in photographs and in renders; that offset is removed first.
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -23,6 +24,9 @@ from kinlib.faces.keypoints import Keypoints
 from kinlib.faces.points import FACE_BOX, load_onet
 from kinlib.io.crop import cut_quad, map_from_crop
 
+if TYPE_CHECKING:
+    import dlib
+
 __all__ = ["OFFSETS", "FacePoints", "locate", "read_five", "read_landmarks"]
 
 ROUNDS = 2  # a third moves the crop by less than the photo's own noise (measured)
@@ -31,8 +35,8 @@ SCALE = shape.CHIP / 4  # px, the eye distance of a frontal face in the crop
 # Windows of the five points: shift in px of the crop (right, down) and scale. The step is about the detector's own
 # uncertainty, a tenth of the eye distance.
 WINDOWS = ((0, 0, 1.0), (-8, 0, 1.0), (8, 0, 1.0), (0, -8, 1.0), (0, 8, 1.0), (0, 0, 0.92), (0, 0, 1.08))
-# Truth minus five points in px of the crop, measured by `kinlib.evaluation.steadiness.point_offsets`: on renders against
-# their true landmarks, and on photographs against the official predictor, which differ by less than 0.5 px.
+# Truth minus five points in px of the crop, from `kinlib.evaluation.steadiness.point_offsets` on renders. On photos,
+# with the official predictor's landmarks in place of the truth, it is the same to within 0.7 px.
 OFFSETS = np.array([[0.0, 2.4], [0.0, 2.4], [0.0, -1.5], [0.0, 0.4], [0.0, 0.4]])
 SHARE = 0.5  # of the 68 landmarks where both agree: their errors are of one size, and independent
 AGREE, DISAGREE = 0.1, 0.2  # mean distance in eye distances, up to which the share is whole, and from which it is 0
@@ -56,19 +60,17 @@ class FacePoints:
     disagreement: float
 
 
-def locate(image: Image.Image, face: Keypoints, predictor: "shape.Predictor" = None) -> FacePoints:
+def locate(image: Image.Image, face: Keypoints, model: "dlib.shape_predictor | None") -> FacePoints:
     """Find the FFHQ square of a detected face by both estimators.
 
     Args:
         image: the photo, RGB.
         face: from `kinlib.faces.keypoints`.
-        predictor: of the 68 landmarks; a loaded one, a path, or None for the bundled one, or for the five points alone
-            where that is not installed.
+        model: predictor of the 68 landmarks (`landmarks.usable_predictor`), or None for the five points alone.
 
     Raises:
-        KinlibError: if the points do not form a face or lie outside the photo, or the predictor cannot be loaded.
+        KinlibError: if the points do not form a face or lie outside the photo.
     """
-    model = shape.usable_predictor(predictor)
     quad, first, share, found = shape.face_quad(face), None, 0.0, None
     for _ in range(ROUNDS):
         chip = cut_quad(image, quad, shape.CHIP, extend=False)
@@ -107,8 +109,8 @@ def read_five(chip: np.ndarray) -> np.ndarray:
     return (windows[:, None, :2] + shares * (windows[:, None, 2:] - windows[:, None, :2]) - 0.5).mean(axis=0)
 
 
-def read_landmarks(chip: np.ndarray, model: "shape.Predictor") -> np.ndarray:
-    """The 68 landmarks of an aligned face, the mean over shifted and scaled rectangles of the crop and its mirror image.
+def read_landmarks(chip: np.ndarray, model: "dlib.shape_predictor") -> np.ndarray:
+    """The 68 landmarks of an aligned face, the mean over moved rectangles of the crop and of its mirror image.
 
     Args:
         chip: uint8 grey [256, 256].

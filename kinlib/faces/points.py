@@ -26,7 +26,7 @@ def load_onet() -> nn.Module:
 
     # Initialising draws random numbers; the caller's stay. Nor do the caller's inference mode and default type matter.
     with torch.random.fork_rng(devices=[]), torch.inference_mode(False):
-        return ONet().eval().requires_grad_(False).float()
+        return ONet().float().eval().requires_grad_(False)
 
 
 def five_points(aligned: Tensor) -> Tensor:

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kinlib.families.tables import Problem
+from kinlib.io.photos import IMAGE_SUFFIXES
 from kinlib.runtime.errors import KinlibError
 
 __all__ = ["IMAGE_SUFFIXES", "Listing", "check_root", "find_folder", "folded", "list_folder", "natural", "read_lines"]
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
 HIDDEN = ("thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "$recycle.bin")  # besides names that begin with a dot
 MOST_WRAPPED = 24  # folders in one of which a data set may lie
 

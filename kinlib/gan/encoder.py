@@ -274,7 +274,7 @@ def load_encoder(path: str | Path) -> Encoder:
         raise KinlibError(f"{path} has no latent_avg, without which its codes mean nothing")
     style_dim = encoder.latent_avg.shape[1]
     encoder.latent_avg.copy_(checkpoints.expand_average(found.latent_avg, num_layers, path, style_dim))
-    return encoder.eval().requires_grad_(False)
+    return encoder.float().eval().requires_grad_(False)
 
 
 def _compact_from(state: dict[str, Tensor], path) -> CompactBackbone:

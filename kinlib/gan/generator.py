@@ -257,7 +257,7 @@ def load_generator(path: str | Path) -> Generator:
     _fill_missing_noise(generator, found.state)
     average = found.latent_avg if found.latent_avg is not None else generator.mean_latent()
     generator.latent_avg.copy_(checkpoints.expand_average(average, generator.num_layers, path, generator.style_dim))
-    return generator.eval().requires_grad_(False)
+    return generator.float().eval().requires_grad_(False)
 
 
 def _sizes_from(state: dict[str, Tensor], path) -> dict:

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kinlib.gan.generator import Generator
+from kinlib.io.images import resize
 
 __all__ = ["refine"]
 
@@ -33,7 +34,7 @@ def refine(
     Args:
         generator: fixed.
         code: [B, L, 512], the start.
-        target: [B, 3, R, R] in [-1, 1], R the generator's resolution.
+        target: [B, 3, S, S] in [-1, 1]; brought to the generator's resolution if it has another.
         steps: number of Adam steps; 0 returns the code as it is.
         losses: further losses `(drawn, target) -> scalar` with their weights, for instance on identity or landmarks.
         rate: step size, in units of the code.
@@ -41,13 +42,14 @@ def refine(
         progress: called after every step with (steps done, loss).
 
     Returns:
-        [B, L, 512], no gradients attached.
+        [B, L, 512], no gradients attached. Works within `torch.inference_mode()` and `torch.no_grad()` as well.
     """
-    start = code.detach()
-    moved = start.clone().requires_grad_(True)
-    optimiser = torch.optim.Adam([moved], lr=rate)
-    weight = _face_weight(target)
-    with torch.enable_grad():
+    with torch.inference_mode(False), torch.enable_grad():
+        # Clones, because what was made in inference mode cannot take part in gradients.
+        start, target = code.detach().clone(), resize(target.detach().clone(), generator.resolution)
+        moved = start.clone().requires_grad_(True)
+        optimiser = torch.optim.Adam([moved], lr=rate)
+        weight = _face_weight(target)
         for step in range(steps):
             optimiser.param_groups[0]["lr"] = rate * min(1.0, 2 * (1 - step / steps) + 0.05)
             drawn = generator.synthesis(moved)
@@ -58,7 +60,7 @@ def refine(
             optimiser.step()
             if progress is not None:
                 progress(step + 1, float(loss.detach()))
-    return moved.detach()
+        return moved.detach()
 
 
 def _pixel_loss(drawn: Tensor, target: Tensor, weight: Tensor) -> Tensor:
@@ -72,6 +74,6 @@ def _pixel_loss(drawn: Tensor, target: Tensor, weight: Tensor) -> Tensor:
 
 def _face_weight(target: Tensor) -> Tensor:
     """An ellipse that falls off towards the border, where an aligned picture shows background: [1, 1, R, R]."""
-    side = torch.linspace(-1, 1, target.shape[-1], device=target.device)
+    side = torch.linspace(-1, 1, target.shape[-1], dtype=target.dtype, device=target.device)
     radius = ((side[None, :] / 0.8) ** 2 + (side[:, None] / 0.95) ** 2).sqrt()
     return torch.sigmoid((1 - radius) * 8)[None, None].clamp_min(0.1)

@@ -13,7 +13,7 @@ from kinlib.families import READERS, FamilyTables
 from kinlib.families.source import IMAGE_SUFFIXES, check_root, natural
 from kinlib.runtime.errors import KinlibError
 
-__all__ = ["FOLDER", "Listing", "Photo", "list_photos"]
+__all__ = ["FOLDER", "Listing", "ListedPhoto", "list_photos"]
 
 FOLDER = "folder"  # the kind of a folder that is none of the data sets
 JPEG = (".jpg", ".jpeg")
@@ -22,7 +22,7 @@ UNOPENED = ("empty_file", "unreadable")  # problems of a reader that are about a
 
 
 @dataclass(frozen=True)
-class Photo:
+class ListedPhoto:
     """One picture to prepare.
 
     Attributes:
@@ -42,7 +42,7 @@ class Listing:
     """All pictures of a folder.
 
     Attributes:
-        root: the folder that `Photo.image` is relative to.
+        root: the folder that `ListedPhoto.image` is relative to.
         kind: name of the data set ("Family101", ...), or "folder".
         photos: in the order of the set's table, or by name.
         fingerprint: of names and sizes; another one means that the folder has changed.
@@ -50,7 +50,7 @@ class Listing:
 
     root: Path
     kind: str
-    photos: tuple[Photo, ...]
+    photos: tuple[ListedPhoto, ...]
     fingerprint: str
 
     def __len__(self) -> int:
@@ -110,7 +110,7 @@ def _as_text(name: str) -> str:
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
-def _with_targets(rows: list[tuple[str, str | None, str | None]]) -> Iterator[Photo]:
+def _with_targets(rows: list[tuple[str, str | None, str | None]]) -> Iterator[ListedPhoto]:
     """Give every picture a file of its own for the aligned face: a.png and a.png.jpg, file or folder, must not meet."""
     taken = {image for image, _, _ in rows if image.casefold().endswith(JPEG)}
     taken |= {str(folder) for image, _, _ in rows for folder in PurePosixPath(image).parents}
@@ -121,7 +121,7 @@ def _with_targets(rows: list[tuple[str, str | None, str | None]]) -> Iterator[Ph
             while target in taken:
                 target = _as_jpeg(target)
             taken.add(target)
-        yield Photo(image, person, family, f"aligned/{target}")
+        yield ListedPhoto(image, person, family, f"aligned/{target}")
 
 
 def _as_jpeg(image: str) -> str:
@@ -132,7 +132,7 @@ def _as_jpeg(image: str) -> str:
     return PurePosixPath(image).with_name(name).as_posix()
 
 
-def _fingerprint(root: Path, photos: tuple[Photo, ...]) -> str:
+def _fingerprint(root: Path, photos: tuple[ListedPhoto, ...]) -> str:
     digest = hashlib.sha256()
     for photo in photos:
         try:

@@ -22,7 +22,7 @@ from kinlib.faces.pose import estimate
 from kinlib.io import images
 from kinlib.io.photos import read_photo
 from kinlib.prepare.enlarge import enlarged
-from kinlib.prepare.listing import Photo
+from kinlib.prepare.listing import ListedPhoto
 from kinlib.prepare.networks import Networks
 from kinlib.prepare.settings import ALIGNED_SIZE
 from kinlib.runtime import memory
@@ -53,7 +53,7 @@ class Work:
         seconds: spent by stage; of a stage that takes pictures together, an equal share.
     """
 
-    photo: Photo
+    photo: ListedPhoto
     status: str = "ok"
     reason: str | None = None
     picture: Image.Image | None = None
@@ -71,7 +71,7 @@ class Work:
         self.status, self.reason, self.picture = status, reason, None
 
 
-def run_stages(root: Path, photos: Iterable[Photo], networks: Networks) -> list[Work]:
+def run_stages(root: Path, photos: Iterable[ListedPhoto], networks: Networks) -> list[Work]:
     """Take every picture as far as it goes, in the order given.
 
     What comes out depends on these photos and their order, since the last bits of a sum depend on what is computed
@@ -94,7 +94,7 @@ def _going(batch: list[Work]) -> list[Work]:
     return [work for work in batch if work.status == "ok"]
 
 
-def _read(root: Path, photos: Iterable[Photo]) -> Iterator[list[Work]]:
+def _read(root: Path, photos: Iterable[ListedPhoto]) -> Iterator[list[Work]]:
     """Pictures from their files, together as many as `AT_ONCE` allows."""
     batch, pixels = [], 0
     for photo in photos:
