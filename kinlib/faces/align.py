@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from kinlib.faces import landmarks as shape
-from kinlib.faces.consensus import DISAGREE, FacePoints, locate
+from kinlib.faces.consensus import DISAGREE
 from kinlib.faces.keypoints import Keypoints
 from kinlib.faces.orientation import UprightPhoto, find_upright
 from kinlib.io.crop import crop_quad, cut_quad, map_from_crop, map_to_crop
@@ -105,29 +105,27 @@ def find_and_align(
         KinlibError: if the photo cannot be read or shows no face, or the predictor named cannot be loaded.
     """
     upright = find_upright(read_photo(photo), predictor, device)
-    return align_found(upright, size, predictor, name or photo_name(photo))
+    return align_found(upright, size, name or photo_name(photo))
 
 
-def align_found(
-    photo: UprightPhoto, size: int = 256, predictor: "shape.Predictor" = None, name: str = "the picture"
-) -> AlignedFace:
-    """Cut the FFHQ crop of the first face of a photo from `find_upright`; otherwise `find_and_align`.
+def align_found(photo: UprightPhoto, size: int = 256, name: str = "the picture") -> AlignedFace:
+    """Cut the FFHQ crop of the first face of a photo from `kinlib.faces.orientation`; otherwise `find_and_align`.
 
     Raises:
-        KinlibError: if there is no face, its points form none or lie outside, or the predictor named cannot be loaded.
+        KinlibError: if there is no face, its points form none or lie outside.
     """
     if not photo.faces:
         raise KinlibError(f"no face found in {name}: use a photo that shows one face from the front, well lit")
-    face = photo.faces[0]
-    points = photo.points or locate(photo.image, face, shape.usable_predictor(predictor))
+    if photo.points is None:
+        raise KinlibError(f"the points found in {name} do not form a face: use a photo that shows one from the front")
     return AlignedFace(
-        aligned=cut_quad(photo.image, points.quad, size),
-        keypoints=face,
-        landmarks=points.landmarks,
-        quad=points.quad,
-        used="5" if points.landmarks is None else "68+5",
+        notes=_notes(photo, name),
+        aligned=cut_quad(photo.image, photo.points.quad, size),
+        keypoints=photo.faces[0],
+        landmarks=photo.points.landmarks,
+        quad=photo.points.quad,
+        used="5" if photo.points.landmarks is None else "68+5",
         rotated=photo.rotated,
-        notes=_notes(photo, points, name),
     )
 
 
@@ -138,7 +136,7 @@ def turn_degrees(points: np.ndarray) -> float:
     for a warning; `kinlib.faces.pose` estimates the whole pose.
     """
     points = np.asarray(points, dtype=np.float64)
-    quad = shape.face_quad(points)
+    quad = crop_quad(points[0], points[1], points[3], points[4])
     right = (quad[3] - quad[0]) / np.hypot(*(quad[3] - quad[0]))
     eyes, mouth = points[:2].mean(axis=0), points[3:].mean(axis=0)
     eye_distance = np.hypot(*(quad[3] - quad[0])) / 4  # of the same face seen from the front
@@ -146,14 +144,14 @@ def turn_degrees(points: np.ndarray) -> float:
     return float(np.degrees(np.arcsin(np.clip(sideways / NOSE_DEPTH, -1.0, 1.0))))
 
 
-def _notes(photo: UprightPhoto, points: FacePoints, name: str) -> list[str]:
+def _notes(photo: UprightPhoto, name: str) -> list[str]:
     """What the user should know about the detection."""
     face, notes = photo.faces[0], []
     if photo.rotated:
         notes.append(f"{name} was rotated by {photo.rotated} degrees clockwise, in which its face stands upright")
     if len(photo.faces) > 1:
         notes.append(f"{len(photo.faces)} faces found in {name}: the largest is used")
-    if face.score < UNSURE or points.disagreement > DISAGREE:
+    if face.score < UNSURE or photo.points.disagreement > DISAGREE:
         notes.append(f"the face in {name} was found with little certainty ({face.score:.2f}): check the crop")
     if abs(turn_degrees(face.points)) > FAR_TURNED:
         notes.append(f"the face in {name} is turned far to the side: the result will be poor")

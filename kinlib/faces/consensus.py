@@ -15,26 +15,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from PIL import Image
 
 from kinlib.faces import landmarks as shape
-from kinlib.faces.cascade import area_means
 from kinlib.faces.keypoints import Keypoints
-from kinlib.faces.points import FACE_BOX, load_onet
-from kinlib.io.crop import cut_quad, map_from_crop
+from kinlib.faces.points import read_five
+from kinlib.io.crop import crop_quad, cut_quad, map_from_crop
 
 if TYPE_CHECKING:
     import dlib
 
-__all__ = ["OFFSETS", "FacePoints", "locate", "read_five", "read_landmarks"]
+__all__ = ["DISAGREE", "OFFSETS", "FacePoints", "locate"]
 
 ROUNDS = 2  # a third moves the crop by less than the photo's own noise (measured)
-SIDE = 48  # px, what MTCNN's last network sees
 SCALE = shape.CHIP / 4  # px, the eye distance of a frontal face in the crop
-# Windows of the five points: shift in px of the crop (right, down) and scale. The step is about the detector's own
-# uncertainty, a tenth of the eye distance.
-WINDOWS = ((0, 0, 1.0), (-8, 0, 1.0), (8, 0, 1.0), (0, -8, 1.0), (0, 8, 1.0), (0, 0, 0.92), (0, 0, 1.08))
 # Truth minus five points in px of the crop, from `kinlib.evaluation.steadiness.point_offsets` on renders. On photos,
 # with the official predictor's landmarks in place of the truth, it is the same to within 0.7 px.
 OFFSETS = np.array([[0.0, 2.4], [0.0, 2.4], [0.0, -1.5], [0.0, 0.4], [0.0, 0.4]])
@@ -71,57 +65,24 @@ def locate(image: Image.Image, face: Keypoints, model: "dlib.shape_predictor | N
     Raises:
         KinlibError: if the points do not form a face or lie outside the photo.
     """
-    quad, first, share, found = shape.face_quad(face), None, 0.0, None
+    quad, first, share, found = _quad(face.points), None, 0.0, None
     for _ in range(ROUNDS):
         chip = cut_quad(image, quad, shape.CHIP, extend=False)
         five = read_five(np.asarray(chip)) + OFFSETS  # [5, 2] in px of the chip
         if model is not None:
-            found = read_landmarks(np.asarray(chip.convert("L")), model)  # [68, 2]
+            found = shape.mean_landmarks(np.asarray(chip.convert("L")), model)  # [68, 2]
             from_68 = shape.five_from_68(found)
             apart = np.linalg.norm(from_68 - five, axis=1)[[0, 1, 3, 4]].mean() / SCALE
             first = apart if first is None else first
             share = SHARE * _falling(apart)
             five = share * from_68 + (1 - share) * five
-        seen, quad = quad, shape.face_quad(map_from_crop(five, quad, shape.CHIP))
+        seen, quad = quad, _quad(map_from_crop(five, quad, shape.CHIP))
     landmarks = np.float32(map_from_crop(found, seen, shape.CHIP)) if share > 0 else None
     return FacePoints(quad, landmarks, share, first or 0.0)
 
 
-@torch.inference_mode()
-def read_five(chip: np.ndarray) -> np.ndarray:
-    """The five points of an aligned face, averaged over `WINDOWS`.
-
-    Args:
-        chip: uint8 [256, 256, 3], the crop.
-
-    Returns:
-        float64 [5, 2] in pixels of the chip, order as in `kinlib.faces.keypoints`; `OFFSETS` are not added.
-    """
-    left, top, right, bottom = (share * shape.CHIP for share in FACE_BOX)
-    half = np.array([(right - left) / 2, (bottom - top) / 2])
-    centre = np.array([(left + right) / 2, (top + bottom) / 2])
-    moved = np.array(WINDOWS)  # [N, 3]
-    middle, reach = centre + moved[:, :2], half * moved[:, 2:]
-    windows = np.rint(np.concatenate([middle - reach, middle + reach], axis=1)).astype(np.int64)  # [N, 4]
-    crops = area_means(chip[None], np.zeros(len(windows), np.int64), windows, SIDE, SIDE)  # [N, 48, 48, 3]
-    _, points, _ = load_onet()(torch.from_numpy(crops).permute(0, 3, 1, 2))
-    shares = points.numpy().astype(np.float64).reshape(-1, 2, 5).transpose(0, 2, 1)  # [N, 5, 2] of a window's sides
-    return (windows[:, None, :2] + shares * (windows[:, None, 2:] - windows[:, None, :2]) - 0.5).mean(axis=0)
-
-
-def read_landmarks(chip: np.ndarray, model: "dlib.shape_predictor") -> np.ndarray:
-    """The 68 landmarks of an aligned face, the mean over moved rectangles of the crop and of its mirror image.
-
-    Args:
-        chip: uint8 grey [256, 256].
-        model: a loaded predictor.
-
-    Returns:
-        float64 [68, 2] in pixels of the chip.
-    """
-    mirrored = shape.predict_variants(np.ascontiguousarray(chip[:, ::-1]), model).mean(axis=0)
-    back = (mirrored * [-1, 1] + [shape.CHIP - 1, 0])[list(shape.MIRRORED)]
-    return (shape.predict_variants(chip, model).mean(axis=0) + back) / 2
+def _quad(five: np.ndarray) -> np.ndarray:
+    return crop_quad(five[0], five[1], five[3], five[4])
 
 
 def _falling(apart: float) -> float:

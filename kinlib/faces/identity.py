@@ -102,7 +102,10 @@ def load_identity(path: str | Path | None = None, preset: str = "studio") -> "Id
     config.check_preset(preset)
     path = Path(path) if path else weights.path(weights.for_role(preset, "identity").name)
     state = open_checkpoint(path)
-    with torch.random.fork_rng(devices=[]), torch.inference_mode(False):  # initialising draws random numbers; the caller's stay
+    with (
+        torch.random.fork_rng(devices=[]),
+        torch.inference_mode(False),
+    ):  # initialising draws random numbers; the caller's stay
         if is_facenet(state):
             return facenet_from(state, path)
         net = IdentityNet()

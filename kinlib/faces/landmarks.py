@@ -44,6 +44,7 @@ __all__ = [
     "face_quad",
     "five_from_68",
     "load_predictor",
+    "mean_landmarks",
     "plausible",
     "predict",
     "predict_variants",
@@ -121,6 +122,21 @@ def predict_variants(chip: np.ndarray, model: "dlib.shape_predictor") -> np.ndar
     """What a predictor says of a cut-out (`cut_chip`) from each rectangle of `VARIANTS`: float64 [N, 68, 2]."""
     shapes = [model(chip, chip_rectangle(*variant)).parts() for variant in VARIANTS]
     return np.array([[(part.x, part.y) for part in parts] for parts in shapes], dtype=np.float64)
+
+
+def mean_landmarks(chip: np.ndarray, model: "dlib.shape_predictor") -> np.ndarray:
+    """The 68 landmarks of an aligned face, the mean over moved rectangles of the crop and of its mirror image.
+
+    Args:
+        chip: uint8 grey [256, 256].
+        model: a loaded predictor.
+
+    Returns:
+        float64 [68, 2] in pixels of the chip.
+    """
+    mirrored = predict_variants(np.ascontiguousarray(chip[:, ::-1]), model).mean(axis=0)
+    back = (mirrored * [-1, 1] + [CHIP - 1, 0])[list(MIRRORED)]
+    return (predict_variants(chip, model).mean(axis=0) + back) / 2
 
 
 def usable_predictor(predictor: Predictor = None) -> "dlib.shape_predictor | None":

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from kinlib.faces import landmarks as shape
 
-__all__ = ["UprightPhoto", "find_upright"]
+__all__ = ["UprightPhoto", "examine", "find_upright"]
 
 # Measured on 14 photographs and 12 renders in four orientations: of the upright faces, all have a disagreement of 0.09
 # or less and a score of 0.99 or more. Of 20 false faces, none fulfils both.
@@ -47,7 +47,7 @@ class UprightPhoto:
     Attributes:
         image: the photo, RGB.
         faces: all faces in its pixels, the largest first; empty where there are none.
-        points: where the first one is; None where there is none, or its points form no face.
+        points: where the first one is; None where there is none, or the points found form no face.
         rotated: degrees, clockwise, by which the photo was rotated: 0, 90, 180 or 270.
     """
 
@@ -94,24 +94,27 @@ def find_upright(
     model = usable_predictor(predictor)
     if faces is None:
         faces = detect_all(image, device=device)[0]
-    given = _examined(image, faces, model, 0)
+    given = examine(image, faces, model, 0)
     if given.convincing:
         return given
     best = given
     for degrees, rotation in ROTATIONS.items():
         rotated = image.transpose(rotation)
-        other = _examined(rotated, detect_all(rotated, device=device)[0], model, degrees)
+        other = examine(rotated, detect_all(rotated, device=device)[0], model, degrees)
         if other.evidence > max(best.evidence, given.evidence + MARGIN):
             best = other
     return best
 
 
-def _examined(
-    image: Image.Image, faces: Sequence[Keypoints], model: "dlib.shape_predictor | None", rotated: int
+def examine(
+    image: Image.Image, faces: Sequence[Keypoints], model: "dlib.shape_predictor | None", rotated: int = 0
 ) -> UprightPhoto:
-    """One orientation; points that form no face are no evidence for it."""
+    """Place the points of the first of the faces found in a photo, which is not searched again.
+
+    `rotated` is by how much it was rotated already; otherwise see `find_upright` and `kinlib.faces.consensus.locate`.
+    """
     points = None
-    with suppress(KinlibError):
+    with suppress(KinlibError):  # points that form no face are no evidence for it
         points = locate(image, faces[0], model) if faces else None
     return UprightPhoto(image, faces, points, rotated)
 

@@ -12,7 +12,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kinlib.gan.generator import Generator
-from kinlib.io.images import resize
 
 __all__ = ["refine"]
 
@@ -34,7 +33,7 @@ def refine(
     Args:
         generator: fixed.
         code: [B, L, 512], the start.
-        target: [B, 3, S, S] in [-1, 1]; brought to the generator's resolution if it has another.
+        target: [B, 3, R, R] in [-1, 1], R the generator's resolution.
         steps: number of Adam steps; 0 returns the code as it is.
         losses: further losses `(drawn, target) -> scalar` with their weights, for instance on identity or landmarks.
         rate: step size, in units of the code.
@@ -46,7 +45,7 @@ def refine(
     """
     with torch.inference_mode(False), torch.enable_grad():
         # Clones, because what was made in inference mode cannot take part in gradients.
-        start, target = code.detach().clone(), resize(target.detach().clone(), generator.resolution)
+        start, target = code.detach().clone(), target.detach().clone()
         moved = start.clone().requires_grad_(True)
         optimiser = torch.optim.Adam([moved], lr=rate)
         weight = _face_weight(target)

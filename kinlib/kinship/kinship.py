@@ -136,11 +136,12 @@ class Kinship:
         key = (hashlib.sha256(picture.tobytes()).hexdigest(), picture.size, refine_steps, name)
         if key not in self._faces:
             upright = find_upright(picture, self.landmarks, self.device)
-            found = align_found(upright, ALIGNED_SIZE, self.landmarks, name)
+            found = align_found(upright, ALIGNED_SIZE, name)
             aligned = images.to_tensor(found.aligned)
-            latent = self._encode_aligned(aligned, refine_steps, progress)
+            target = images.resize(aligned, self.generator.resolution)
+            latent = self._encode_aligned(aligned, target, refine_steps, progress)
             lacking = absent_notes(self.preset, self.landmarks, self.identity, refine_steps > 0)
-            notes = (*found.notes, *lacking, *([] if refine_steps else self._unlike(aligned, latent, name)))
+            notes = (*found.notes, *lacking, *([] if refine_steps else self._unlike(target, latent, name)))
             self._remember(key, Face(upright.image, found.aligned, latent, notes))
         self._faces.move_to_end(key)
         return _copied(self._faces[key])
@@ -241,16 +242,16 @@ class Kinship:
         """A network on the device; where memory is short, for the length of the block only."""
         return memory.on_device(net, self.device) if self.memory_efficient else nullcontext(net.to(self.device))
 
-    def _encode_aligned(self, aligned: Tensor, refine_steps: int, progress) -> Tensor:
-        """W+ code [1, L, 512], on the CPU, of an aligned face [1, 3, 256, 256]."""
+    def _encode_aligned(self, aligned: Tensor, target: Tensor, refine_steps: int, progress) -> Tensor:
+        """W+ code [1, L, 512], on the CPU, of an aligned face at the encoder's and at the generator's size."""
         with self._at_work(self.encoder) as encoder:
             code = encoder(aligned.to(self.device)).float()
         if refine_steps:
-            code = self._refine(aligned, code, refine_steps, progress)
+            code = self._refine(target, code, refine_steps, progress)
         with torch.inference_mode(False):  # an inference tensor could take part in nobody's gradients
             return code.cpu().clone()
 
-    def _refine(self, aligned: Tensor, code: Tensor, steps: int, progress) -> Tensor:
+    def _refine(self, target: Tensor, code: Tensor, steps: int, progress) -> Tensor:
         losses: dict = {five_point_loss: 1.0}
         with ExitStack() as block:
             block.enter_context(torch.random.fork_rng(devices=[]))  # the losses' networks are randomly initialised
@@ -260,15 +261,15 @@ class Kinship:
             if self.identity:
                 net = block.enter_context(memory.on_device(load_identity(self.identity), self.device))
                 losses[partial(identity_loss, net=net)] = 0.3
-            return refine(self.generator, code, aligned.to(self.device), steps, losses, progress=progress)
+            return refine(self.generator, code, target.to(self.device), steps, losses, progress=progress)
 
-    def _unlike(self, aligned: Tensor, latent: Tensor, name: str) -> list[str]:
+    def _unlike(self, target: Tensor, latent: Tensor, name: str) -> list[str]:
         """A note where the studio's encoder, which knows renders only, misses the face of a photograph."""
         if self.preset != "studio":
             return []
-        target = images.resize(aligned, self.generator.resolution).to(self.device)
         with self._at_work(self.generator) as generator:
-            error = (generator.synthesis(latent.to(self.device)).clamp(-1, 1) - target).square().mean()
+            drawn = generator.synthesis(latent.to(self.device))
+        error = (drawn.clamp(-1, 1) - target.to(self.device)).square().mean()
         if 10 * torch.log10(4 / error) >= LIKE_DB:
             return []
         return [f"the encoder draws {name} only roughly: refining (--refine 100, refine_steps=100) brings it closer"]

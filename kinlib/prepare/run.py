@@ -32,7 +32,7 @@ from kinlib.runtime.errors import KinlibError
 __all__ = ["ENGINES", "NOTE", "count_statuses", "prepare"]
 
 NOTE = "prepare.json"
-FORMAT = 1  # of the folder
+FORMAT = 2  # of the folder; 2 since crops are placed by both sets of points
 ROWS_AT_ONCE = 1024  # when parts are put together
 
 
