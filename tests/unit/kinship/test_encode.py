@@ -182,5 +182,5 @@ def test_default_type_does_not_matter(kin: Kinship):
 
 
 def test_an_address_is_refused_with_what_is_accepted(kin: Kinship):
-    with pytest.raises(KinlibError, match="is an address.*bytes, an open binary file, a PIL image, an array"):
+    with pytest.raises(KinlibError, match=r"is an address.*bytes, an open binary file, a PIL image, an array"):
         kin.encode("https://example.org/father.jpg")
