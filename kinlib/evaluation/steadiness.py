@@ -32,15 +32,16 @@ from kinlib.io.crop import cut_quad, map_to_crop
 from kinlib.io.files import write_json
 from kinlib.io.images import to_tensor
 from kinlib.io.photos import read_photo
+from kinlib.io.resume import read_note
 from kinlib.runtime import config
 from kinlib.runtime.errors import KinlibError
 
 if TYPE_CHECKING:
     from kinlib.faces.landmarks import Predictor
 
-__all__ = ["CHANGES", "RECORD", "bundled_photos", "measure_steadiness", "point_offsets", "summarise"]
+__all__ = ["CHANGES", "RECORD", "bundled_photos", "measure_steadiness", "point_offsets", "recorded", "summarise"]
 
-RECORD = "steadiness.json"  # beside the encoder's weights
+RECORD = "steadiness.json"  # beside the bundled data
 BATCH = 16  # faces encoded together
 SHARE_OF_BRIGHTNESS = 1.08
 SMALLER, LARGER = 0.95, 1.04
@@ -114,7 +115,7 @@ def measure_steadiness(
         for change in changes:
             other = align_found(find_upright(CHANGES[change](photo), predictor, place), CROP)
             rows.append({"photo": number, "change": change, "crop": _crop_moved(whole.quad, other.quad, photo, change)})
-            # A changed face may have another size, which an encoder does not mind less than the photo's owner.
+            # A changed face may have another size; it is brought back to the encoder's.
             pictures += [other.aligned, CHANGES[change](whole.aligned).resize((CROP, CROP), Image.Resampling.LANCZOS)]
     start, moved = (_codes(several, encode, place) for several in (found, pictures))
     unit = float(torch.pdist(start).median())
@@ -164,6 +165,22 @@ def bundled_photos() -> list[Image.Image]:
     return [*map(read_photo, portraits), *(original.image for original in load_originals())]
 
 
+def recorded() -> dict:
+    """What `--record` has kept: `preset`, `photos` (how many) and `changes`, as `summarise` gives them.
+
+    Raises:
+        KinlibError: if nothing was kept.
+    """
+    kept = read_note(_record_path())
+    if kept is None:
+        raise KinlibError("steadiness was not measured: run `python -m kinlib.evaluation.steadiness --record`")
+    return kept
+
+
+def _record_path() -> Path:
+    return config.data_dir() / "studio" / RECORD
+
+
 def _crop_moved(quad: np.ndarray, other: np.ndarray, photo: Image.Image, change: str) -> float:
     """Mean distance of the corners, in px of the crop, after the change of the photo's geometry is undone."""
     scale, cut = GEOMETRY.get(change, (1.0, 0))
@@ -190,14 +207,14 @@ def main(arguments: list[str] | None = None) -> None:
     from kinlib.gan.encoder import load_encoder
 
     parser = argparse.ArgumentParser(prog="python -m kinlib.evaluation.steadiness", description=__doc__.splitlines()[0])
-    parser.add_argument("--record", action="store_true", help=f"keep the numbers as {RECORD}, beside the encoder")
+    parser.add_argument("--record", action="store_true", help=f"keep the numbers as {RECORD}")
     chosen = parser.parse_args(arguments)
-    path = weights.path("studio_encoder")
-    table = measure_steadiness(bundled_photos(), load_encoder(path), device="cpu")
+    encoder = load_encoder(weights.path("studio_encoder"))
+    table = measure_steadiness(bundled_photos(), encoder, device="cpu")
     summary = {"preset": "studio", "photos": int(table["photo"].nunique()), "changes": summarise(table)}
     print(pd.DataFrame(summary["changes"]).T.round(3).to_string())
     if chosen.record:
-        write_json(Path(path).with_name(RECORD), summary)
+        write_json(_record_path(), summary)
 
 
 if __name__ == "__main__":

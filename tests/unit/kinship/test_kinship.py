@@ -211,7 +211,7 @@ def test_of_two_faces_the_larger_is_used_and_the_user_told(kin: Kinship, photos,
 def test_unreadable_photographs_are_named(kin: Kinship, tmp_path: Path):
     with pytest.raises(KinlibError, match="there is no file"):
         kin.encode(tmp_path / "absent.jpg")
-    with pytest.raises(KinlibError, match="a photo must be a path"):
+    with pytest.raises(KinlibError, match="a photo cannot be read from NoneType: give a path"):
         kin.encode(None)
 
 
