@@ -34,7 +34,7 @@ __all__ = [
 
 UNSURE = 0.97  # detector's score below which the user is told
 CUT_OFF = 0.08  # share of the face's box that lies beyond the photo's edge
-FAR_TURNED = 40.0  # degrees; encoders have seen few faces beyond
+FAR_TURNED = 40.0  # degrees of yaw; encoders were trained on few faces beyond
 NOSE_DEPTH = 0.56  # how far the nose's tip stands out before eyes and mouth, in eye distances
 
 
@@ -50,7 +50,7 @@ class AlignedFace:
         quad: float64 [4, 2], the crop's corners in the upright photo; for `map_to_crop` and `map_from_crop`.
         used: which points drove the crop: "68+5", both; or "5".
         rotated: degrees, clockwise, by which the photo was rotated first: 0, 90, 180 or 270.
-        notes: sentences for the user: a rotated photo, other faces, an unsure detection, a face turned far or cut off.
+        notes: sentences for the user: a rotated photo, other faces, an uncertain detection, large yaw, a face cut off.
     """
 
     aligned: Image.Image
@@ -130,7 +130,7 @@ def align_found(photo: UprightPhoto, size: int = 256, name: str = "the picture")
 
 
 def turn_degrees(points: np.ndarray) -> float:
-    """Roughly how far a face is turned to the side, from five points [5, 2]: degrees, > 0 to the image's right.
+    """Rough yaw of a face from five points [5, 2]: degrees, > 0 to the image's right.
 
     The tip of the nose stands out before the plane of eyes and mouth, so it moves sideways as the head turns. Enough
     for a warning; `kinlib.faces.pose` estimates the whole pose.

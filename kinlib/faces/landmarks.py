@@ -4,7 +4,7 @@ A shape predictor starts from the average face in a given box and corrects it st
 box is repeatable. Here the box never comes from a detector of its own: the five points of MTCNN define the FFHQ square
 (`kinlib.io.crop`), the face is cut out upright and at one size, and the predictor always gets the same rectangle of
 that cut-out. So training and use see the same framing, a tilted head costs nothing, and faces that dlib's frontal
-detector would miss (turned, small) are served. The rectangle is where dlib's frontal detector sees faces in such
+detector would miss (large yaw, small) are found. The rectangle is where dlib's frontal detector sees faces in such
 cut-outs, which suits the official predictor as well.
 
 Convention: float32 [68, 2], (x, y) in pixels of the photo, iBUG order: 0-16 jaw, 17-26 brows, 27-35 nose, 36-41 the eye
@@ -219,7 +219,7 @@ def plausible(landmarks: np.ndarray, face: Face, limit: float = PLAUSIBLE) -> bo
 
 
 def _points_in_box(image: Image.Image, box: np.ndarray) -> np.ndarray:
-    """The five points [5, 2] of the face in a box (left, top, right, bottom); a box alone frames turned faces badly."""
+    """The five points [5, 2] of the face in a box (left, top, right, bottom); alone it frames large yaw badly."""
     box = np.asarray(box, dtype=np.float64)
     if not np.isfinite(box).all() or (box[2:] <= box[:2]).any():
         raise KinlibError("a face's box must be (left, top, right, bottom), in finite numbers and this order")

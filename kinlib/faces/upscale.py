@@ -69,7 +69,7 @@ def upscale(
     Args:
         images: a photo (path, PIL image or array, as `read_photo` takes it), or several of any sizes.
         factor: 2 or 4.
-        method: one of `METHODS`. "esrgan" is trained on cleanly reduced pictures, "real-esrgan" on spoilt ones.
+        method: one of `METHODS`. "esrgan" is trained on cleanly reduced pictures, "real-esrgan" on degraded ones.
         preset: whose networks, "studio" or "ffhq".
         path: a network of your own instead of the preset's (.pth or .safetensors, see `upscale_networks`).
         device: where the networks compute, which are there only meanwhile; None picks the best.

@@ -240,7 +240,7 @@ def _turn_upright(picture: Image.Image) -> Image.Image:
 def to_rgb(picture: Image.Image | np.ndarray) -> Image.Image:
     """8-bit RGB from a PIL image of any mode, or from an array as `read_photo` takes it.
 
-    An RGB picture is returned as it is, its colour profile unread: that is the business of `read_photo`.
+    An RGB picture is returned as it is; only `read_photo` applies its colour profile.
 
     Raises:
         KinlibError: if an array is no picture.

@@ -6,7 +6,7 @@
     .work/               parts that are done, while it is not
 
 A part's pictures are written first, then its rows, which are the sign that it is done. When all are, their rows are put
-together. Whatever interrupts this, a later call goes on with what is missing.
+together. Whatever interrupts this, a later call resumes with what is missing.
 """
 
 import os
