@@ -151,11 +151,13 @@ def _notes(photo: UprightPhoto, name: str) -> list[str]:
         notes.append(f"{name} was rotated by {photo.rotated} degrees clockwise, in which its face stands upright")
     if len(photo.faces) > 1:
         notes.append(f"{len(photo.faces)} faces found in {name}: the largest is used")
-    if face.score < UNSURE or photo.points.disagreement > DISAGREE:
+    beyond = np.concatenate([-face.box[:2], face.box[2:] - photo.image.size]) / np.tile(face.box[2:] - face.box[:2], 2)
+    if face.score < UNSURE:
         notes.append(f"the face in {name} was found with little certainty ({face.score:.2f}): check the crop")
     if abs(turn_degrees(face.points)) > FAR_TURNED:
         notes.append(f"the face in {name} is turned far to the side: the result will be poor")
-    beyond = np.concatenate([-face.box[:2], face.box[2:] - photo.image.size]) / np.tile(face.box[2:] - face.box[:2], 2)
     if beyond.max() > CUT_OFF:
         notes.append(f"the face in {name} is cut off by the photo's edge: the result will be poor")
+    if photo.points.disagreement > DISAGREE and face.score >= UNSURE and beyond.max() <= CUT_OFF:
+        notes.append(f"two ways to place the points of the face in {name} disagree: check the crop")
     return notes
