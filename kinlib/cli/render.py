@@ -10,7 +10,7 @@ from kinlib.runtime.worker_pool import check_workers
 
 __all__ = ["RenderCommand"]
 
-OF_A_CROWD = ("people", "images_each", "size", "crop")  # options that the fixed sets leave no room for
+UNRELATED_ONLY = ("people", "images_each", "size", "crop")  # options that the fixed sets leave no room for
 
 
 @dataclass(kw_only=True)
@@ -48,7 +48,7 @@ class RenderCommand:
         print(f"wrote {render()}")
 
     def _check_fixed(self) -> None:
-        for name in OF_A_CROWD:
+        for name in UNRELATED_ONLY:
             if getattr(self, name) != getattr(RenderCommand, name):
                 kind = "families" if self.families else "reference"
                 raise KinlibError(

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kinlib.io.photos import Photo, read_photo
+from kinlib.io.photos import PhotoSource, read_photo
 from kinlib.runtime.errors import KinlibError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ LARGEST = 10.0  # generators overshoot [-1, 1] a little; a tensor of bytes reach
 
 
 def embed_pictures(
-    pictures: "Sequence[Photo] | Tensor", identity: "IdentityNet | None" = None, batch: int = BATCH
+    pictures: "Sequence[PhotoSource] | Tensor", identity: "IdentityNet | None" = None, batch: int = BATCH
 ) -> np.ndarray:
     """Identity embeddings of aligned faces.
 
@@ -53,7 +53,7 @@ def embed_pictures(
     return np.concatenate(parts)
 
 
-def as_photos(pictures: "Sequence[Photo] | Tensor") -> list[Photo]:
+def as_photos(pictures: "Sequence[PhotoSource] | Tensor") -> list[PhotoSource]:
     """The pictures as a list of upright RGB images.
 
     Raises:

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kinlib.families.tables import Problem
+from kinlib.io.photos import IMAGE_SUFFIXES
 from kinlib.runtime.errors import KinlibError
 
 __all__ = ["IMAGE_SUFFIXES", "Listing", "check_root", "find_folder", "folded", "list_folder", "natural", "read_lines"]
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
 HIDDEN = ("thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "$recycle.bin")  # besides names that begin with a dot
 MOST_WRAPPED = 24  # subfolders that are searched for a data set; more are families or people
 
@@ -66,7 +66,7 @@ def find_folder(root: Path, fits: Callable[[Path], bool], depth: int = 3) -> Pat
     """
     level = [root]
     for _ in range(depth + 1):
-        found = [folder for folder in level if fits(folder)]
+        found = [folder for folder in level if _can_enter(folder) and fits(folder)]
         if len(found) > 1:
             names = " and ".join(f"'{folder.relative_to(root).as_posix()}'" for folder in found)
             raise KinlibError(f"'{root}' holds the same kind of data set more than once, in {names}: give one of them")
@@ -74,6 +74,16 @@ def find_folder(root: Path, fits: Callable[[Path], bool], depth: int = 3) -> Pat
             return found[0]
         level = [inside for folder in level for inside in _few_folders(folder)]
     return None
+
+
+def _can_enter(folder: Path) -> bool:
+    """Whether what lies in a folder can be looked at; one that cannot is no data set, and stops no search."""
+    try:
+        next(os.scandir(folder), None)
+        (folder / ".").stat()
+    except OSError:
+        return False
+    return True
 
 
 def _few_folders(folder: Path) -> list[Path]:

@@ -17,13 +17,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from kinlib.faces.align import find_and_align
+from kinlib.faces.align import align_found
 from kinlib.faces.identity import identity_loss, load_identity
+from kinlib.faces.orientation import find_upright
 from kinlib.faces.points import five_point_loss, load_onet
 from kinlib.gan.directions import Direction
 from kinlib.gan.encoder import Encoder
@@ -31,7 +31,7 @@ from kinlib.gan.generator import Generator
 from kinlib.gan.refine import refine
 from kinlib.inheritance import registry
 from kinlib.io import images
-from kinlib.io.photos import read_photo
+from kinlib.io.photos import PhotoSource, photo_name, read_photo
 from kinlib.kinship.attributes import age_notes, set_attributes
 from kinlib.kinship.options import SEXES, check_options, check_size, check_steps
 from kinlib.kinship.presets import (
@@ -49,7 +49,7 @@ from kinlib.runtime.errors import KinlibError
 
 __all__ = ["Child", "Face", "Kinship"]
 
-Photo = str | Path | Image.Image | np.ndarray
+Photo = PhotoSource
 
 SHOWN_SIZE = 256  # smaller pictures are enlarged to this side, so that they can be looked at
 ALIGNED_SIZE = 256  # what encoders take
@@ -160,33 +160,38 @@ class Kinship:
         """L, the number of codes in W+."""
         return self.generator.num_layers
 
-    def encode(self, photo: Photo, refine_steps: int = 0, progress: Callable[[int, float], None] | None = None) -> Face:
+    def encode(
+        self, photo: PhotoSource, refine_steps: int = 0, progress: Callable[[int, float], None] | None = None
+    ) -> Face:
         """Find the face in a photograph, align it, and encode it.
 
         Args:
-            photo: path, PIL image or array (uint8, H x W x 3).
+            photo: path, bytes, open binary file, PIL image, array or tensor, as `kinlib.io.photos.read_photo` takes it.
+                If no upright face is convincing, it is also tried rotated by 90, 180 and 270 degrees.
             refine_steps: steps of fitting the code to the face (about 100 help on a photograph).
             progress: called with (steps done, loss) while refining.
+
+        Returns:
+            A face of the caller's own; what is done to its pictures and code does not come back.
 
         Raises:
             KinlibError: if the picture cannot be read or shows no face.
         """
         check_steps(refine_steps)
-        picture = read_photo(photo)
-        name = f"'{photo}'" if isinstance(photo, str | Path) else "the picture"
+        picture, name = read_photo(photo), photo_name(photo)
         # The name belongs to the key, because the notes speak of it.
         key = (hashlib.sha256(picture.tobytes()).hexdigest(), picture.size, refine_steps, name)
-        if key in self._faces:
-            self._faces.move_to_end(key)
-            return self._faces[key]
-        found = find_and_align(picture, ALIGNED_SIZE, self.landmarks, name, self.device)
-        aligned = images.to_tensor(found.aligned)
-        latent = self._encode_aligned(aligned, refine_steps, progress)
-        lacking = absent_notes(self.preset, self.landmarks, self.identity, refine_steps > 0)
-        notes = (*found.notes, *lacking, *([] if refine_steps else self._unlike(aligned, latent, name)))
-        face = Face(picture, found.aligned, latent.cpu(), notes)
-        self._remember(key, face)
-        return face
+        if key not in self._faces:
+            upright = find_upright(picture, self.landmarks, self.device)
+            found = align_found(upright, ALIGNED_SIZE, name)
+            aligned = images.to_tensor(found.aligned)
+            target = images.resize(aligned, self.generator.resolution)
+            latent = self._encode_aligned(aligned, target, refine_steps, progress)
+            lacking = absent_notes(self.preset, self.landmarks, self.identity, refine_steps > 0)
+            notes = (*found.notes, *lacking, *([] if refine_steps else self._unlike(target, latent, name)))
+            self._remember(key, Face(upright.image, found.aligned, latent, notes))
+        self._faces.move_to_end(key)
+        return _copied(self._faces[key])
 
     def child(
         self, father: Photo | Face, mother: Photo | Face, method: str = "average", seed: int = 0, **options: Any
@@ -305,33 +310,34 @@ class Kinship:
         """A network on the device; where memory is short, for the length of the block only."""
         return memory.on_device(net, self.device) if self.memory_efficient else nullcontext(net.to(self.device))
 
-    def _encode_aligned(self, aligned: Tensor, refine_steps: int, progress) -> Tensor:
+    def _encode_aligned(self, aligned: Tensor, target: Tensor, refine_steps: int, progress) -> Tensor:
+        """W+ code [1, L, 512], on the CPU, of an aligned face at the encoder's and at the generator's size."""
         with self._at_work(self.encoder) as encoder:
             code = encoder(aligned.to(self.device)).float()
-        if not refine_steps:
-            return code
-        return self._refine(aligned, code.clone(), refine_steps, progress)
+        if refine_steps:
+            code = self._refine(target, code, refine_steps, progress)
+        with torch.inference_mode(False):  # an inference tensor could take part in nobody's gradients
+            return code.cpu().clone()
 
-    def _refine(self, aligned: Tensor, code: Tensor, steps: int, progress) -> Tensor:
-        target = images.resize(aligned, self.generator.resolution).to(self.device)
+    def _refine(self, target: Tensor, code: Tensor, steps: int, progress) -> Tensor:
         losses: dict = {five_point_loss: 1.0}
         with ExitStack() as block:
-            block.enter_context(torch.random.fork_rng(devices=[]))  # the losses' networks are born with random weights
+            block.enter_context(torch.random.fork_rng(devices=[]))  # the losses' networks are randomly initialised
             block.enter_context(self._awake(self.generator))
             # Shared with whoever else loads them, so they are lent however much memory there is.
             block.enter_context(memory.on_device(load_onet(), self.device))
             if self.identity:
                 net = block.enter_context(memory.on_device(load_identity(self.identity), self.device))
                 losses[partial(identity_loss, net=net)] = 0.3
-            return refine(self.generator, code, target, steps, losses, progress=progress)
+            return refine(self.generator, code, target.to(self.device), steps, losses, progress=progress)
 
-    def _unlike(self, aligned: Tensor, latent: Tensor, name: str) -> list[str]:
+    def _unlike(self, target: Tensor, latent: Tensor, name: str) -> list[str]:
         """A note where the studio's encoder, which knows renders only, misses the face of a photograph."""
         if not PRESETS[self.preset].renders_only:
             return []
-        target = images.resize(aligned, self.generator.resolution).to(self.device)
         with self._at_work(self.generator) as generator:
-            error = (generator.synthesis(latent).clamp(-1, 1) - target).square().mean()
+            drawn = generator.synthesis(latent.to(self.device))
+        error = (drawn.clamp(-1, 1) - target.to(self.device)).square().mean()
         if 10 * torch.log10(4 / error) >= LIKE_DB:
             return []
         return [f"the encoder draws {name} only roughly: refining (--refine 100, refine_steps=100) brings it closer"]
@@ -342,6 +348,12 @@ def _couple_notes(father: Face, mother: Face) -> tuple[str, ...]:
     # Of the crops, not the photographs: the same face then, and no copy of a large photograph.
     same = father is mother or father.aligned.tobytes() == mother.aligned.tobytes()
     return ("father and mother are the same photograph: the child inherits from one person only",) if same else ()
+
+
+def _copied(face: Face) -> Face:
+    """Kept faces are lent to nobody: who draws on a picture or edits a code in place changes a copy."""
+    with torch.inference_mode(False):
+        return Face(face.image.copy(), face.aligned.copy(), face.latent.clone(), face.notes)
 
 
 def _enlarged(picture: Image.Image, size: int) -> Image.Image:

@@ -26,7 +26,7 @@ from PIL import Image, ImageOps
 from kinlib.faces.align import turn_degrees
 from kinlib.faces.keypoints import Keypoints, detect
 from kinlib.faces.landmarks import MIRRORED, five_from_68, predict
-from kinlib.io.photos import Photo, read_photo
+from kinlib.io.photos import PhotoSource, read_photo
 from kinlib.runtime.errors import KinlibError
 
 __all__ = ["COLOURS", "MEASURES", "PROPORTIONS", "measure", "measure_all"]
@@ -64,7 +64,7 @@ FINE = 100  # px of eye distance; larger faces are reduced before their colours 
 HAIR_HALF_WIDTH, HAIR_LOW, HAIR_HIGH = 0.35, 1.28, 1.48
 
 
-def measure(picture: Photo, landmarks: np.ndarray | None = None) -> dict[str, float]:
+def measure(picture: PhotoSource, landmarks: np.ndarray | None = None) -> dict[str, float]:
     """Proportions and colours of the face in a picture; `MEASURES` says what each number means.
 
     Args:
@@ -87,7 +87,7 @@ def measure(picture: Photo, landmarks: np.ndarray | None = None) -> dict[str, fl
     return _proportions(landmarks) | _colours(image, landmarks)
 
 
-def measure_all(pictures: Sequence[Photo]) -> pd.DataFrame:
+def measure_all(pictures: Sequence[PhotoSource]) -> pd.DataFrame:
     """`measure` for many pictures: one row each, in their order; NaN where no face is found."""
     images = [read_photo(picture) for picture in pictures]
     nothing = dict.fromkeys(MEASURES, np.nan)

@@ -27,7 +27,7 @@ from kinlib.evaluation.heredity.point_sets import PointSets, measure_couples, po
 from kinlib.evaluation.heredity.reference import UNIT_TOLERANCE, Provenance, Reference, load_reference, write_reference
 from kinlib.evaluation.heredity.report import Comparison, Report, Statistics, make_comparison, make_report
 from kinlib.evaluation.heredity.traits import common_traits, numerical, trait_statistics
-from kinlib.io.photos import Photo
+from kinlib.io.photos import PhotoSource
 from kinlib.runtime.errors import KinlibError
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Children:
 Given = Children | np.ndarray | pd.DataFrame
 
 
-def describe(pictures: "Sequence[Photo] | Tensor", identity: "IdentityNet | None" = None) -> Children:
+def describe(pictures: "Sequence[PhotoSource] | Tensor", identity: "IdentityNet | None" = None) -> Children:
     """Embeddings and measured traits of the aligned pictures of one couple's children, ready to be scored.
 
     Args:

@@ -208,10 +208,11 @@ def test_path_text_picture_and_array_give_the_same_code(kin: Kinship, photos, fa
             assert torch.equal(kin.encode(photo).latent, faces[0].latent)
 
 
-def test_a_photograph_is_encoded_once(kin: Kinship, photos, faces):
-    assert kin.encode(photos[0]) is faces[0]
-    assert kin.encode(str(photos[0])) is faces[0]
-    assert kin.encode(photos[1]) is not faces[0]
+def test_a_photograph_is_encoded_once(kin: Kinship, photos, faces, monkeypatch):
+    monkeypatch.setattr(kinship, "align_found", None)  # whoever aligns again fails
+    for photo in (photos[0], str(photos[0])):
+        assert torch.equal(kin.encode(photo).latent, faces[0].latent)
+    assert not torch.equal(kin.encode(photos[1]).latent, faces[0].latent)
 
 
 def test_memory_for_faces_is_bounded(kin: Kinship, faces, monkeypatch):
@@ -256,7 +257,7 @@ def test_of_two_faces_the_larger_is_used_and_the_user_told(kin: Kinship, photos,
 def test_unreadable_photographs_are_named(kin: Kinship, tmp_path: Path):
     with pytest.raises(KinlibError, match="there is no file"):
         kin.encode(tmp_path / "absent.jpg")
-    with pytest.raises(KinlibError, match="a photo must be a path"):
+    with pytest.raises(KinlibError, match="a photo cannot be read from NoneType: give a path"):
         kin.encode(None)
 
 
@@ -512,7 +513,8 @@ def test_refinement_comes_closer_and_stays_a_code(kin: Kinship, photos, faces):
     moved = (refined.latent - faces[0].latent).abs().max()
     assert 0 < moved < 1  # eight steps of at most about 0.03 each
     assert not refined.latent.requires_grad
-    assert kin.encode(photos[0], refine_steps=8) is refined and kin.encode(photos[0]) is faces[0]
+    assert torch.equal(kin.encode(photos[0], refine_steps=8).latent, refined.latent)
+    assert torch.equal(kin.encode(photos[0]).latent, faces[0].latent)
     child = kin.child(refined, faces[1], method="slerp")
     assert child.latent.isfinite().all()
 

@@ -248,7 +248,7 @@ def test_the_slider_shows_the_step_and_its_caption(bundle):
     assert np.abs(np.int16(now(panel).getpixel((20, 20))) - wanted).max() <= 2
 
 
-def test_another_dial_brings_its_own_positions(bundle):
+def test_another_variation_brings_its_own_positions(bundle):
     panel = variation_panel(live=False, variation="hair_red")
     panel.controls["position"].value = 2.0
     panel.controls["variation"].value = "age_female"
@@ -284,11 +284,11 @@ def test_what_goes_wrong_is_said_and_the_picture_stays(bundle):
         variation_panel(live=False, variation="tail")
 
 
-def test_a_stored_notebook_shows_the_steps_of_the_dial(bundle):
+def test_a_stored_notebook_shows_the_steps_of_the_variation(bundle):
     shown = variation_panel(live=False, variation="hair_red")._repr_mimebundle_()
     if shown is None:
         pytest.skip("ipywidgets 7 displays itself, without a picture")
-    assert shown["image/jpeg"] and "dials" in shown["text/plain"]
+    assert shown["image/jpeg"] and "variations" in shown["text/plain"]
 
 
 def test_variations_without_a_fine_step_have_no_positions_in_between():
