@@ -4,9 +4,10 @@ A polygon lies in a plane in front of the face (x, y) or beside it (z, y) and se
 lies on the surface; distances to it are Euclidean in space. Left and right are painted together: x stands for |x|.
 """
 
-import numba
 import numpy as np
 from scipy.interpolate import splev, splprep
+
+from kinlib.runtime.compiled import njit
 
 __all__ = ["bump", "curve_distance", "inside", "ramp", "smooth_closed", "smooth_open"]
 
@@ -57,7 +58,7 @@ def curve_distance(points: np.ndarray, curve: np.ndarray) -> tuple[np.ndarray, n
     return distance.reshape(points.shape[:-1]), place.reshape(points.shape[:-1])
 
 
-@numba.njit(cache=True, fastmath=True)
+@njit(cache=True, fastmath=True)
 def _box(line):
     """Lowest and highest corner of the box around a line."""
     low, high = line[0].copy(), line[0].copy()
@@ -66,7 +67,7 @@ def _box(line):
     return low, high
 
 
-@numba.njit(cache=True, fastmath=True)
+@njit(cache=True, fastmath=True)
 def _gap(point, low, high):
     """Distance from a point to a box, 0 inside."""
     squared = 0.0
@@ -75,7 +76,7 @@ def _gap(point, low, high):
     return np.sqrt(squared)
 
 
-@numba.njit(cache=True, fastmath=True)
+@njit(cache=True, fastmath=True)
 def _inside(points, polygon):
     """Even-odd rule for the sign, nearest edge for the distance."""
     result = np.empty(len(points), np.float32)
@@ -101,7 +102,7 @@ def _inside(points, polygon):
     return result
 
 
-@numba.njit(cache=True, fastmath=True)
+@njit(cache=True, fastmath=True)
 def _curve_distance(points, curve):
     """Nearest segment by brute force; curves have few dozen segments."""
     distance = np.empty(len(points), np.float32)

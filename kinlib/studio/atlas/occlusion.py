@@ -4,9 +4,9 @@ The head is rasterised orthographically from many directions. A vertex sees the 
 the depth buffer; directions are weighted by the cosine to the vertex normal.
 """
 
-import numba
 import numpy as np
 
+from kinlib.runtime.compiled import njit
 from kinlib.studio.rendering.raster import depths
 
 __all__ = ["occlusion"]
@@ -50,7 +50,7 @@ def _basis(direction: np.ndarray) -> np.ndarray:
     return np.stack([across, np.cross(direction, across), direction], axis=1).astype(np.float32)
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def _visible(points, depth, cosine):
     """Bilinear share of the four surrounding pixels in which a point (column, row, depth) is not occluded, [n]."""
     result = np.zeros(len(points), np.float32)

@@ -6,10 +6,10 @@ S rows is ((column + 0.5) / S, (row + 0.5) / S). The back of the head has its ow
 
 from dataclasses import dataclass, replace
 
-import numba
 import numpy as np
 from scipy.ndimage import distance_transform_edt, map_coordinates
 
+from kinlib.runtime.compiled import njit
 from kinlib.studio.head.model import FACE, HEAD, HeadModel
 from kinlib.studio.rendering.raster import cover
 
@@ -114,7 +114,7 @@ def interpolate(values: np.ndarray, triangles: np.ndarray, weights: np.ndarray) 
     return np.einsum("ni...,ni->n...", values[triangles], weights)
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def _locate(uv, corners, starts, members):
     found = np.zeros(len(uv), np.int32)
     weights = np.zeros((len(uv), 3), np.float32)
@@ -136,7 +136,7 @@ def _locate(uv, corners, starts, members):
     return found, weights
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def _weigh(u, v, corner, weights, best):
     """Minus the distance from (u, v) to a triangle; if it beats `best`, `weights` become those of the nearest point."""
     x1, y1 = corner[1, 0] - corner[0, 0], corner[1, 1] - corner[0, 1]

@@ -9,8 +9,9 @@ distance of d Morgans recombine with Haldane's probability (1 - exp(-2d)) / 2 (H
 from dataclasses import dataclass
 from functools import cached_property
 
-import numba
 import numpy as np
+
+from kinlib.runtime.compiled import njit
 
 __all__ = ["CHROMOSOMES", "GeneticMap", "meiosis", "recombination_fraction"]
 
@@ -78,7 +79,7 @@ def meiosis(
     return _gametes(alleles, which, crossovers, np.cumsum(counts), genetic_map.starts, coins)
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def _gametes(alleles, which, crossovers, ends, starts, coins):
     """Copy the alleles of each gamete in segments, alternating between the two copies.
 

@@ -7,9 +7,9 @@ clump, coil and noise modifiers of grooming tools such as XGen.
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from scipy.spatial import cKDTree
 
+from kinlib.runtime.compiled import njit
 from kinlib.studio.hair.scalp import BodySurface, radial_distance
 
 __all__ = ["Clumps", "Curl", "clump_strands", "crosses_face", "keep_outside", "make_clumps", "press_down"]

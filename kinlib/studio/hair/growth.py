@@ -8,8 +8,8 @@ face, seen from the front, that hair slides around.
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
+from kinlib.runtime.compiled import njit
 from kinlib.studio.hair.scalp import BodySurface, Roots, radial_distance
 
 __all__ = ["Comb", "grow"]

@@ -6,8 +6,8 @@ were set by eye on the generic head.
 """
 
 import numpy as np
-from numba import njit
 
+from kinlib.runtime.compiled import njit
 from kinlib.studio.person import Look, Person
 
 __all__ = ["hairline", "head_noise"]

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numba import njit
 
+from kinlib.runtime.compiled import njit
 from kinlib.studio.head.model import FACE, HEAD, load_head
 from kinlib.studio.vectors import unit
 

@@ -6,8 +6,8 @@ Positions are cm in the generic head's frame; numbers without a source were set 
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
+from kinlib.runtime.compiled import njit
 from kinlib.studio.hair.scalp import CENTRE, CENTRE_Y, CENTRE_Z, BodySurface, radial_distance
 from kinlib.studio.hair.style_context import StyleContext
 from kinlib.studio.vectors import unit

@@ -5,7 +5,8 @@ negative gradient of the smoothed density is the outward normal; the density int
 """
 
 import numpy as np
-from numba import njit
+
+from kinlib.runtime.compiled import njit
 
 __all__ = ["volume_shading"]
 

@@ -11,9 +11,9 @@ camera. Angles in degrees: yaw > 0 turns the face to the image's right, pitch > 
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
 from kinlib.io.crop import crop_quad
+from kinlib.runtime.compiled import njit
 from kinlib.studio.person import Shot
 
 __all__ = ["DISTANCE", "EYE_LEVEL", "Camera", "crop_camera", "on_plane", "photo_camera", "rotate_head"]

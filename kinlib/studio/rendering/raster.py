@@ -5,8 +5,8 @@ centres, depth in cm, smaller is nearer.
 """
 
 import numpy as np
-from numba import njit
 
+from kinlib.runtime.compiled import njit
 from kinlib.studio.labels import NONE
 
 __all__ = ["Coverage", "cover", "depths", "draw_strands", "majority", "strand_depths", "vertex_normals"]

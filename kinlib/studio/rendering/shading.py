@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numba import njit
 
+from kinlib.runtime.compiled import njit
 from kinlib.studio.person import Light
 from kinlib.studio.rendering.camera import DISTANCE, EYE_LEVEL
 from kinlib.studio.rendering.surface import EYE, NOTHING, SKIN, Surface

@@ -7,8 +7,8 @@ on the undeformed head. Clothes and accessories have a colour per vertex. Number
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
+from kinlib.runtime.compiled import njit
 from kinlib.studio.head.model import EYE_SOCKETS, EYEBALLS, FACE, HEAD, MOUTH_SOCKET, TEARS, TEETH
 from kinlib.studio.labels import class_id, region_id
 from kinlib.studio.rendering.raster import Coverage
