@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kinlib.runtime import config
+from kinlib.runtime.errors import KinlibError
 
 __all__ = ["ReportCommand"]
 
@@ -18,6 +19,10 @@ class ReportCommand:
     """folder for the pages as PNG, instead of a PDF"""
 
     def run(self) -> None:
+        if self.out is not None and self.pages is not None:
+            raise KinlibError("choose one of --out, for a PDF, and --pages, for a folder of pictures")
+        if self.out is not None and self.out.suffix.lower() != ".pdf":
+            raise KinlibError(f"'{self.out}' does not end in .pdf: choose another name for the report")
         from kinlib.report import build, checks, exports
         from kinlib.report.sources import read_sources, report_folder
 

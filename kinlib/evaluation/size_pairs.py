@@ -21,8 +21,8 @@ from kinlib.runtime import config
 from kinlib.runtime.errors import KinlibError
 from kinlib.runtime.worker_pool import spread
 from kinlib.studio.datasets import family_plan
-from kinlib.studio.datasets.family_photos import HEIGHT, WIDTH, Album, albums, take_photo
-from kinlib.studio.datasets.family_plan import Photo
+from kinlib.studio.datasets.family_photos import HEIGHT, WIDTH, PersonJob, person_jobs, render_photo
+from kinlib.studio.datasets.family_plan import PlannedPhoto
 from kinlib.studio.datasets.renders import HELD_OUT_EVERY, read_part
 from kinlib.studio.head.model import load_head
 
@@ -81,7 +81,7 @@ def split_people(pairs: list[SizePair]) -> tuple[list[SizePair], list[SizePair]]
     return [pair for pair in pairs if pair.person % HELD_OUT_EVERY], held_out
 
 
-def family_jobs(count: int) -> list[tuple[Album, Photo]]:
+def family_jobs(count: int) -> list[tuple[PersonJob, PlannedPhoto]]:
     """One photograph without a fault of each person of the families on disk, `count` at most; nothing is rendered yet.
 
     Raises:
@@ -93,7 +93,7 @@ def family_jobs(count: int) -> list[tuple[Album, Photo]]:
     except (OSError, ValueError, KeyError) as error:
         raise KinlibError(f"there are no family photographs in '{root}': run `kinlib render --families`") from error
     load_head()
-    sound = [(album, photo) for album in albums(plan) for photo in album.photos if photo.fault is None]
+    sound = [(album, photo) for album in person_jobs(plan) for photo in album.photos if photo.fault is None]
     first = {album.row: (album, photo) for album, photo in reversed(sound)}
     return sorted(first.values(), key=lambda job: job[0].row)[:count]
 
@@ -110,8 +110,8 @@ def family_pairs(count: int, workers: int = 1) -> Iterator[SizePair]:
         yield SizePair(album.name, small, large, (landmarks + 0.5) / FACTOR - 0.5, facts)
 
 
-def _take_large(job: tuple[Album, Photo]) -> tuple[np.ndarray, np.ndarray]:
-    picture = take_photo(*job, (HEIGHT * FACTOR, WIDTH * FACTOR))
+def _take_large(job: tuple[PersonJob, PlannedPhoto]) -> tuple[np.ndarray, np.ndarray]:
+    picture = render_photo(*job, (HEIGHT * FACTOR, WIDTH * FACTOR))
     return picture.image, picture.landmarks
 
 

@@ -22,7 +22,7 @@ from kinlib.evaluation.heredity.reference_set import Provenance, Reference
 from kinlib.io.files import make_folder, write_bytes, write_whole
 from kinlib.io.resume import is_complete, open_work
 from kinlib.runtime.worker_pool import spread
-from kinlib.studio.datasets.encoding import as_jpeg
+from kinlib.studio.datasets.encoding import array_to_jpeg
 from kinlib.studio.datasets.portraits import portrait
 from kinlib.studio.genetics import POPULATIONS, Genomes, children, concatenate, founders, phenotypes
 from kinlib.studio.head.model import load_head
@@ -160,7 +160,7 @@ def _measure(wanted: _Portrait) -> _Measured:
     """Render and measure one portrait."""
     aligned = portrait(wanted.person, STUDIO, wanted.age, SIZE, crop="ffhq").image
     photo = portrait(wanted.person, STUDIO, wanted.age, PARENT_SIZE).image if wanted.is_parent else None
-    jpeg = None if photo is None else as_jpeg(photo, PARENT_QUALITY)
+    jpeg = None if photo is None else array_to_jpeg(photo, PARENT_QUALITY)
     return _Measured(embed_pictures([aligned])[0], measure_all([aligned]).iloc[0], jpeg)
 
 

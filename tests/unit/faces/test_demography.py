@@ -20,7 +20,7 @@ from kinlib.runtime.errors import KinlibError
 from kinlib.studio.appearance import emotions
 from kinlib.studio.appearance.emotions import EMOTIONS, emotion
 from kinlib.studio.appearance.shots import random_expression
-from kinlib.studio.datasets.encoding import as_png
+from kinlib.studio.datasets.encoding import array_to_png
 from kinlib.studio.datasets.renders import FaceSet, load_faces
 from kinlib.studio.datasets.sampling import member_genome
 from kinlib.studio.genetics.populations import POPULATIONS
@@ -50,8 +50,8 @@ def data(tmp_path_factory) -> Path:
             row = {
                 "person": person,
                 "view": view,
-                "image": as_png(picture),
-                "mask": as_png(np.ones_like(picture[..., 0])),
+                "image": array_to_png(picture),
+                "mask": array_to_png(np.ones_like(picture[..., 0])),
             }
             rows.append(row | {"attributes": json.dumps(record | {"hair_colour": "black", "grey": 0.0})})
     pd.DataFrame(rows).to_parquet(folder / "part-00000.parquet")

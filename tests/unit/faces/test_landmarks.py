@@ -96,7 +96,7 @@ def test_face_as_points_box_and_array(astronaut: Image.Image, face: Keypoints, p
 
 def test_bundled_predictor_drives_the_crop(astronaut: Image.Image):
     found = find_and_align(astronaut)
-    assert found.used == "68" and found.landmarks.shape == (68, 2)
+    assert found.used == "68+5" and found.landmarks.shape == (68, 2)
 
 
 def test_same_result_twice_and_one_load(astronaut: Image.Image, face: Keypoints, points: np.ndarray):

@@ -28,7 +28,7 @@ LAYERS = [
 ]
 INSIDE = {
     "studio": [
-        ["colour", "head", "labels", "person"],
+        ["colour", "head", "labels", "person", "vectors"],
         ["clothing", "genetics", "rendering", "shape"],
         ["appearance", "atlas", "pedigree"],
         ["hair"],

@@ -23,7 +23,7 @@ from kinlib.io import images
 from kinlib.io.face_labels import CLASSES
 from kinlib.io.photos import read_photo
 from kinlib.runtime.errors import KinlibError
-from kinlib.studio.datasets.encoding import as_png
+from kinlib.studio.datasets.encoding import array_to_png
 from kinlib.studio.datasets.renders import load_faces, read_attributes
 from kinlib.studio.datasets.sample_parents import couple, couples
 from kinlib.studio.person import NUM_SHAPE, PROPORTIONS, Glasses, Look, Person, Shot, Traits
@@ -64,8 +64,8 @@ def data(tmp_path_factory) -> Path:
                 {
                     "person": 18 * (i // 4) if i in (0, 4) else i + 1,
                     "view": view,
-                    "image": as_png(np.ascontiguousarray(view_image)),
-                    "mask": as_png(mask),
+                    "image": array_to_png(np.ascontiguousarray(view_image)),
+                    "mask": array_to_png(mask),
                     "landmarks": np.random.default_rng(2 * i + view).uniform(20, 108, 136),
                     "yaw": 5.0 * view + i,
                     "pitch": float(i),

@@ -19,7 +19,7 @@ from kinlib.faces.upscale import upscale
 from kinlib.faces.upscale_networks import load_upscaler
 from kinlib.runtime.config import data_dir
 from kinlib.runtime.errors import KinlibError
-from kinlib.studio.datasets.encoding import as_png
+from kinlib.studio.datasets.encoding import array_to_png
 from kinlib.studio.datasets.sample_parents import couples
 from kinlib.training.data.patches import Patches
 from kinlib.training.recipes.registry import train
@@ -44,7 +44,7 @@ def data(tmp_path_factory) -> Path:
     for name, side in (("large", LARGE), ("small", SMALL)):
         rows = []
         for person, portrait in zip((0, 1, 2, 3, 18, 5, 6, 7), portraits, strict=True):
-            image = as_png(np.asarray(portrait.resize((side, side), Image.Resampling.BOX)))
+            image = array_to_png(np.asarray(portrait.resize((side, side), Image.Resampling.BOX)))
             row = {"person": person, "view": 0, "image": image, "landmarks": landmarks(side)}
             rows.append(row | {"attributes": json.dumps({"male": person > 0, "age": 30.0})})
         (root / name).mkdir()
