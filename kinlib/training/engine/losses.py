@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 __all__ = [
     "delta_norm",
-    "energy_distance",
+    "energy_loss",
     "feature_matching",
     "gan_discriminator",
     "gan_generator",
@@ -147,8 +147,8 @@ def delta_norm(offsets: Tensor) -> Tensor:
     return offsets[:, 1:].norm(dim=2).mean() / math.sqrt(offsets.shape[2])  # layer 0 has no offset: it is the base
 
 
-def energy_distance(x: Tensor, y: Tensor) -> Tensor:
-    """Squared energy distance of two samples [N, D], [M, D] (Szekely and Rizzo 2013); zero for equal distributions."""
+def energy_loss(x: Tensor, y: Tensor) -> Tensor:
+    """Energy distance of samples [N, D], [M, D] over sqrt(D) (Szekely and Rizzo 2013); 0 for equal distributions."""
     scale = 1 / math.sqrt(x.shape[1])
     between = torch.cdist(x, y).mean()  # [N, M] -> scalar
     # Without the N zero distances of samples to themselves: an unbiased estimate.

@@ -7,7 +7,7 @@ insensitive to a few of them. So the energy distance is averaged over nested blo
 import torch
 from torch import Tensor, nn
 
-from kinlib.training.engine.losses import energy_distance
+from kinlib.training.engine.losses import energy_loss
 
 __all__ = ["BLOCKS", "fit_mapping"]
 
@@ -40,7 +40,7 @@ def fit_mapping(style: nn.Module, codes: Tensor, steps: int, seed: int, batch: i
         z = torch.randn(batch, codes.shape[1], generator=source, device=codes.device)
         some = torch.randint(len(codes), (batch,), generator=source, device=codes.device)
         w = style(z)  # [batch, 512]
-        loss = torch.stack([energy_distance(w[:, :n], codes[some, :n]) for n in BLOCKS]).mean()
+        loss = torch.stack([energy_loss(w[:, :n], codes[some, :n]) for n in BLOCKS]).mean()
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()

@@ -276,7 +276,7 @@ def _losses(
     if progress >= settings.features_from:
         terms |= _feature_losses(accelerator, features, generated, views.target, settings)
     w = generator.mapping(torch.randn(MAPPING_SAMPLES, 512, device=device))
-    terms["mapping"] = losses.energy_distance(w, known)
+    terms["mapping"] = losses.energy_loss(w, known)
     if progress < settings.adversarial_from:
         return terms, generated[:0]
     more, fakes = _adversarial_losses(accelerator, pair, generated, codes, w, views.target, settings)
