@@ -53,7 +53,7 @@ class Readings:
     names: list[str]
     table: pd.DataFrame
     faces: Tensor
-    reconstructed: Tensor
+    reconstructions: Tensor
 
 
 @torch.no_grad()

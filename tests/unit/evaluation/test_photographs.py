@@ -61,7 +61,7 @@ def test_help_begins_with_what_it_does(capsys):
     with pytest.raises(SystemExit):
         photographs.main(["--help"])
     shown = capsys.readouterr().out
-    assert "What the studio's networks make of photographs" in shown and "Nothing leaves" not in shown
+    assert "Apply the studio's networks to photographs" in shown and "Nothing leaves" not in shown
 
 
 def test_folder_without_photographs(tmp_path):
