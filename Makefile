@@ -32,7 +32,7 @@ bench: $(STAMP) ## measure speed and memory (tests/bench)
 notebooks: $(STAMP) ## run all notebooks again and store their outputs
 	$(PY) tests/checks/run_notebooks.py --write
 
-report: $(STAMP) ## set report/report.pdf from the stored figures and numbers
+report: $(STAMP) ## build report/report.pdf from the stored figures and numbers
 	$(BIN)/kinlib report
 
 lab: $(STAMP) ## open the notebooks in JupyterLab

@@ -70,7 +70,10 @@ def no_network(monkeypatch):
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
-    """An empty cache folder for one test."""
+    """An empty cache folder for one test, and no installed package that brings weights along."""
+    from kinlib.checkpoints import packaged
+
     folder = tmp_path / "cache"
     monkeypatch.setenv("KINLIB_CACHE", str(folder))
+    monkeypatch.setattr(packaged, "find_in_package", lambda entry: None)
     return folder

@@ -1,7 +1,7 @@
-"""SHA-256 sums of large files, and notes of the sums that nobody has published.
+"""SHA-256 checksums of large files.
 
-Of a file without a recorded sum nobody can say whether it is the right one. But that it is still the one that was
-downloaded can be said: its sum is noted beside it, in `<file>.sha256`, as `sha256sum` writes it.
+A file whose checksum was never published cannot be checked against its source. It can still be checked against its own
+download: the checksum is then stored beside it, in `<file>.sha256`, in the format of `sha256sum`.
 """
 
 import hashlib
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from kinlib.io.files import write_bytes
 
-__all__ = ["note_sum", "noted_sum", "sha256"]
+__all__ = ["write_checksum", "read_checksum", "sha256"]
 
 _sums: dict[tuple, str] = {}  # by (path, size, mtime): large files are read once
 
@@ -25,23 +25,23 @@ def sha256(path: str | Path) -> str:
     return _sums[key]
 
 
-def note_sum(path: Path) -> None:
-    """Note a file's sum beside it.
+def write_checksum(path: Path) -> None:
+    """Store a file's checksum beside it, in `<file>.sha256`.
 
     Raises:
         KinlibError: if that cannot be written.
     """
-    write_bytes(_note(path), f"{sha256(path)}  {path.name}\n".encode())
+    write_bytes(_checksum_file(path), f"{sha256(path)}  {path.name}\n".encode())
 
 
-def noted_sum(path: Path) -> str | None:
-    """The sum that was noted when the file came, or None where nothing was, or what lies there is no note."""
+def read_checksum(path: Path) -> str | None:
+    """The checksum stored beside a file; None where there is none, or the file beside it holds something else."""
     try:
-        words = _note(path).read_text(encoding="ascii").split()
+        words = _checksum_file(path).read_text(encoding="ascii").split()
     except (OSError, ValueError):
         return None
     return words[0] if words and len(words[0]) == hashlib.sha256().digest_size * 2 else None
 
 
-def _note(path: Path) -> Path:
+def _checksum_file(path: Path) -> Path:
     return path.with_name(path.name + ".sha256")

@@ -1,8 +1,8 @@
-"""Downloading one large file so that a dropped connection costs seconds, not a gigabyte.
+"""Downloads one large file, resuming where a connection dropped.
 
 `Downloader` is what `pooch` calls to get a file; pooch then compares the SHA-256 and gives the file its name. What has
-arrived is kept in `<file>.part`, and the next attempt, in the same run or in a later one, asks only for the rest. A
-server that answers with something else, a quota page for instance, does not cost what another has sent.
+arrived is kept in `<file>.part`, and the next attempt, in the same run or a later one, requests only the rest. A server
+that sends something else, a quota page for instance, does not replace what has arrived.
 """
 
 import bz2
@@ -38,7 +38,7 @@ class Downloader:
         part: where an incomplete file is kept; `.bz2` is added for a packed one.
         size: bytes of the (unpacked) file if known; anything else is refused early.
         label: shown beside the progress bar; None shows no bar.
-        attempts: how often a connection that drops *after* bringing something is taken up again.
+        attempts: how often a connection that drops *after* sending something is resumed.
         timeout: seconds without a byte after which a connection counts as dropped.
         wait: seconds before the first new attempt; doubled each time, at most 30.
         check: looks at the complete, unpacked file, for lack of a sum; raises WrongContent to refuse it.

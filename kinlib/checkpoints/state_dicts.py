@@ -1,4 +1,4 @@
-"""Putting tensors from a file into a network, with one sentence when they do not fit."""
+"""Loads a state dict into a network; one sentence says what does not fit."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ def load_state(net: nn.Module, state: dict[str, Tensor], path: str | Path, optio
         KinlibError: if tensors are missing, left over, or of another shape.
     """
     wanted = net.state_dict()
-    # What somebody saved may hold tensors without numbers ("meta"), and keys that are no names.
+    # Foreign files may hold tensors without data ("meta"), and keys that are no strings.
     state = {str(key): value for key, value in state.items() if isinstance(value, Tensor) and not value.is_meta}
     missing = [key for key in wanted if key not in state and not any(part in key for part in optional)]
     extra = [key for key in state if key not in wanted and not any(part in key for part in optional)]

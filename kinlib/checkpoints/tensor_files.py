@@ -1,4 +1,4 @@
-"""Reading tensors from files that somebody else made: never running their code, and one sentence when it fails."""
+"""Reads tensors from checkpoint files of any origin, without ever running code that they hold."""
 
 import argparse
 import pickle

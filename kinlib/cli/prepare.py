@@ -14,7 +14,7 @@ __all__ = ["PrepareCommand"]
 
 @dataclass(kw_only=True)
 class PrepareCommand:
-    """Find, align and encode the faces of a whole folder; goes on where it was stopped."""
+    """Find, align and encode the faces of a whole folder; resumes where it was stopped."""
 
     root: Positional[Path]
     """a data set of families, or any folder of photographs"""
@@ -37,7 +37,7 @@ class PrepareCommand:
 
     def run(self) -> None:
         check_workers(self.workers)
-        from kinlib.prepare.listing import list_photos
+        from kinlib.prepare.listing import describe_passed_over, list_photos
         from kinlib.prepare.run import count_statuses, prepare
         from kinlib.prepare.settings import PrepareSettings
 
@@ -49,3 +49,5 @@ class PrepareCommand:
         show_progress(progress, len(listing), "preparing")
         counts = ", ".join(f"{count:,} {status}" for status, count in count_statuses(self.out).items())
         print(f"wrote {self.out}: {len(listing):,} pictures, {counts}")
+        if listing.passed_over:
+            print(f"note: {describe_passed_over(listing)}")

@@ -10,12 +10,12 @@ from kinlib.runtime.worker_pool import check_workers
 
 __all__ = ["RenderCommand"]
 
-OF_A_CROWD = ("people", "images_each", "size", "crop")  # options that the fixed sets leave no room for
+UNRELATED_ONLY = ("people", "images_each", "size", "crop")  # options that the fixed sets leave no room for
 
 
 @dataclass(kw_only=True)
 class RenderCommand:
-    """Render people whose genes are known: a crowd, the families, or the reference for scoring children."""
+    """Render people whose genes are known: unrelated people, the families, or the reference for scoring children."""
 
     people: int = 100
     """number of unrelated people"""
@@ -28,7 +28,7 @@ class RenderCommand:
     seed: int = 0
     """seed of everything"""
     out: Path | None = None
-    """folder to write; needed for a crowd, data/studio or data/studio/heredity by default otherwise"""
+    """folder to write; needed for unrelated people, data/studio or data/studio/heredity by default otherwise"""
     workers: int | None = None
     """number of processes; all cores by default"""
     families: bool = False
@@ -44,16 +44,18 @@ class RenderCommand:
             raise KinlibError(f"--seed must be from 0 to {2**31 - 1:,}, not {self.seed}")
         if self.families or self.reference:
             self._check_fixed()
-        render = self._families if self.families else self._reference if self.reference else self._crowd
+        render = self._families if self.families else self._reference if self.reference else self._people
         print(f"wrote {render()}")
 
     def _check_fixed(self) -> None:
-        for name in OF_A_CROWD:
+        for name in UNRELATED_ONLY:
             if getattr(self, name) != getattr(RenderCommand, name):
                 kind = "families" if self.families else "reference"
-                raise KinlibError(f"--{name.replace('_', '-')} is for a crowd: --{kind} renders a set of its own size")
+                raise KinlibError(
+                    f"--{name.replace('_', '-')} is for unrelated people: --{kind} renders a set of its own size"
+                )
 
-    def _crowd(self) -> Path:
+    def _people(self) -> Path:
         from kinlib.studio.datasets.batch import RenderSettings, render_people
 
         if self.out is None:
@@ -64,12 +66,12 @@ class RenderCommand:
 
     def _families(self) -> Path:
         from kinlib.studio.datasets import family_set, originals
-        from kinlib.studio.lesson import steps
+        from kinlib.studio.lesson import series
 
         out = self.out or config.data_dir() / "studio"
         plan = family_set.plan(self.seed)
         show_progress(family_set.write(plan, out, self.workers), plan.num_pictures, "rendering families")
-        show_progress(steps.write_steps(out / "steps", self.workers), steps.num_pictures(), "rendering steps")
+        show_progress(series.write_series(out / "steps", self.workers), series.num_pictures(), "rendering steps")
         large = originals.write_originals(plan, out / "originals", self.workers)
         show_progress(large, originals.NUM_ORIGINALS, "rendering originals")
         return out

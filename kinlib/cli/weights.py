@@ -22,7 +22,7 @@ class WeightsCommand:
     action: Annotated[str, tyro.conf.Positional] = "list"
     """list, fetch or verify"""
     names: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
-    """names from the list, a preset, child or all; without any, fetch takes child: what the preset ffhq needs to draw
+    """names from the list, a preset, child or all; without any, fetch takes child: what the preset ffhq needs for
     one, with age and refinement; list and verify take everything"""
 
     def run(self) -> None:

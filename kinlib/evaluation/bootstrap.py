@@ -1,9 +1,9 @@
-"""How sure are we? Confidence intervals by drawing couples anew (bootstrap).
+"""Confidence intervals by resampling couples (bootstrap).
 
 Siblings share their parents and are not independent; couples are. So whole couples are drawn with replacement, all
-children with them. Every figure here is a function of means over couples, so a draw is nothing but a set of weights,
-and a thousand draws are one matrix product. Two methods are compared on the same draws: what makes a couple hard for
-both then cancels.
+their children with them. Every statistic here is a function of means over couples, so a draw is a vector of weights,
+and a thousand draws are one matrix product. Two methods are compared on the same draws, so that the difficulty of a
+couple, which both share, cancels.
 
 The intervals are bias-corrected and accelerated (BCa; Efron, "Better bootstrap confidence intervals", JASA 1987), for
 energy distances are skewed, and plain percentiles then fall short on one side. With few couples all bootstrap intervals
@@ -16,16 +16,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["Statistic", "difference", "draw_weights", "estimate", "mean", "ratio"]
+__all__ = ["MAX_DRAWS", "Statistic", "difference", "draw_weights", "estimate", "mean", "ratio"]
+
+MAX_DRAWS = 1_000_000  # weights of 100 couples then take 0.8 GB
 
 
 @dataclass(frozen=True, eq=False)
 class Statistic:
-    """A figure that depends on the couples through means of some columns only.
+    """A number that depends on the couples through means of some columns only.
 
     Attributes:
         columns: float64 [C, K], one row a couple; a couple with a NaN is left out.
-        combine: takes the K means, each an array [B], and gives the figure [B].
+        combine: takes the K means, each an array [B], and returns the statistic [B].
         ideal: what a perfect method would get, or NaN if that is not known.
     """
 
@@ -33,16 +35,21 @@ class Statistic:
     combine: Callable[..., np.ndarray]
     ideal: float = float("nan")
 
+    @property
+    def usable(self) -> np.ndarray:
+        """Which couples have all their numbers; bool [C]."""
+        return np.isfinite(self.columns).all(axis=1)
+
     def at(self, weights: np.ndarray) -> np.ndarray:
-        """The figure for each row of weights [B, C]; [B]."""
-        valid = np.isfinite(self.columns).all(axis=1)
+        """The statistic for each row of weights [B, C]; [B]."""
+        valid = self.usable
         with np.errstate(divide="ignore", invalid="ignore"):  # no couple left, or nothing to divide by: NaN
             means = (weights[:, valid] @ self.columns[valid]) / weights[:, valid].sum(axis=1, keepdims=True)
             return self.combine(*means.T)
 
     @property
     def value(self) -> float:
-        """The figure with every couple counted once."""
+        """The statistic with every couple counted once."""
         return float(self.at(np.ones((1, len(self.columns))))[0])
 
 
@@ -63,25 +70,26 @@ def draw_weights(num_couples: int, num_bootstrap: int = 1000, seed: int = 0) -> 
 
 
 def estimate(statistic: Statistic, weights: np.ndarray, confidence: float = 0.95) -> tuple[float, float, float]:
-    """A figure and its interval: (value, low, high); low and high are NaN for fewer than three couples.
+    """A statistic and its interval: (value, low, high); low and high are NaN for fewer than three usable couples.
 
     Args:
         statistic: of C couples.
         weights: draws [B, C].
         confidence: share of intervals that should hold the true value.
     """
-    value, count = statistic.value, len(statistic.columns)
+    usable = statistic.usable
+    value, count = statistic.value, int(usable.sum())
     draws = statistic.at(weights)
     draws = draws[np.isfinite(draws)]
     if count < 3 or len(draws) == 0 or not np.isfinite(value):
         return value, float("nan"), float("nan")
-    without_one = statistic.at(1 - np.eye(count))
+    without_one = statistic.at(1 - np.eye(len(usable))[usable])  # [count]; leaving out the others changes nothing
     low, high = np.quantile(draws, _shares(value, draws, without_one[np.isfinite(without_one)], count, confidence))
     return value, float(low), float(high)
 
 
 def difference(first: Statistic, second: Statistic) -> Statistic:
-    """First minus second, of the same couples; a couple that either lacks is left out of both."""
+    """First minus second, of the same couples; a couple that either statistic lacks is left out of both."""
     split = first.columns.shape[1]
 
     def combine(*means: np.ndarray) -> np.ndarray:

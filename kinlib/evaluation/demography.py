@@ -1,4 +1,4 @@
-"""Guesses at age, sex, origin and emotion of the studio's photographs against what is true of them."""
+"""Predicted age, sex, population and emotion of the studio's photographs evaluated against ground truth."""
 
 import json
 from collections.abc import Sequence
@@ -8,22 +8,22 @@ import pandas as pd
 from kinlib.studio.appearance.emotions import emotion
 from kinlib.studio.datasets.family_album import FamilyAlbum
 
-__all__ = ["compare", "truth_of"]
+__all__ = ["score_predictions", "true_labels"]
 
 SEXES = {"female": "Woman", "male": "Man"}
 WORDS = ("gender", "race", "emotion")
 
 
-def truth_of(album: FamilyAlbum, images: Sequence[str]) -> pd.DataFrame:
-    """What is true of photographs of the family set, with the names that `faces.demography` uses.
+def true_labels(album: FamilyAlbum, images: Sequence[str]) -> pd.DataFrame:
+    """Ground truth of photographs of the family set, in the vocabulary of `kinlib.faces.demography`.
 
     Args:
-        album: the families with their truth.
+        album: the families with their ground truth.
         images: paths as in `album.truth`, relative to the families.
 
     Returns:
         One row a photograph: `age` (years), `gender` ("Woman" or "Man"), `race` (founder population; missing for people
-        of mixed ancestry, for whom no single one is right), `emotion`; missing where no face is shown.
+        of mixed ancestry, who have no single one) and `emotion`. All are missing where no face is shown.
     """
     rows = album.truth.set_index("file").loc[list(images)]
     people = album.people.set_index("name")
@@ -44,29 +44,29 @@ def _emotion(attributes: str) -> str:
     return emotion(json.loads(attributes)["expression"])
 
 
-def compare(found: pd.DataFrame, truth: pd.DataFrame) -> dict[str, float]:
-    """How far guesses are from the truth, and how far the best constant guess would be.
+def score_predictions(predicted: pd.DataFrame, truth: pd.DataFrame) -> dict[str, float]:
+    """Mean absolute error of the age and accuracy of the classes, each beside that of the best constant prediction.
 
     Args:
-        found: with DeepFace's columns, as from `faces.demography.analyse`.
-        truth: as from `truth_of`, in the same order.
+        predicted: DeepFace's columns, as from `kinlib.faces.demography.analyse`.
+        truth: as from `true_labels`, in the same order.
 
     Returns:
-        `age_error` (mean absolute, years), `age_error_guess` (everybody of the median age), and for gender, race and
-        emotion the share of right answers, such as `gender_right` and `gender_right_guess` (always the most frequent).
-        Missing truths are left aside.
+        `age_mae` (years) and `age_mae_baseline` (always the median age); for gender, race and emotion the accuracy,
+        such as `gender_accuracy`, and `gender_accuracy_baseline` (always the most frequent class). Photographs without
+        a true label are left out.
     """
     ages = truth["age"].to_numpy(dtype=float)
-    off = pd.Series(found["age"].to_numpy(dtype=float) - ages).abs()
+    off = pd.Series(predicted["age"].to_numpy(dtype=float) - ages).abs()
     result = {
-        "age_error": float(off.mean()),
-        "age_error_guess": float((truth["age"] - truth["age"].median()).abs().mean()),
+        "age_mae": float(off.mean()),
+        "age_mae_baseline": float((truth["age"] - truth["age"].median()).abs().mean()),
     }
     for word in WORDS:
-        right = truth[word].notna().to_numpy()
-        answers = found[f"dominant_{word}"].to_numpy()[right]
-        true = truth[word].to_numpy()[right]
+        labelled = truth[word].notna().to_numpy()
+        classes = predicted[f"dominant_{word}"].to_numpy()[labelled]
+        true = truth[word].to_numpy()[labelled]
         shares = pd.Series(true, dtype=object).value_counts(normalize=True)
-        result[f"{word}_right"] = float((answers == true).mean()) if right.any() else float("nan")
-        result[f"{word}_right_guess"] = float(shares.iloc[0]) if right.any() else float("nan")
+        result[f"{word}_accuracy"] = float((classes == true).mean()) if labelled.any() else float("nan")
+        result[f"{word}_accuracy_baseline"] = float(shares.iloc[0]) if labelled.any() else float("nan")
     return result

@@ -1,11 +1,11 @@
-"""Many pictures -> identity embeddings, in batches."""
+"""Identity embeddings of many pictures, in batches."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kinlib.io.photos import Photo, read_photo
+from kinlib.io.photos import PhotoSource, read_photo
 from kinlib.runtime.errors import KinlibError
 
 if TYPE_CHECKING:
@@ -16,29 +16,32 @@ if TYPE_CHECKING:
 __all__ = ["as_photos", "embed_pictures"]
 
 BATCH = 64
+LARGEST = 10.0  # generators overshoot [-1, 1] a little; a tensor of bytes reaches 255
 
 
 def embed_pictures(
-    pictures: "Sequence[Photo] | Tensor", identity: "IdentityNet | None" = None, batch: int = BATCH
+    pictures: "Sequence[PhotoSource] | Tensor", identity: "IdentityNet | None" = None, batch: int = BATCH
 ) -> np.ndarray:
     """Identity embeddings of aligned faces.
 
     Args:
         pictures: FFHQ crops: paths, PIL images or uint8 arrays of any sizes, or a tensor [N, 3, S, S] in [-1, 1].
         identity: the network; None takes the bundled one. It computes where its weights are.
-        batch: pictures at a time.
+        batch: pictures at a time, 1 or more.
 
     Returns:
         float32 [N, 512], unit length.
 
     Raises:
-        KinlibError: if there are no pictures, or one cannot be read.
+        KinlibError: if there are no pictures, one cannot be read, a tensor is not in [-1, 1], or `batch` is below 1.
     """
     import torch
 
     from kinlib.faces.identity import load_identity
     from kinlib.io.images import resize, to_tensor
 
+    if batch < 1:
+        raise KinlibError(f"batch must be 1 or more, not {batch}")
     net = load_identity() if identity is None else identity
     device, size = next(net.parameters()).device, net.input_size
     photos = as_photos(pictures)
@@ -50,16 +53,18 @@ def embed_pictures(
     return np.concatenate(parts)
 
 
-def as_photos(pictures: "Sequence[Photo] | Tensor") -> list[Photo]:
+def as_photos(pictures: "Sequence[PhotoSource] | Tensor") -> list[PhotoSource]:
     """The pictures as a list of upright RGB images.
 
     Raises:
-        KinlibError: if there are none, or one cannot be read.
+        KinlibError: if there are none, one cannot be read, or a tensor is not [N, 3, S, S] in [-1, 1].
     """
     import torch
 
     from kinlib.io.images import to_pil
 
+    if isinstance(pictures, torch.Tensor) and pictures.numel() and pictures.abs().max() > LARGEST:
+        raise KinlibError(f"pictures must be in [-1, 1], not up to {float(pictures.abs().max()):g}")
     several = to_pil(pictures) if isinstance(pictures, torch.Tensor) else list(pictures)
     if not several:
         raise KinlibError("there are no pictures to describe")

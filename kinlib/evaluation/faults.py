@@ -1,4 +1,4 @@
-"""Faults found in the studio's families, scored against those that were planted."""
+"""Recall and precision of fault detection on the studio's families, whose faults were planted."""
 
 import json
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ __all__ = ["matches", "planted_faults", "score"]
 
 
 def planted_faults(folder: Path | None = None) -> list[Fault]:
-    """The faults of the bundled families, or of those in another folder.
+    """The planted faults of the bundled families, or of those in another folder.
 
     Raises:
         KinlibError: if there is no such list, or it is damaged.
@@ -29,15 +29,15 @@ def planted_faults(folder: Path | None = None) -> list[Fault]:
 
 
 def matches(problem: Problem, fault: Fault) -> bool:
-    """Whether a problem is the planted fault: kind and family, and all that both of them tell."""
+    """Whether a problem is the planted fault: same kind and family, and the same house, person and picture if known."""
     if (problem.kind, problem.family) != (fault.kind, fault.family):
         return False
-    told = [
+    known = [
         (problem.house, fault.house),
         (problem.person and problem.person.rpartition("/")[2], fault.person),
         (_picture(problem.where), fault.picture),
     ]
-    return all(one == other for one, other in told if one is not None and other is not None)
+    return all(one == other for one, other in known if one is not None and other is not None)
 
 
 def _picture(where: str) -> int | None:
@@ -47,25 +47,25 @@ def _picture(where: str) -> int | None:
 
 
 def score(found: Sequence[Problem], planted: Sequence[Fault]) -> pd.DataFrame:
-    """How many of the planted faults were found, and how many of the found ones were planted.
+    """Recall and precision of each kind of fault.
 
-    Each fault is found once at most: further problems that match it count as found in vain.
+    A fault counts once: further problems that match it are false positives.
 
     Args:
-        found: by whatever means; those of kinds that nobody plants are left aside.
+        found: problems from any detector; kinds that are never planted are ignored.
         planted: as from `planted_faults`.
 
     Returns:
-        One row a kind: `planted`, `found`, `right`, `recall` (right / planted) and `precision` (right / found); the two
-        shares are missing where there is nothing to divide by.
+        One row a kind: numbers `planted`, `found` and `correct`; `recall` (correct / planted) and `precision` (correct
+        / found), NaN where the denominator is 0.
     """
     rows = []
     for kind in KINDS:
         own = [problem for problem in found if problem.kind == kind]
         faults = [fault for fault in planted if fault.kind == kind]
-        right = sum(any(matches(problem, fault) for problem in own) for fault in faults)
-        rows.append((kind, len(faults), len(own), right, _share(right, len(faults)), _share(right, len(own))))
-    return pd.DataFrame(rows, columns=["kind", "planted", "found", "right", "recall", "precision"]).set_index("kind")
+        correct = sum(any(matches(problem, fault) for problem in own) for fault in faults)
+        rows.append((kind, len(faults), len(own), correct, _share(correct, len(faults)), _share(correct, len(own))))
+    return pd.DataFrame(rows, columns=["kind", "planted", "found", "correct", "recall", "precision"]).set_index("kind")
 
 
 def _share(part: int, whole: int) -> float:

@@ -1,4 +1,4 @@
-"""Whom a figure is about: the same groups for every network, by sex, age, skin and founder population."""
+"""Metrics by group of people: the same groups for every network, by sex, age, skin and founder population."""
 
 import json
 
@@ -10,12 +10,12 @@ from kinlib.studio.genetics.populations import POPULATIONS
 
 __all__ = ["by_group", "groups_of", "population_indices"]
 
-AGE_BANDS = ((0, 18), (18, 40), (40, 60), (60, 101))  # years
+AGE_BANDS = ((0, 18), (18, 40), (40, 60), (60, 101))  # years, without the last: children, and three of adults
 SKINS = ("lightest third of skins", "middle third of skins", "darkest third of skins")
 
 
 def groups_of(table: pd.DataFrame) -> dict[str, np.ndarray]:
-    """Rows of each group, bool [N]; groups that are empty, or of which the table does not tell, are left out.
+    """Rows of each group, bool [N]; groups that are empty, or for which the table has no column, are left out.
 
     Args:
         table: one row a picture, with any of the columns `male`, `age` (years), `melanin` (whose thirds are those of
@@ -41,14 +41,14 @@ def groups_of(table: pd.DataFrame) -> dict[str, np.ndarray]:
 
 
 def by_group(groups: dict[str, np.ndarray], **values) -> dict[str, dict[str, float]]:
-    """Mean of figures in each group.
+    """Mean of metrics in each group.
 
     Args:
         groups: rows of each, bool [N].
-        values: arrays or tensors [N], by figure; what is not a number is left out.
+        values: arrays or tensors [N], by metric; NaN is left out.
 
     Returns:
-        For each group the number of its `pictures`, and every figure that some of them have.
+        For each group the number of its `pictures`, and every metric that some of them have.
     """
     arrays = {name: np.asarray(column, dtype=float) for name, column in values.items()}
     result: dict[str, dict[str, float]] = {}
@@ -68,7 +68,7 @@ def population_indices(seed: int, people: np.ndarray) -> np.ndarray:
 
 
 def _populations(table: pd.DataFrame) -> np.ndarray:
-    """Names of the populations, [N]; empty words where the table does not tell them."""
+    """Names of the populations, [N]; empty strings where the table does not hold them."""
     if "population" in table:
         return table["population"].to_numpy(dtype=object)
     if not {"seed", "person"} <= set(table) or table.empty:

@@ -1,11 +1,11 @@
-"""What the studio's networks make of photographs of one's own: a table of readings before and after.
+"""Apply the studio's networks to photographs of one's own: a table of readings before and after reconstruction.
 
     python -m kinlib.evaluation.photographs FOLDER [--sheet SHEET.png] [--record]
 
-Every photograph is searched for its largest face, which is aligned, encoded and drawn again. The parser, the
-directions' probes and the colour of the skin are then read off the face and off the drawing. Nothing leaves the
-machine; `--sheet` writes faces above drawings to a place outside the project; `--record` keeps the readings, numbers
-without pictures or names, beside the encoder's figures, from where the model card takes them.
+The largest face of every photograph is aligned, encoded and reconstructed. The shares of the parser's classes, the
+directions' probes and the skin tone are then measured on face and reconstruction. Nothing leaves the machine. `--sheet`
+writes faces above reconstructions to a place outside the project. `--record` stores the readings, numbers without
+pictures or names, beside the encoder's metrics, from where the model card takes them.
 """
 
 import json
@@ -35,30 +35,30 @@ __all__ = ["Readings", "check_sheet", "look_at", "record_readings", "write_sheet
 
 SIZE = 256  # px of the aligned faces
 SHARES = {"share of glasses": "eye_g", "share of hair": "hair", "share of hat": "hat"}
-LEAST_SKIN = 50  # px; the colour of fewer says nothing
+LEAST_SKIN = 50  # px; the median of fewer is noise
 
 
 @dataclass(frozen=True)
 class Readings:
-    """What was read off N photographs.
+    """Readings of N photographs.
 
     Attributes:
         names: of the files.
-        table: one row a photograph; `identity` is the cosine between face and drawing, every other reading comes twice,
-            as `NAME.before` and `NAME.after`: shares of the picture that are glasses, hair and hat, the skin's tone
-            (ITA, degrees: 55 very light, 10 tan, -30 dark), and what the directions' probes say.
-        faces, drawn: [N, 3, S, S] in [-1, 1].
+        table: one row a photograph; `identity` is the cosine between face and reconstruction, every other reading comes
+            twice, as `NAME.before` and `NAME.after`: shares of the picture that are glasses, hair and hat, the skin's
+            tone (ITA, degrees: 55 very light, 10 tan, -30 dark), and the readings of the directions' probes.
+        faces, reconstructions: [N, 3, S, S] in [-1, 1].
     """
 
     names: list[str]
     table: pd.DataFrame
     faces: Tensor
-    drawn: Tensor
+    reconstructed: Tensor
 
 
 @torch.no_grad()
 def look_at(folder: Path) -> Readings:
-    """Find, align, encode and draw the faces of all photographs of a folder, and read both with the bundled networks.
+    """Align, encode and reconstruct the faces of all photographs of a folder, and measure both.
 
     Raises:
         KinlibError: if there are none, one cannot be read or shows no face, or networks are missing.
@@ -67,14 +67,14 @@ def look_at(folder: Path) -> Readings:
     aligned = to_tensor([find_and_align(path, SIZE).aligned for path in paths])
     encoder = load_encoder(weights.path("studio_encoder"))
     generator = load_generator(weights.path("studio_generator"))
-    drawn = reconstruct(generator, encoder, aligned)
+    reconstructed = reconstruct(generator, encoder, aligned)
     faces = resize(aligned, generator.resolution)
-    before, after = (_read(pictures, encoder) for pictures in (aligned, drawn))
+    before, after = (_read(pictures, encoder) for pictures in (aligned, reconstructed))
     identity = load_identity()
-    table = {"identity": (identity(faces) * identity(drawn)).sum(dim=1).numpy()}
+    table = {"identity": (identity(faces) * identity(reconstructed)).sum(dim=1).numpy()}
     for name in before:
         table |= {f"{name}.before": before[name], f"{name}.after": after[name]}
-    return Readings([path.name for path in paths], pd.DataFrame(table), faces, drawn)
+    return Readings([path.name for path in paths], pd.DataFrame(table), faces, reconstructed)
 
 
 def check_sheet(path: Path) -> None:
@@ -85,17 +85,17 @@ def check_sheet(path: Path) -> None:
 
 
 def write_sheet(readings: Readings, path: Path) -> None:
-    """Faces above what was drawn of them, as one PNG.
+    """Faces above their reconstructions, as one PNG.
 
     Raises:
         KinlibError: see `check_sheet`; pictures of real people do not belong in the project.
     """
     check_sheet(path)
-    write_grid(torch.cat([readings.faces, readings.drawn]), path, len(readings.faces))
+    write_grid(torch.cat([readings.faces, readings.reconstructions]), path, len(readings.faces))
 
 
 def record_readings(readings: Readings) -> None:
-    """Keep the numbers, and nothing else, as `photographs` in the encoder's record."""
+    """Store the numbers, and nothing else, as `photographs` in the encoder's record."""
     path = weights.path("studio_encoder").with_suffix(".json")
     report = json.loads(path.read_text())
     rows = []
@@ -149,8 +149,8 @@ def main(arguments: list[str] | None = None) -> None:
         prog="python -m kinlib.evaluation.photographs", description=__doc__.splitlines()[0]
     )
     parser.add_argument("folder", type=Path, help="photographs of people who agreed")
-    parser.add_argument("--sheet", type=Path, help="write faces and drawings to this PNG, outside the project")
-    parser.add_argument("--record", action="store_true", help="keep the numbers for the model card")
+    parser.add_argument("--sheet", type=Path, help="write faces and reconstructions to this PNG, outside the project")
+    parser.add_argument("--record", action="store_true", help="store the numbers for the model card")
     chosen = parser.parse_args(arguments)
     if chosen.sheet:
         check_sheet(chosen.sheet)

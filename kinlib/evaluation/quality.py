@@ -1,4 +1,4 @@
-"""How good is a generator-encoder pair, on people it was never trained on?"""
+"""Quality of a generator-encoder pair on held-out people."""
 
 from pathlib import Path
 
@@ -16,10 +16,10 @@ from kinlib.io.face_labels import CLASSES
 from kinlib.io.images import write_image
 from kinlib.studio.datasets.renders import FaceSet
 
-__all__ = ["detection_rate", "frechet_distance", "looks_kept", "measure_pair", "reconstruct", "sample_sheet"]
+__all__ = ["attribute_retention", "detection_rate", "frechet_distance", "measure_pair", "reconstruct", "sample_sheet"]
 __all__ += ["write_grid"]
 
-MOST_PEOPLE = 500  # measured; more would change no digit that is shown
+MOST_PEOPLE = 500  # to measure on: with more no digit that the cards show would change
 
 
 def _pictures(faces: FaceSet, rows: np.ndarray, size: int) -> Tensor:
@@ -45,42 +45,44 @@ def measure_pair(generator: Generator, encoder: Encoder, identity, parser: Parse
         one (same picture; and another picture of the person), rate at which MTCNN finds a face (pictures enlarged to
         256 px) in originals, reconstructions, blends of two people and random samples; Frechet distances to the
         originals in the identity network's embeddings: of reconstructions, of random samples, and, for comparison, of
-        other pictures of the same people; what is left of hair and glasses, see `looks_kept`. Under `groups`, what can
-        be told of single pictures, by group.
+        other pictures of the same people; agreement of hair and glasses, see `attribute_retention`. Under `groups`, the
+        metrics of single pictures, by group.
     """
     people = held_out.table.person.unique()[:MOST_PEOPLE]
     view = held_out.table["view"].where(held_out.table.person.isin(people), -1).to_numpy()
     images = _pictures(held_out, view == 0, generator.resolution)
     other = _pictures(held_out, view == 1, generator.resolution)
-    drawn = reconstruct(generator, encoder, images)
-    mine, same, second = identity(drawn), identity(images), identity(other)
-    each = _fidelity(drawn, images) | _likeness(mine, same, second)
+    generated = reconstruct(generator, encoder, images)
+    mine, same, second = identity(generated), identity(images), identity(other)  # [N, D] each
+    each = _fidelity(generated, images) | _likeness(mine, same, second)
     return {
         "people": len(images),
         **{name: float(values.mean()) for name, values in each.items()},
         "mtcnn_originals": detection_rate(images),
-        "mtcnn_reconstructions": detection_rate(drawn),
+        "mtcnn_reconstructions": detection_rate(generated),
         "frechet_reconstructions": frechet_distance(mine, same),
         "frechet_other_view": frechet_distance(second, same),
         **_plausibility(generator, encoder(images), identity, same),
-        **looks_kept(parser, images, drawn),
+        **attribute_retention(parser, images, generated),
         "groups": by_group(groups_of(held_out.table[view == 0]), **each),
     }
 
 
-def _fidelity(drawn: Tensor, images: Tensor) -> dict[str, Tensor]:
-    """How near reconstructions come to their originals, both [N, 3, S, S] in [-1, 1]: float [N] each."""
+def _fidelity(generated: Tensor, images: Tensor) -> dict[str, Tensor]:
+    """PSNR and SSIM of reconstructions and originals, both [N, 3, S, S] in [-1, 1]: float [N] each."""
     from torchmetrics.functional.image import peak_signal_noise_ratio as psnr
     from torchmetrics.functional.image import structural_similarity_index_measure as ssim
 
     return {
-        "psnr_db": torch.stack([psnr(a[None], b[None], data_range=2.0) for a, b in zip(drawn, images, strict=True)]),
-        "ssim": ssim(drawn, images, data_range=2.0, reduction="none"),
+        "psnr_db": torch.stack(
+            [psnr(a[None], b[None], data_range=2.0) for a, b in zip(generated, images, strict=True)]
+        ),
+        "ssim": ssim(generated, images, data_range=2.0, reduction="none"),
     }
 
 
 def _likeness(mine: Tensor, same: Tensor, second: Tensor) -> dict[str, Tensor]:
-    """What embeddings [N, D] of reconstructions, originals and other pictures say of the person: float [N] each."""
+    """Identity metrics from embeddings [N, D] of reconstructions, originals and other pictures: float [N] each."""
     return {
         "identity_cosine": (mine * same).sum(dim=1),
         "identification_rate": _nearest_is_right(mine, same),
@@ -90,7 +92,7 @@ def _likeness(mine: Tensor, same: Tensor, second: Tensor) -> dict[str, Tensor]:
 
 
 def _plausibility(generator: Generator, codes: Tensor, identity, originals: Tensor) -> dict[str, float]:
-    """Of people that nobody photographed: blends of two codes [N, L, D], and as many random samples."""
+    """Metrics of pictures without an original: blends of pairs of codes [N, L, D], and as many random samples."""
     blends = generator.synthesis((codes + codes.roll(1, 0)) / 2, batch_size=50)
     z = torch.randn(len(codes), generator.style_dim, generator=torch.Generator().manual_seed(1))
     random = generator.broadcast(generator.mapping(z))
@@ -102,27 +104,28 @@ def _plausibility(generator: Generator, codes: Tensor, identity, originals: Tens
     }
 
 
-def looks_kept(parser: Parser, originals: Tensor, drawn: Tensor) -> dict[str, float]:
-    """What of hair and glasses, as a parser sees them, is left in reconstructions [N, 3, S, S].
+def attribute_retention(parser: Parser, originals: Tensor, generated: Tensor) -> dict[str, float]:
+    """Agreement of hair and glasses in reconstructions with the originals, both [N, 3, S, S], by a parser.
 
     Returns:
-        Intersection over union of the hair in originals and reconstructions, all pictures together; and how much of the
-        glasses' contrast is drawn, 0 where there is skin instead (left out where nobody wears any). The second needs
-        the parser for the originals only: one that was a loss finds glasses that nobody else would.
+        `hair_iou`, intersection over union of the hair in originals and reconstructions, all pictures together; and
+        `glasses_contrast`, the share of the glasses' contrast that the reconstructions have, 0 where there is skin
+        instead (left out where nobody wears any). The second parses the originals only: a parser that was a loss in
+        training finds glasses that others do not see.
     """
-    before, after = (torch.from_numpy(parse(images, parser=parser).classes) for images in (originals, drawn))
+    before, after = (torch.from_numpy(parse(images, parser=parser).classes) for images in (originals, generated))
     hair, glasses = (before == CLASSES.index("hair")), (before == CLASSES.index("eye_g"))
     again = after == CLASSES.index("hair")
     kept = {"hair_iou": float((hair & again).sum() / (hair | again).sum())}
     if glasses.any():
-        worn = glasses.unsqueeze(1).expand_as(drawn)
-        wanted, found = (_fine(images)[worn] for images in (originals, drawn))
+        worn = glasses.unsqueeze(1).expand_as(generated)
+        wanted, found = (_fine(images)[worn] for images in (originals, generated))
         kept["glasses_contrast"] = float((wanted * found).sum() / wanted.square().sum())
     return kept
 
 
 def _fine(images: Tensor, reach: int = 4) -> Tensor:
-    """What differs from the neighbourhood."""
+    """The difference from the local mean of 9 x 9 pixels: what is thin, whatever the light."""
     return images - F.avg_pool2d(images, 2 * reach + 1, 1, reach, count_include_pad=False)
 
 
@@ -140,7 +143,7 @@ def frechet_distance(x: Tensor, y: Tensor) -> float:
     mean = (x.mean(dim=0) - y.mean(dim=0)).square().sum()
     a, b = (z - z.mean(dim=0) for z in (x, y))
     a, b = a / (len(a) - 1) ** 0.5, b / (len(b) - 1) ** 0.5
-    # The trace of the root of Cov(x) Cov(y) is the sum of the singular values of a b'.
+    # The covariances are a' a and b' b. The trace of the root of their product is the sum of a b's singular values.
     cross = torch.linalg.svdvals(a @ b.t()).sum()
     return float(mean + a.square().sum() + b.square().sum() - 2 * cross)
 
@@ -156,7 +159,7 @@ def detection_rate(images: Tensor) -> float:
 
 @torch.no_grad()
 def sample_sheet(generator: Generator, encoder: Encoder, faces: FaceSet, path: Path, columns: int = 12) -> None:
-    """Rows of originals, reconstructions, halfway blends of neighbours, and random samples."""
+    """Rows of originals, reconstructions, halfway blends of neighbours, and random samples, as one PNG."""
     training = encoder.training, generator.training
     encoder.eval(), generator.eval()
     images = _pictures(faces, faces.table["view"].to_numpy() == 0, generator.resolution)

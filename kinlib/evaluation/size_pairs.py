@@ -1,11 +1,9 @@
-"""Photographs in two sizes: what upscalers learn from and are measured on.
-
-The same people in the same moment, rendered twice: the studio draws whatever it is asked for in any size.
+"""Photographs in two sizes, on which upscalers are trained and measured: the same scene rendered twice.
 
     kinlib render --crop photo --size 480 --images-each 1 --people 1200 --seed 21 --out runs/upscale/480
     kinlib render --crop photo --size 120 --images-each 1 --people 1200 --seed 21 --out runs/upscale/120
 
-A small render is what a family photograph is: no blurred large one, but fewer pixels with the same soft lens.
+A small render is like a family photograph: not a blurred large one, but fewer pixels of the same soft lens.
 """
 
 import io
@@ -23,8 +21,8 @@ from kinlib.runtime import config
 from kinlib.runtime.errors import KinlibError
 from kinlib.runtime.worker_pool import spread
 from kinlib.studio.datasets import family_plan
-from kinlib.studio.datasets.family_photos import HEIGHT, WIDTH, Album, albums, take_photo
-from kinlib.studio.datasets.family_plan import Photo
+from kinlib.studio.datasets.family_photos import HEIGHT, WIDTH, PersonJob, person_jobs, render_photo
+from kinlib.studio.datasets.family_plan import PlannedPhoto
 from kinlib.studio.datasets.renders import HELD_OUT_EVERY, read_part
 from kinlib.studio.head.model import load_head
 
@@ -43,7 +41,7 @@ class SizePair:
         small: uint8 [H, W, 3].
         large: uint8 [4 H, 4 W, 3].
         landmarks: float32 [68, 2], in pixels of the small one.
-        facts: what is known of who is in it and how, see `kinlib.evaluation.groups.groups_of`.
+        facts: attributes by which pictures are grouped, see `kinlib.evaluation.groups.groups_of`.
     """
 
     person: int | str
@@ -83,8 +81,8 @@ def split_people(pairs: list[SizePair]) -> tuple[list[SizePair], list[SizePair]]
     return [pair for pair in pairs if pair.person % HELD_OUT_EVERY], held_out
 
 
-def family_jobs(count: int) -> list[tuple[Album, Photo]]:
-    """One photograph without a fault of each person of the families on disk, `count` at most; nothing is drawn yet.
+def family_jobs(count: int) -> list[tuple[PersonJob, PlannedPhoto]]:
+    """One photograph without a fault of each person of the families on disk, `count` at most; nothing is rendered yet.
 
     Raises:
         KinlibError: if the photographs or the head model are not here.
@@ -95,13 +93,13 @@ def family_jobs(count: int) -> list[tuple[Album, Photo]]:
     except (OSError, ValueError, KeyError) as error:
         raise KinlibError(f"there are no family photographs in '{root}': run `kinlib render --families`") from error
     load_head()
-    sound = [(album, photo) for album in albums(plan) for photo in album.photos if photo.fault is None]
+    sound = [(album, photo) for album in person_jobs(plan) for photo in album.photos if photo.fault is None]
     first = {album.row: (album, photo) for album, photo in reversed(sound)}
     return sorted(first.values(), key=lambda job: job[0].row)[:count]
 
 
 def family_pairs(count: int, workers: int = 1) -> Iterator[SizePair]:
-    """Family photographs as they lie on disk, rendered again in full size; see `family_jobs`."""
+    """Family photographs as they are on disk, each with a render of the same scene in full size; see `family_jobs`."""
     jobs = family_jobs(count)
     folder = config.data_dir() / "studio" / "families"
     homes = pd.read_parquet(folder.parent / "people.parquet").set_index("name")["population"]
@@ -112,8 +110,8 @@ def family_pairs(count: int, workers: int = 1) -> Iterator[SizePair]:
         yield SizePair(album.name, small, large, (landmarks + 0.5) / FACTOR - 0.5, facts)
 
 
-def _take_large(job: tuple[Album, Photo]) -> tuple[np.ndarray, np.ndarray]:
-    picture = take_photo(*job, (HEIGHT * FACTOR, WIDTH * FACTOR))
+def _take_large(job: tuple[PersonJob, PlannedPhoto]) -> tuple[np.ndarray, np.ndarray]:
+    picture = render_photo(*job, (HEIGHT * FACTOR, WIDTH * FACTOR))
     return picture.image, picture.landmarks
 
 

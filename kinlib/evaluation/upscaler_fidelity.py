@@ -1,4 +1,4 @@
-"""How close do enlarged photographs come to the large ones that the studio rendered of the same moment?"""
+"""Fidelity of enlarged photographs to the large ones that the studio rendered of the same scene."""
 
 from dataclasses import replace
 
@@ -42,11 +42,11 @@ def measure_upscaler(upscalers: dict[int, Upscaler], pairs: list[SizePair]) -> d
             psnr_db, ssim = _fidelity(pictures, originals)
             each |= {f"psnr_db_x{factor}{label}": psnr_db, f"ssim_x{factor}{label}": ssim}
             each[f"identity_x{factor}{label}"] = (_embed(pictures, pairs, factor) * embedded).sum(dim=1).numpy()
-    figures = {name: float(values.mean()) for name, values in each.items()}
+    metrics = {name: float(values.mean()) for name, values in each.items()}
     parts = {f"identity_x{factor}": each[f"identity_x{factor}"] for factor in upscalers}
     parts |= {f"psnr_gain_x{f}": each[f"psnr_db_x{f}"] - each[f"psnr_db_x{f}_bicubic"] for f in upscalers}
     groups = groups_of(pd.DataFrame([pair.facts for pair in pairs]))
-    return figures | {"pictures": len(pairs), "groups": by_group(groups, **parts)}
+    return metrics | {"pictures": len(pairs), "groups": by_group(groups, **parts)}
 
 
 def as_photograph(pair: SizePair) -> SizePair:
@@ -55,7 +55,7 @@ def as_photograph(pair: SizePair) -> SizePair:
 
 
 def as_bad_photograph(pair: SizePair, number: int) -> SizePair:
-    """The small picture as Real-ESRGAN's degradation leaves it, at a strength from none to the paper's."""
+    """The small picture with Real-ESRGAN's degradation, at a random strength from none to the paper's."""
     return replace(pair, small=Degradation(FACTOR)(pair.large, np.random.default_rng([number, 5])))
 
 
@@ -66,16 +66,17 @@ def _fidelity(pictures: list[Image.Image], originals: list[Image.Image]) -> np.n
 
     rows = []
     for picture, original in zip(pictures, originals, strict=True):
-        drawn, wanted = to_tensor(picture), to_tensor(original)
-        rows.append([float(measure(drawn, wanted, data_range=2.0)) for measure in (psnr, ssim)])
+        found, wanted = to_tensor(picture), to_tensor(original)
+        rows.append([float(measure(found, wanted, data_range=2.0)) for measure in (psnr, ssim)])
     return np.transpose(rows)
 
 
 @torch.no_grad()
 def _embed(pictures: list[Image.Image], pairs: list[SizePair], factor: int) -> torch.Tensor:
-    """Embeddings [N, 512] of the faces, cut out where the truth says they are."""
+    """Embeddings [N, 512] of the faces, cropped by the true landmarks."""
     crops = []
     for picture, pair in zip(pictures, pairs, strict=True):
+        # Pixel centres: a point (x, y) of the small picture lies at ((x, y) + 0.5) factor - 0.5 in the enlarged one.
         left_eye, right_eye, _, *mouth = five_from_68((pair.landmarks + 0.5) * factor - 0.5)
         crops.append(cut_quad(picture, crop_quad(left_eye, right_eye, *mouth), 128, extend=False))
     net = load_identity().cpu()  # training may have moved it

@@ -1,11 +1,10 @@
-"""Enlarged photographs against those that were taken large: pixels, detail, whose face it is, whether one is found.
+"""Upscaled photographs evaluated against high-resolution originals: fidelity, detail, identity, face detection.
 
-PSNR and SSIM (Wang et al., 2004) ask whether the pixels are right. A network may lose there and look better, or win
-there and show somebody else, so the face is asked too: by the cosine of its identity embedding with that of its own
-original, and with those of strangers. Faces are cut out where the truth says that they are, so that no detector's
-mistake is taken for the upscaler's.
+PSNR and SSIM (Wang et al., 2004) measure fidelity of pixels. They say little about identity: the cosine similarity of
+embeddings is measured too, to the face's own original and to the nearest of many strangers. Faces are cropped at their
+true landmarks, so that errors of a detector do not count as errors of the upscaler.
 
-Every function takes pictures in the same order and gives one row for each.
+Functions take pictures in the same order and return one row for each.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +15,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from kinlib.evaluation.alignment import RIGHT, five_error
+from kinlib.evaluation.alignment import MAX_OFFSET, five_error
 from kinlib.evaluation.bootstrap import draw_weights, estimate, mean
 from kinlib.evaluation.embedding import embed_pictures
 from kinlib.faces.keypoints import detect
@@ -30,15 +29,15 @@ from kinlib.studio.datasets.family_album import FamilyAlbum
 if TYPE_CHECKING:
     from kinlib.faces.identity import IdentityNet
 
-__all__ = ["Gallery", "Photograph", "cut_faces", "detail", "fidelity", "find_faces", "gains", "likeness"]
-__all__ += ["photographs", "restore", "strangers"]
+__all__ = ["Gallery", "UnpairedPhotograph", "build_gallery", "cut_faces", "detail", "detect_labelled", "fidelity"]
+__all__ += ["gains", "identity_similarity", "restore", "unpaired_photographs"]
 
-FACE = 128  # px, side of the faces that are compared
+FACE = 128  # px, side of the face crops that are embedded
 
 
 @dataclass(frozen=True, eq=False)
 class Gallery:
-    """One picture each of many people, for asking who resembles a face most.
+    """One picture each of many people, to find the stranger most similar to a face.
 
     Attributes:
         files: the pictures, paths in the families' folder.
@@ -52,11 +51,11 @@ class Gallery:
 
 
 @dataclass(frozen=True, eq=False)
-class Photograph:
-    """A photograph of which there is no larger one; otherwise like the studio's `Original`.
+class UnpairedPhotograph:
+    """A photograph without a high-resolution original, with the interface of the studio's `Original`.
 
     Attributes:
-        name: whose it is.
+        name: of the person.
         small: RGB.
         corners: float [2, 2], top left and bottom right of the face, x and y in its pixels.
     """
@@ -66,32 +65,32 @@ class Photograph:
     corners: np.ndarray
 
     def larger(self, factor: int) -> None:
-        """What enlarging it should give, which nobody knows."""
+        """The original at this factor: None, there is none."""
 
     def landmarks_in(self, width: int) -> np.ndarray:
-        """The face's corners in a copy of the picture that is `width` px wide."""
+        """The face's corners [2, 2] in a copy of the picture that is `width` px wide."""
         return (self.corners + 0.5) * (width / self.small.width) - 0.5
 
 
-def photographs(pictures: Sequence[Image.Image], names: Sequence[str]) -> list[Photograph]:
-    """Photographs without an original, RGB, with the largest face that MTCNN finds; the whole picture without one."""
+def unpaired_photographs(pictures: Sequence[Image.Image], names: Sequence[str]) -> list[UnpairedPhotograph]:
+    """RGB photographs with the box of the largest face that MTCNN finds; with the whole picture if it finds none."""
     found = []
     for picture, name, face in zip(pictures, names, detect(list(pictures)), strict=True):
         box = np.array([0, 0, *picture.size]) if face is None else face.box
-        found.append(Photograph(name, picture, np.float64(box).reshape(2, 2) - 0.5))
+        found.append(UnpairedPhotograph(name, picture, np.float64(box).reshape(2, 2) - 0.5))
     return found
 
 
 def restore(
     pictures: Sequence[Image.Image], factor: int, methods: Sequence[str], preset: str = "studio"
 ) -> dict[str, pd.DataFrame]:
-    """Make photographs smaller, enlarge them again, and ask how much of them is left: the only test without originals.
+    """Downsample photographs, upscale them again and measure fidelity: a test that needs no originals.
 
-    Reducing is clean (areas are averaged), which photographs of few pixels are not: what is well restored here need not
-    be well enlarged.
+    Downsampling averages areas, without blur, noise or JPEG. A method that does well here need not do well on real
+    small photographs.
 
     Args:
-        pictures: RGB, of any sizes; what does not divide by `factor` is cut off on the right and below.
+        pictures: RGB, of any sizes; cropped on the right and at the bottom to multiples of `factor`.
         factor: 2 or 4.
         methods: some of `kinlib.faces.upscale.METHODS`.
         preset: whose networks.
@@ -108,11 +107,11 @@ def restore(
 
 
 def fidelity(pictures: Sequence[Image.Image], originals: Sequence[Image.Image]) -> pd.DataFrame:
-    """How right the pixels are: columns `psnr_db` and `ssim`.
+    """Fidelity of pixels: columns `psnr_db` and `ssim`.
 
     Args:
         pictures: RGB.
-        originals: what each of them should be, of the same size.
+        originals: the reference for each, of the same size.
 
     Raises:
         KinlibError: if numbers or sizes differ.
@@ -125,30 +124,30 @@ def fidelity(pictures: Sequence[Image.Image], originals: Sequence[Image.Image]) 
 
     rows = []
     for picture, original in _pairs(pictures, originals):
-        drawn, wanted = to_tensor(picture), to_tensor(original)
+        upscaled, reference = to_tensor(picture), to_tensor(original)
         with torch.no_grad():
-            rows.append([float(measure(drawn, wanted, data_range=2.0)) for measure in (psnr, ssim)])
+            rows.append([float(measure(upscaled, reference, data_range=2.0)) for measure in (psnr, ssim)])
     return pd.DataFrame(rows, columns=["psnr_db", "ssim"])
 
 
 def detail(
     pictures: Sequence[Image.Image], plain: Sequence[Image.Image], originals: Sequence[Image.Image]
 ) -> pd.DataFrame:
-    """What a method adds to plain interpolation, against what is missing there.
+    """Detail that a method adds to an interpolated picture, compared with the detail missing there.
 
     With d = picture - plain and t = original - plain, over all pixels and channels.
 
     Returns:
-        `amount`: |d| / |t|, 0 where nothing is added, 1 where as much as is missing; `agreement`: the cosine of d and
-        t, 1 where the right thing is added, 0 where it has nothing to do with what is missing.
+        `amount`: |d| / |t|, the added detail relative to the missing one; `agreement`: the cosine of d and t, 1 where
+        the missing detail is restored, 0 where the added detail is unrelated to it.
 
     Raises:
         KinlibError: if numbers or sizes differ.
     """
     rows = []
     for (picture, original), (base, _) in zip(_pairs(pictures, originals), _pairs(plain, originals), strict=True):
-        below = np.float32(base)
-        added, missing = (np.float32(one).ravel() - below.ravel() for one in (picture, original))
+        base = np.float32(base).ravel()
+        added, missing = (np.float32(one).ravel() - base for one in (picture, original))
         lengths = np.linalg.norm(added), np.linalg.norm(missing)
         product = float(lengths[0] * lengths[1])
         rows.append([lengths[0] / max(lengths[1], 1e-9), float(added @ missing) / product if product else 0.0])
@@ -161,8 +160,8 @@ def cut_faces(pictures: Sequence[Image.Image], landmarks: Sequence[np.ndarray], 
     return [cut_quad(picture, quad_of(points), size, extend=False) for picture, points in pairs]
 
 
-def strangers(album: FamilyAlbum, identity: "IdentityNet | None" = None) -> Gallery:
-    """Everybody in the families, by the photograph nearest to the front; embedded by `identity`, or the bundled one.
+def build_gallery(album: FamilyAlbum, identity: "IdentityNet | None" = None) -> Gallery:
+    """The most frontal photograph of each person in the families, embedded by `identity` or the bundled network.
 
     Raises:
         KinlibError: if a photograph is missing or damaged.
@@ -174,18 +173,20 @@ def strangers(album: FamilyAlbum, identity: "IdentityNet | None" = None) -> Gall
     return Gallery(first["file"].tolist(), first["family"].tolist(), embed_pictures(faces, identity))
 
 
-def likeness(embeddings: np.ndarray, own: np.ndarray, families: Sequence[str], gallery: Gallery) -> pd.DataFrame:
-    """Whose face it is.
+def identity_similarity(
+    embeddings: np.ndarray, own: np.ndarray, families: Sequence[str], gallery: Gallery
+) -> pd.DataFrame:
+    """Similarity of faces to their own originals and to the nearest stranger.
 
     Args:
-        embeddings: of the faces in question, [N, 512] of unit length.
+        embeddings: of the faces under test, [N, 512] of unit length.
         own: of the same faces in the originals, [N, 512].
-        families: of the N people; nobody of their own family counts as a stranger.
-        gallery: strangers, and perhaps relatives.
+        families: of the N people; members of the same family are not strangers.
+        gallery: people to compare with.
 
     Returns:
-        `own`: cosine with the original's face; `stranger`: largest cosine with a stranger's; `margin`: their
-        difference, below 0 where the face is nearer to a stranger than to itself; `nearest`: that stranger's file.
+        `own`: cosine similarity to the original's face; `stranger`: largest cosine similarity to a stranger; `margin`:
+        own - stranger, negative where a stranger is more similar than the original; `nearest`: that stranger's file.
 
     Raises:
         KinlibError: if there are no strangers.
@@ -193,37 +194,37 @@ def likeness(embeddings: np.ndarray, own: np.ndarray, families: Sequence[str], g
     to_all = embeddings @ gallery.embeddings.T  # [N, M]
     of_kin = np.equal.outer(np.asarray(families), np.asarray(gallery.families))
     if of_kin.all(axis=1).any():
-        raise KinlibError("there is nobody of another family to compare with: give a larger gallery")
+        raise KinlibError("the gallery has nobody of another family to compare with: give a larger one")
     to_all[of_kin] = -np.inf
     nearest = to_all.argmax(axis=1)
     table = pd.DataFrame({"own": (embeddings * own).sum(axis=1), "stranger": to_all.max(axis=1)}, dtype=float)
     return table.assign(margin=table["own"] - table["stranger"], nearest=[gallery.files[index] for index in nearest])
 
 
-def find_faces(pictures: Sequence[Image.Image], landmarks: Sequence[np.ndarray]) -> pd.DataFrame:
-    """Whether MTCNN finds the face, and how far off it puts eyes and mouth corners.
+def detect_labelled(pictures: Sequence[Image.Image], landmarks: Sequence[np.ndarray]) -> pd.DataFrame:
+    """Whether MTCNN detects the labelled face, and the error of its eyes and mouth corners.
 
     Args:
         pictures: RGB, of any sizes.
         landmarks: the true [68, 2] in pixels of each picture.
 
     Returns:
-        `found`: 1 where the largest face found is the right one (its four points lie within one eye distance of the
-        true ones on average), else 0; `off`: that mean distance in eye distances, NaN where it is not.
+        `found`: 1 where the largest detected face is the labelled one (mean error of its four points at most
+        `MAX_OFFSET`), else 0; `off`: that error in eye distances, NaN where it is not.
     """
     rows = []
     for face, points in zip(detect(list(pictures)), landmarks, strict=True):
         off = np.inf if face is None else five_error(face.points, points)
-        rows.append((float(off <= RIGHT), off if off <= RIGHT else np.nan))
+        rows.append((float(off <= MAX_OFFSET), off if off <= MAX_OFFSET else np.nan))
     return pd.DataFrame(rows, columns=["found", "off"], dtype=float)
 
 
 def gains(tables: Mapping[str, pd.DataFrame], over: str, column: str, seed: int = 0) -> pd.DataFrame:
-    """What every method gains over one of them, photograph by photograph.
+    """Paired differences of all methods to a reference method.
 
     Args:
         tables: by method, one row a photograph, in one order.
-        over: the method to compare with.
+        over: the reference method.
         column: the measure.
         seed: of the bootstrap.
 
@@ -235,7 +236,7 @@ def gains(tables: Mapping[str, pd.DataFrame], over: str, column: str, seed: int 
         KinlibError: if there is no such method, or no photograph.
     """
     if over not in tables or not len(tables[over]):
-        raise KinlibError(f"there is nothing measured for '{over}': choose one of {', '.join(tables)}")
+        raise KinlibError(f"there are no measurements for '{over}': choose one of {', '.join(tables)}")
     base = tables[over][column].to_numpy()
     weights = draw_weights(len(base), seed=seed)
     others = {name: table[column].to_numpy() - base for name, table in tables.items() if name != over}
@@ -244,7 +245,7 @@ def gains(tables: Mapping[str, pd.DataFrame], over: str, column: str, seed: int 
 
 
 def _pairs(pictures: Sequence[Image.Image], originals: Sequence[Image.Image]) -> list[tuple[Image.Image, Image.Image]]:
-    """Pictures with their originals."""
+    """Pictures with their originals, checked."""
     if len(pictures) != len(originals):
         raise KinlibError(f"every picture needs its original: there are {len(pictures)} and {len(originals)}")
     for picture, original in zip(pictures, originals, strict=True):

@@ -2,21 +2,22 @@
 
 `align_face` makes, pixel for pixel, the crop that the users of e4e (Tov et al., 2021) feed to the encoder. Of the 68
 landmarks it needs only the eyes and the mouth's corners, so MTCNN's five points can drive it as well: that is
-`align_from_five`. `find_and_align` is the whole way from a photo: it finds the face, places the 68 landmarks, falls
-back to the five points where those disagree, and says in its notes what a user should know. The geometry is in
-`kinlib.io.crop`.
+`align_from_five`. `find_and_align` is the whole way from a photo: it finds the face (`kinlib.faces.orientation`),
+places the crop by both sets of points (`kinlib.faces.consensus`), and says in its notes what a user should know. The
+geometry is in `kinlib.io.crop`.
 """
 
-import os
 from dataclasses import dataclass, field
 
 import numpy as np
 from PIL import Image
 
 from kinlib.faces import landmarks as shape
-from kinlib.faces.keypoints import Keypoints, detect_all
+from kinlib.faces.consensus import DISAGREE
+from kinlib.faces.keypoints import Keypoints
+from kinlib.faces.orientation import UprightPhoto, find_upright
 from kinlib.io.crop import crop_quad, cut_quad, map_from_crop, map_to_crop
-from kinlib.io.photos import Photo, read_photo, to_rgb
+from kinlib.io.photos import PhotoSource, photo_name, read_photo, to_rgb
 from kinlib.runtime.errors import KinlibError
 
 __all__ = [
@@ -33,7 +34,7 @@ __all__ = [
 
 UNSURE = 0.97  # detector's score below which the user is told
 CUT_OFF = 0.08  # share of the face's box that lies beyond the photo's edge
-FAR_TURNED = 40.0  # degrees; encoders have seen few faces beyond
+FAR_TURNED = 40.0  # degrees of yaw; encoders were trained on few faces beyond
 NOSE_DEPTH = 0.56  # how far the nose's tip stands out before eyes and mouth, in eye distances
 
 
@@ -43,11 +44,13 @@ class AlignedFace:
 
     Attributes:
         aligned: the FFHQ crop, RGB.
-        keypoints: the face's box, score and five points in the photo.
-        landmarks: float32 [68, 2] in the photo, or None if there was no predictor or it disagreed with the five points.
-        quad: float64 [4, 2], the crop's corners in the photo; for `map_to_crop` and `map_from_crop`.
-        used: which points drove the crop, "68" or "5".
-        notes: sentences for the user: other faces, an unsure detection, a face turned far or cut off.
+        keypoints: the face's box, score and five points in the upright photo.
+        landmarks: float32 [68, 2] in the upright photo, or None if there was no predictor or it disagreed with the five
+            points.
+        quad: float64 [4, 2], the crop's corners in the upright photo; for `map_to_crop` and `map_from_crop`.
+        used: which points drove the crop: "68+5", both; or "5".
+        rotated: degrees, clockwise, by which the photo was rotated first: 0, 90, 180 or 270.
+        notes: sentences for the user: a rotated photo, other faces, an uncertain detection, large yaw, a face cut off.
     """
 
     aligned: Image.Image
@@ -55,6 +58,7 @@ class AlignedFace:
     landmarks: np.ndarray | None
     quad: np.ndarray
     used: str
+    rotated: int = 0
     notes: list[str] = field(default_factory=list)
 
 
@@ -82,7 +86,7 @@ def align_from_five(image: Image.Image, points: np.ndarray, size: int = 256, ove
 
 
 def find_and_align(
-    photo: Photo,
+    photo: PhotoSource,
     size: int = 256,
     predictor: "shape.Predictor" = None,
     name: str | None = None,
@@ -91,56 +95,48 @@ def find_and_align(
     """Find the largest face of a photo and cut the FFHQ crop.
 
     Args:
-        photo: path, PIL image or array, as `read_photo` takes it.
+        photo: anything that `read_photo` takes.
         size: side of the crop in pixels.
         predictor: of the 68 landmarks; a loaded one, a path, or None for the bundled one.
-        name: what to call the photo in messages; None takes the path, or "the photo".
+        name: what to call the photo in messages; None takes its path, or "the picture".
         device: where the detector computes; None picks the best there is.
 
     Raises:
         KinlibError: if the photo cannot be read or shows no face, or the predictor named cannot be loaded.
     """
-    name = name or (f"'{os.fspath(photo)}'" if isinstance(photo, (str, os.PathLike)) else "the photo")
-    image = read_photo(photo)
-    faces = detect_all(image, device=device)[0]
-    if not faces:
-        raise KinlibError(f"no face found in {name}: use a photo that shows one face from the front, well lit")
-    return align_found(image, faces, size, predictor, name)
+    upright = find_upright(read_photo(photo), predictor, device)
+    return align_found(upright, size, name or photo_name(photo))
 
 
-def align_found(
-    image: Image.Image,
-    faces: list[Keypoints],
-    size: int = 256,
-    predictor: "shape.Predictor" = None,
-    name: str = "the photo",
-) -> AlignedFace:
-    """Cut the FFHQ crop of the first of the faces that `detect_all` found in a picture; otherwise `find_and_align`.
+def align_found(photo: UprightPhoto, size: int = 256, name: str = "the picture") -> AlignedFace:
+    """Cut the FFHQ crop of the first face of a photo from `kinlib.faces.orientation`; otherwise `find_and_align`.
 
     Raises:
-        KinlibError: if the face's points form no face or lie outside, or the predictor named cannot be loaded.
+        KinlibError: if there is no face, its points form none or lie outside.
     """
-    face = faces[0]
-    landmarks = _trusted_landmarks(image, face, predictor)
-    quad = shape.face_quad(face.points) if landmarks is None else shape.quad_of(landmarks)
+    if not photo.faces:
+        raise KinlibError(f"no face found in {name}: use a photo that shows one face from the front, well lit")
+    if photo.points is None:
+        raise KinlibError(f"the points found in {name} do not form a face: use a photo that shows one from the front")
     return AlignedFace(
-        aligned=cut_quad(image, quad, size),
-        keypoints=face,
-        landmarks=landmarks,
-        quad=quad,
-        used="5" if landmarks is None else "68",
-        notes=_notes(faces, image.size, name),
+        notes=_notes(photo, name),
+        aligned=cut_quad(photo.image, photo.points.quad, size),
+        keypoints=photo.faces[0],
+        landmarks=photo.points.landmarks,
+        quad=photo.points.quad,
+        used="5" if photo.points.landmarks is None else "68+5",
+        rotated=photo.rotated,
     )
 
 
 def turn_degrees(points: np.ndarray) -> float:
-    """Roughly how far a face is turned to the side, from five points [5, 2]: degrees, > 0 to the image's right.
+    """Rough yaw of a face from five points [5, 2]: degrees, > 0 to the image's right.
 
     The tip of the nose stands out before the plane of eyes and mouth, so it moves sideways as the head turns. Enough
     for a warning; `kinlib.faces.pose` estimates the whole pose.
     """
     points = np.asarray(points, dtype=np.float64)
-    quad = shape.face_quad(points)
+    quad = crop_quad(points[0], points[1], points[3], points[4])
     right = (quad[3] - quad[0]) / np.hypot(*(quad[3] - quad[0]))
     eyes, mouth = points[:2].mean(axis=0), points[3:].mean(axis=0)
     eye_distance = np.hypot(*(quad[3] - quad[0])) / 4  # of the same face seen from the front
@@ -148,24 +144,20 @@ def turn_degrees(points: np.ndarray) -> float:
     return float(np.degrees(np.arcsin(np.clip(sideways / NOSE_DEPTH, -1.0, 1.0))))
 
 
-def _trusted_landmarks(image: Image.Image, face: Keypoints, predictor: "shape.Predictor") -> np.ndarray | None:
-    """The 68 landmarks if they agree with the five points; None also where the bundled predictor is not installed."""
-    if predictor is None and not shape.bundled_predictor().is_file():
-        return None
-    landmarks = shape.predict(image, face, predictor)
-    return landmarks if shape.plausible(landmarks, face) else None
-
-
-def _notes(faces: list[Keypoints], size: tuple[int, int], name: str) -> list[str]:
+def _notes(photo: UprightPhoto, name: str) -> list[str]:
     """What the user should know about the detection."""
-    face, notes = faces[0], []
-    if len(faces) > 1:
-        notes.append(f"{len(faces)} faces found in {name}: the largest is used")
+    face, notes = photo.faces[0], []
+    if photo.rotated:
+        notes.append(f"{name} was rotated by {photo.rotated} degrees clockwise, in which its face stands upright")
+    if len(photo.faces) > 1:
+        notes.append(f"{len(photo.faces)} faces found in {name}: the largest is used")
+    beyond = np.concatenate([-face.box[:2], face.box[2:] - photo.image.size]) / np.tile(face.box[2:] - face.box[:2], 2)
     if face.score < UNSURE:
         notes.append(f"the face in {name} was found with little certainty ({face.score:.2f}): check the crop")
     if abs(turn_degrees(face.points)) > FAR_TURNED:
         notes.append(f"the face in {name} is turned far to the side: the result will be poor")
-    beyond = np.concatenate([-face.box[:2], face.box[2:] - size]) / np.tile(face.box[2:] - face.box[:2], 2)
     if beyond.max() > CUT_OFF:
         notes.append(f"the face in {name} is cut off by the photo's edge: the result will be poor")
+    if photo.points.disagreement > DISAGREE and face.score >= UNSURE and beyond.max() <= CUT_OFF:
+        notes.append(f"two ways to place the points of the face in {name} disagree: check the crop")
     return notes

@@ -183,4 +183,4 @@ def load_bisenet(path: str | Path) -> BiSeNet:
     """
     net = BiSeNet()
     load_state(net, open_checkpoint(path), path, optional=("num_batches_tracked",))
-    return net.eval().requires_grad_(False)
+    return net.float().eval().requires_grad_(False)

@@ -11,10 +11,10 @@ Candidates are the rows of one tensor; the columns are named below. Boxes and po
 
 import numpy as np
 import torch
-from numba import njit
 from torch import Tensor, nn
 
 from kinlib.runtime import memory
+from kinlib.runtime.compiled import njit
 
 __all__ = ["BOX", "PICTURE", "POINTS", "SCORE", "Cascade", "area_means"]
 
@@ -42,8 +42,8 @@ class Cascade:
 
         self.device, self.least = device, least
         self.pictures, self.crops = TOGETHER.get(device.type, TOGETHER["cpu"])
-        with torch.random.fork_rng(devices=[]):  # networks are born with random weights; the caller's numbers stay
-            self.nets = nn.ModuleList(net() for net in (PNet, RNet, ONet)).eval().requires_grad_(False)
+        with torch.random.fork_rng(devices=[]):  # initialising draws random numbers; the caller's stay
+            self.nets = nn.ModuleList(net() for net in (PNet, RNet, ONet)).float().eval().requires_grad_(False)
         self.nets.to(memory_format=torch.channels_last)
 
     @torch.inference_mode()
@@ -64,7 +64,7 @@ class Cascade:
     def _scanned(self, net: nn.Module, pictures: np.ndarray) -> Tensor:
         """What the first network takes for faces, of any size: squares, rows of 10 columns."""
         shortest, scale = min(pictures.shape[1:3]), CELL / self.least
-        found = [torch.empty(0, SHIFT.stop)]
+        found = [torch.empty(0, SHIFT.stop, dtype=torch.float32)]
         while shortest * scale >= CELL:
             for first in range(0, len(pictures), self.pictures):
                 cells = self._scanned_at(net, pictures[first : first + self.pictures], scale)
@@ -99,7 +99,7 @@ class Cascade:
         """What the third network takes for faces, with its points: rows of 20 columns."""
         rows, crops = _cut(pictures, rows, PLACED)
         if not len(rows):
-            return torch.empty(0, POINTS.stop)
+            return torch.empty(0, POINTS.stop, dtype=torch.float32)
         shifts, points, scores = self._run(net, crops)
         size = rows[:, None, 3:5] - rows[:, None, 1:3] + 1
         points = points.unflatten(1, (2, 5)).transpose(1, 2) * size + rows[:, None, 1:3] - 1  # [N, 5, 2]

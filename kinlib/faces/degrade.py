@@ -78,7 +78,7 @@ def blur_kernel(kind: str, size: int, sigmas: tuple[float, float], angle: float,
         kind: "gaussian"; "generalised", exp(-r^(2 power) / 2); or "plateau", 1 / (1 + r^(2 power)).
         size: odd.
         sigmas: pixels along the two axes.
-        angle: radians by which the axes are turned.
+        angle: radians by which the axes are rotated.
         power: of the two latter kinds; 1 makes a generalised kernel a Gaussian.
     """
     axis = np.arange(size, dtype=np.float64) - size // 2

@@ -89,10 +89,10 @@ def load_demography(path: str | Path | None = None) -> DemographyNet:
         KinlibError: if the file is missing or does not fit.
     """
     path = Path(path) if path else weights.path("studio_demography")
-    with torch.random.fork_rng(devices=[]):  # a network is born with random weights; the caller's numbers stay
+    with torch.random.fork_rng(devices=[]):  # initialising draws random numbers; the caller's stay
         net = DemographyNet()
     load_state(net, open_checkpoint(path), path, optional=("num_batches_tracked",))
-    return net.eval().requires_grad_(False)
+    return net.float().eval().requires_grad_(False)
 
 
 def analyse(

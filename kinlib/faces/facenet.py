@@ -68,4 +68,4 @@ def facenet_from(state: dict[str, Tensor], path: str | Path) -> FaceNet:
         raise KinlibError(f"{path} was trained on {found}, not on VGGFace2: its embeddings mean something else")
     face_net = FaceNet()
     load_state(face_net.net, state, path, optional=("num_batches_tracked", "logits."))
-    return face_net.eval().requires_grad_(False)
+    return face_net.float().eval().requires_grad_(False)

@@ -102,12 +102,15 @@ def load_identity(path: str | Path | None = None, preset: str = "studio") -> "Id
     config.check_preset(preset)
     path = Path(path) if path else weights.path(weights.for_role(preset, "identity").name)
     state = open_checkpoint(path)
-    with torch.random.fork_rng(devices=[]):  # networks are born with random weights; the caller's numbers stay
+    with (
+        torch.random.fork_rng(devices=[]),
+        torch.inference_mode(False),
+    ):  # initialising draws random numbers; the caller's stay
         if is_facenet(state):
             return facenet_from(state, path)
         net = IdentityNet()
     load_state(net, state, path, optional=("num_batches_tracked",))
-    return net.eval().requires_grad_(False)
+    return net.float().eval().requires_grad_(False)
 
 
 def identity_loss(drawn: Tensor, target: Tensor, net: nn.Module | None = None) -> Tensor:

@@ -4,7 +4,7 @@ A shape predictor starts from the average face in a given box and corrects it st
 box is repeatable. Here the box never comes from a detector of its own: the five points of MTCNN define the FFHQ square
 (`kinlib.io.crop`), the face is cut out upright and at one size, and the predictor always gets the same rectangle of
 that cut-out. So training and use see the same framing, a tilted head costs nothing, and faces that dlib's frontal
-detector would miss (turned, small) are served. The rectangle is where dlib's frontal detector sees faces in such
+detector would miss (large yaw, small) are found. The rectangle is where dlib's frontal detector sees faces in such
 cut-outs, which suits the official predictor as well.
 
 Convention: float32 [68, 2], (x, y) in pixels of the photo, iBUG order: 0-16 jaw, 17-26 brows, 27-35 nose, 36-41 the eye
@@ -44,9 +44,12 @@ __all__ = [
     "face_quad",
     "five_from_68",
     "load_predictor",
+    "mean_landmarks",
     "plausible",
     "predict",
+    "predict_variants",
     "quad_of",
+    "usable_predictor",
 ]
 
 MIRRORED = (
@@ -111,12 +114,44 @@ def predict(image: Image.Image | np.ndarray, face: Face, predictor: Predictor = 
     model = predictor if isinstance(predictor, dlib.shape_predictor) else load_predictor(predictor)
     image = to_rgb(image)
     quad = face_quad(_points_in_box(image, face) if np.shape(face) == (4,) else face)
-    chip = cut_chip(image, quad)
-    shapes = []
-    for right, down, scale in VARIANTS:
-        parts = model(chip, chip_rectangle(right, down, scale)).parts()
-        shapes.append([(part.x, part.y) for part in parts])
+    shapes = predict_variants(cut_chip(image, quad), model)
     return np.float32(map_from_crop(np.median(shapes, axis=0), quad, CHIP))
+
+
+def predict_variants(chip: np.ndarray, model: "dlib.shape_predictor") -> np.ndarray:
+    """What a predictor says of a cut-out (`cut_chip`) from each rectangle of `VARIANTS`: float64 [N, 68, 2]."""
+    shapes = [model(chip, chip_rectangle(*variant)).parts() for variant in VARIANTS]
+    return np.array([[(part.x, part.y) for part in parts] for parts in shapes], dtype=np.float64)
+
+
+def mean_landmarks(chip: np.ndarray, model: "dlib.shape_predictor") -> np.ndarray:
+    """The 68 landmarks of an aligned face, the mean over moved rectangles of the crop and of its mirror image.
+
+    Args:
+        chip: uint8 grey [256, 256].
+        model: a loaded predictor.
+
+    Returns:
+        float64 [68, 2] in pixels of the chip.
+    """
+    mirrored = predict_variants(np.ascontiguousarray(chip[:, ::-1]), model).mean(axis=0)
+    back = (mirrored * [-1, 1] + [CHIP - 1, 0])[list(MIRRORED)]
+    return (predict_variants(chip, model).mean(axis=0) + back) / 2
+
+
+def usable_predictor(predictor: Predictor = None) -> "dlib.shape_predictor | None":
+    """A loaded predictor; None only where none is named and the bundled one is not installed.
+
+    Raises:
+        KinlibError: if the predictor named cannot be loaded.
+    """
+    import dlib
+
+    if isinstance(predictor, dlib.shape_predictor):
+        return predictor
+    if predictor is None and not bundled_predictor().is_file():
+        return None
+    return load_predictor(predictor)
 
 
 def face_quad(face: Face) -> np.ndarray:
@@ -184,7 +219,7 @@ def plausible(landmarks: np.ndarray, face: Face, limit: float = PLAUSIBLE) -> bo
 
 
 def _points_in_box(image: Image.Image, box: np.ndarray) -> np.ndarray:
-    """The five points [5, 2] of the face in a box (left, top, right, bottom); a box alone frames turned faces badly."""
+    """The five points [5, 2] of the face in a box (left, top, right, bottom); alone it frames large yaw badly."""
     box = np.asarray(box, dtype=np.float64)
     if not np.isfinite(box).all() or (box[2:] <= box[:2]).any():
         raise KinlibError("a face's box must be (left, top, right, bottom), in finite numbers and this order")

@@ -261,10 +261,10 @@ def load_parser(preset: str = "studio", path: str | Path | None = None) -> Parse
     config.check_preset(preset)
     published = weights.path("bisenet") if preset == "ffhq" else None
     path = Path(path) if path else weights.path("studio_parsing")
-    with torch.random.fork_rng(devices=[]):  # networks are born with random weights; the caller's numbers stay
+    with torch.random.fork_rng(devices=[]):  # initialising draws random numbers; the caller's stay
         bisenet, net = published and load_bisenet(published), ParsingNet()
     load_state(net, open_checkpoint(path), path, optional=("num_batches_tracked",))
-    return Parser(net.eval().requires_grad_(False), bisenet)
+    return Parser(net.float().eval().requires_grad_(False), bisenet)
 
 
 def _numbers(names: Sequence[str], of: str) -> list[int]:

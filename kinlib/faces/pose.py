@@ -1,4 +1,4 @@
-"""How a head is turned, from its points in a photograph: a mean head in space is fitted to them.
+"""Pose of a head from its points in a photograph: PnP on a mean 3D head model.
 
     estimate(face.points, image.size)            Pose(yaw=..., pitch=..., roll=...) from MTCNN's five points
     estimate(landmarks, image.size)              from 68 landmarks, which knows more
@@ -9,8 +9,8 @@ A point in a picture lies on a line of sight; the pose is the one in which a kno
 mouths and children's faces pass for a nod, so pitch is the least certain of the three.
 
 Convention: degrees. Yaw > 0 turns the face to the image's right, pitch > 0 up, roll > 0 clockwise in the image; the
-head is pitched first, then turned, then rolled. All three are seen along the line from the camera to the head: a face
-at a picture's edge that looks into the camera has none of them, and cutting a photograph changes little.
+rotations are applied in the order pitch, yaw, roll. All three are seen along the line from the camera to the head: a
+face at a picture's edge that looks into the camera has none of them, and cutting a photograph changes little.
 
 The focal length is not known either. Without one, it is taken to be as long as the photograph's longer side (a normal
 lens), or long enough for the face to be `NEAREST` cm away, whichever is longer: a face that fills its picture was not

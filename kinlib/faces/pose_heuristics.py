@@ -1,4 +1,4 @@
-"""Angles of a face from five points by rules of thumb, kept to be compared with `kinlib.faces.pose`.
+"""Angles of a face from five points by 2D heuristics, a baseline for `kinlib.faces.pose`.
 
 These are the rules of a student report on a kinship generator (its sections 5.4 and 5.5), which found them wanting:
 

@@ -103,4 +103,4 @@ SOLVERS: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray], Guess]] = {
     "ippe": _ippe,
     "straight": _straight,
 }
-"""First guesses by name."""
+"""Solvers of the initial pose, by name."""

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from kinlib.checkpoints import weights
 from kinlib.faces.upscale_networks import Compact, Upscaler, load_upscaler, missing
-from kinlib.io.photos import MAX_PIXELS, Photo, read_photo
+from kinlib.io.photos import MAX_PIXELS, PhotoSource, read_photo
 from kinlib.runtime import config, memory
 from kinlib.runtime.compat import patch_torchvision
 from kinlib.runtime.errors import KinlibError
@@ -54,7 +54,7 @@ Engine = Callable[[np.ndarray], np.ndarray]  # uint8 RGB [H, W, 3] -> [factor H,
 
 
 def upscale(
-    images: Photo | Sequence[Photo],
+    images: PhotoSource | Sequence[PhotoSource],
     factor: int = 2,
     method: str = "real-esrgan",
     preset: str = "studio",
@@ -69,7 +69,7 @@ def upscale(
     Args:
         images: a photo (path, PIL image or array, as `read_photo` takes it), or several of any sizes.
         factor: 2 or 4.
-        method: one of `METHODS`. "esrgan" is trained on cleanly reduced pictures, "real-esrgan" on spoilt ones.
+        method: one of `METHODS`. "esrgan" is trained on cleanly reduced pictures, "real-esrgan" on degraded ones.
         preset: whose networks, "studio" or "ffhq".
         path: a network of your own instead of the preset's (.pth or .safetensors, see `upscale_networks`).
         device: where the networks compute, which are there only meanwhile; None picks the best.
@@ -87,7 +87,7 @@ def upscale(
     """
     _check(factor, method, tile, overlap)
     config.check_preset(preset)
-    if isinstance(images, Photo):
+    if not isinstance(images, (list, tuple)):
         return upscale([images], factor, method, preset, path, device, tile, overlap, dtype)[0]
     pictures = [_read(image, factor) for image in images]
     if method in INTERPOLATIONS:
@@ -128,7 +128,7 @@ def _check(factor: int, method: str, tile: int, overlap: int) -> None:
         raise KinlibError(f"tiles must be {LEAST_TILE} px or more and overlap by 0 or more, not {tile} and {overlap}")
 
 
-def _read(image: Photo, factor: int) -> Image.Image:
+def _read(image: PhotoSource, factor: int) -> Image.Image:
     picture = read_photo(image)
     width, height = picture.size
     if width * height * factor**2 > MAX_PIXELS:

@@ -103,7 +103,7 @@ def load_upscaler(path: str | Path, factor: int | None = None) -> Upscaler:
     else:
         raise KinlibError(f"{path} holds no network of ESRGAN or Real-ESRGAN: none of the known layouts fits its names")
     load_state(net, state, path)
-    return Upscaler(net.eval().requires_grad_(False), factor)
+    return Upscaler(net.float().eval().requires_grad_(False), factor)
 
 
 def pick_head(state: dict[str, Tensor], factor: int | None) -> dict[str, Tensor]:

@@ -1,8 +1,8 @@
-"""Data sets of families: five readers that all give the same tables, splits without leaks, and trios.
+"""Family data sets: readers with one output format, splits without leakage, and trios.
 
-tables = families.read("Family101_150x120")          people, images, who is whose child, what is wrong
+tables = families.read("Family101_150x120")          people, images, relations, problems
 trios = families.trios.build(tables)                 father, mother, child
-pairs = trios.pair_images(how="min")                 an image of each, row by row
+pairs = trios.pair_images(how="min")                 one image of each in every row
 """
 
 from kinlib.families import trios

@@ -1,4 +1,4 @@
-"""Pictures of families: everybody in a tree, somebody's album, image trios."""
+"""Figures of families: a tree, the album of a person, image trios."""
 
 from collections.abc import Sequence
 
@@ -8,13 +8,12 @@ from PIL import Image
 from kinlib import figures
 from kinlib.families.tables import FamilyTables, couples, extended_families
 from kinlib.families.trios import ROLES
-from kinlib.io.photos import read_photo
 from kinlib.runtime.errors import KinlibError
 
-__all__ = ["album", "drawable", "portrait", "tree", "trio_sheet"]
+__all__ = ["album", "drawable", "portrait", "short", "tree", "trio_sheet"]
 
 BLANK = Image.new("RGB", (120, 150), (238, 238, 238))
-MOST = 30  # pictures of an album that are drawn
+MOST = 30  # pictures of an album in the figure
 COLUMNS = 10
 
 
@@ -32,7 +31,7 @@ def drawable(tables: FamilyTables) -> list[str]:
 
 
 def tree(tables: FamilyTables, family: str) -> figures.Plot:
-    """A family's known couples and their children, each with one picture. Who belongs to no couple is not in it.
+    """A family's known couples and their children, each with one picture; other members are left out.
 
     Raises:
         KinlibError: if the tree cannot be drawn.
@@ -49,22 +48,22 @@ def tree(tables: FamilyTables, family: str) -> figures.Plot:
 
 
 def portrait(tables: FamilyTables, person: str) -> Image.Image | None:
-    """The picture in the middle of a person's album; None if there is none that can be read."""
+    """The middle picture of a person's album; None without a readable one."""
     own = tables.images_of[person]
     try:
-        return read_photo(tables.path(own[len(own) // 2])) if own else None
+        return tables.load_image(own[len(own) // 2]) if own else None
     except KinlibError:
         return None
 
 
 def album(tables: FamilyTables, person: str) -> figures.Plot:
-    """A person's pictures with the files' names, the first 30 of them.
+    """The first pictures of a person's album, labelled with their file names.
 
     Raises:
         KinlibError: if there are none, or one cannot be read.
     """
     own = tables.images_of[person][:MOST]
-    pictures = [read_photo(tables.path(image)) for image in own]
+    pictures = [tables.load_image(image) for image in own]
     labels = [image.rpartition("/")[2].rpartition(".")[0][-14:] for image in own]
     return figures.contact_sheet([(short(person.rpartition("/")[2]), pictures, labels)], COLUMNS)
 
@@ -75,7 +74,7 @@ def trio_sheet(tables: FamilyTables, pairs: pd.DataFrame, columns: int = 6) -> f
     Args:
         tables: whose images these are.
         pairs: rows from `trios.pair_images`.
-        columns: in a line; what is longer goes on in the next.
+        columns: per line.
 
     Raises:
         KinlibError: if there are none, or a picture cannot be read.
@@ -86,7 +85,7 @@ def trio_sheet(tables: FamilyTables, pairs: pd.DataFrame, columns: int = 6) -> f
     for start in range(0, len(pairs), columns):
         part = pairs.iloc[start : start + columns]
         for role in ROLES:
-            pictures = [read_photo(tables.path(image)) for image in part[f"{role}_image"]]
+            pictures = [tables.load_image(image) for image in part[f"{role}_image"]]
             rows.append((role, pictures, [short(person.rpartition("/")[2]) for person in part[role]]))
     return figures.contact_sheet(rows, columns)
 

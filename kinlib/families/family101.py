@@ -1,10 +1,10 @@
-"""Family101: 101 extended families in one list, with a folder of pictures for everybody.
+"""Family101: 101 extended families in one list, with a folder of images for each person.
 
-    FAMILY101.txt                       who is whose, see `family_file`
+    FAMILY101.txt                       members and roles, see `family_file`
     <FAMILY>/<Person_Name>/*.jpg        pictures, 120 x 150, some with a single channel
 
 (Fang, Gallagher, Chen and Loui, "Kinship classification by modeling facial feature heredity", ICIP 2013.) The studio's
-families have the same layout. Of which photograph a picture is a part is not known.
+families have the same layout. The source photographs of the images are not known.
 """
 
 import os
@@ -31,7 +31,7 @@ def read(root: str | os.PathLike) -> FamilyTables:
         root: the folder with FAMILY101.txt, or one above it.
 
     Raises:
-        KinlibError: if there is no such list, it cannot be read, or nobody stands in it.
+        KinlibError: if there is no such list, it cannot be read, or it has no people.
     """
     folder = find(check_root(root))
     if folder is None:
@@ -40,11 +40,11 @@ def read(root: str | os.PathLike) -> FamilyTables:
     rows, problems = parse(read_lines(folder / file), file)
     rows, more = house_rows(rows, file)
     if not rows:
-        raise KinlibError(f"'{folder / file}' lists nobody: its lines must be number, role and name, with tabs between")
+        raise KinlibError(f"'{folder / file}' lists no people: its lines must be number, role and name between tabs")
     people, doubts = _people(rows, file)
     members = frame("members", [(row.family, row.house, row.role, _person(row), row.line) for row in rows])
     relations, contested = relations_of(members, file)
-    lines = {_person(row): f"{file}:{row.line}" for row in reversed(rows)}  # everybody's first
+    lines = {_person(row): f"{file}:{row.line}" for row in reversed(rows)}  # the first line of each person
     listed = {(row.family, row.name): _person(row) for row in rows}
     files = PersonFolders(folder, listed, file, {file}, lines)
     problems += [*more, *doubts, *contested, *files.problems]
@@ -57,7 +57,7 @@ def find(root: Path) -> Path | None:
 
 
 def _list_name(folder: Path) -> str | None:
-    """How the list is spelt here."""
+    """File name of the list, in any letter case."""
     try:
         names = sorted(path.name for path in folder.iterdir() if path.name.casefold() == LIST.casefold())
     except OSError:
@@ -70,7 +70,7 @@ def _person(row: Row) -> str:
 
 
 def _people(rows: list[Row], file: str) -> tuple[pd.DataFrame, list[Problem]]:
-    """Everybody once, however many houses there are; of unknown sex who is of both."""
+    """Each person once over all houses; the sex is unknown if stated both ways."""
     first: dict[str, Row] = {}
     sexes: dict[str, dict[str, Row]] = {}
     for row in rows:
@@ -90,12 +90,12 @@ def _people(rows: list[Row], file: str) -> tuple[pd.DataFrame, list[Problem]]:
 
 
 def _same_names(first: dict[str, Row], file: str) -> list[Problem]:
-    """Names that stand in more than one family: most likely one person, married into the other."""
+    """Names in more than one family: most likely one person who married into the other."""
     families: dict[str, Row] = {}
     problems = []
     for person, row in first.items():
         known = families.setdefault(folded(row.name), row)
         if known.family != row.family:
-            text = f"{row.name} stands in {known.family} and in {row.family}"
+            text = f"{row.name} is in {known.family} and in {row.family}"
             problems.append(Problem("same_name", f"{file}:{row.line}", text, row.family, person))
     return problems

@@ -1,14 +1,14 @@
-"""The list of Family101: families, their nuclear families ("houses"), and who is what in them.
+"""The list of Family101: extended families, nuclear families ("houses"), and their members with roles.
 
     0 <TAB> FAMI <TAB> SMITH            header of an extended family
     1 <TAB> HUSB <TAB> John_Smith       house 1: husband, wife, sons, daughters
     1 <TAB> WIFE <TAB> Ann_Miller
     1 <TAB> SONN <TAB> Bob_Smith
-    2 <TAB> HUSB <TAB> Bob_Smith        somebody who grew up in one house and founded another stands in both
+    2 <TAB> HUSB <TAB> Bob_Smith        a child of one house who founded another is in both
 
 (Fang, Gallagher, Chen and Loui, "Kinship classification by modeling facial feature heredity", ICIP 2013.) The real list
-has houses with another house's number, two husbands or wives in one house, and houses that lack somebody. A number that
-comes again with a whole couple is a house of its own; anything else with that number belongs to the house before.
+has repeated house numbers, two husbands or wives in one house, and incomplete houses. A repeated number with a whole
+couple starts a house of its own; other lines with that number belong to the earlier house.
 """
 
 from collections.abc import Iterable
@@ -35,7 +35,7 @@ class Row:
 
 
 def parse(lines: Iterable[str], file: str) -> tuple[list[Row], list[Problem]]:
-    """The members' lines, with the houses' numbers as they stand, and what could not be read.
+    """The members' lines with house numbers as stated, and the lines that could not be read.
 
     Args:
         lines: without line ends; columns are separated by tabs or blanks.
@@ -47,7 +47,7 @@ def parse(lines: Iterable[str], file: str) -> tuple[list[Row], list[Problem]]:
             continue
         where = f"{file}:{line}"
         number, role, name = _columns(text)
-        if role == HEADER or number == 0:  # a damaged header ends the family before it: better none than the wrong one
+        if role == HEADER or number == 0:  # a damaged header ends the previous family
             family = name if role == HEADER else None
             problems += _header_problems(number, role, name, where, text, seen)
             seen.add(family)
@@ -83,7 +83,7 @@ def _header_problems(number: int | None, role: str, name: str | None, where: str
 
 
 def house_rows(rows: list[Row], file: str) -> tuple[list[Row], list[Problem]]:
-    """The rows house by house, every house with a number of its own within its family, and everybody once.
+    """The rows by house: unique house numbers within each family, and each member once.
 
     Args:
         rows: as from `parse`.
@@ -101,7 +101,7 @@ def house_rows(rows: list[Row], file: str) -> tuple[list[Row], list[Problem]]:
 
 
 def _numbered(rows: list[Row], file: str) -> tuple[dict[int, list[Row]], list[Problem]]:
-    """One family's rows by house; houses that bear another's number get the next free one."""
+    """One family's rows by house; a house with a repeated number gets the next free one."""
     houses: dict[int, list[Row]] = {}
     taken, problems = {row.house for row in rows}, []
     for block in _blocks(rows):
@@ -117,7 +117,7 @@ def _numbered(rows: list[Row], file: str) -> tuple[dict[int, list[Row]], list[Pr
 
 
 def _blocks(rows: list[Row]) -> list[list[Row]]:
-    """Rows that stand together: a block ends where the number changes, or a spouse comes below a child or couple."""
+    """Consecutive rows of one house: a block ends where the number changes, or a spouse follows a child or a couple."""
     blocks: list[list[Row]] = []
     for row in rows:
         current = blocks[-1] if blocks else []
@@ -137,13 +137,13 @@ def _is_couple(rows: list[Row]) -> bool:
 
 
 def _disagree(house: list[Row], block: list[Row]) -> bool:
-    """Whether a block has a husband or wife other than the house's own."""
+    """Whether a block states a different husband or wife than the house."""
     own = {role: {row.name for row in house if row.role == role} for role in ("husband", "wife")}
     return any(own.get(row.role) and row.name not in own[row.role] for row in block)
 
 
 def _once(members: list[Row], file: str) -> tuple[list[Row], list[Problem]]:
-    """Everybody once in each role."""
+    """Each member once in each role."""
     first: dict[tuple[str, str], Row] = {}
     problems = []
     for row in members:
@@ -155,7 +155,7 @@ def _once(members: list[Row], file: str) -> tuple[list[Row], list[Problem]]:
 
 
 def _house_problems(members: list[Row], file: str) -> list[Problem]:
-    """Whom a house lacks, and whom it has too many of."""
+    """Missing and surplus members of a house."""
     family, house, problems = members[0].family, members[0].house, []
     of_role = {role: [row for row in members if row.role == role] for role in SEX}
     for role, plural in (("husband", "husbands"), ("wife", "wives")):

@@ -1,11 +1,11 @@
-"""FF-Database (ChildPredictor): families cut from one photograph each, a face a file, all about them in its name.
+"""FF-Database (ChildPredictor): faces of families, each family cropped from one photograph, labels in file names.
 
     {train,val,test}/<family>/ori.png          the photograph; not a face
                               NNabcdef.png     NN = 01 father, 02 mother, 03 and on children; a = 1 male, 2 female
 
 (Zhao, Po, Wang, Yan, Shen, Zhang, Liu, Wong, Pun, Zhou, Lam and Xu, "ChildPredictor: a child face prediction framework
-with disentangled learning", IEEE Transactions on Multimedia 2022.) What the digits b to f stand for is not documented.
-All faces of a family share its photograph. Faces were enlarged fourfold by a network: their detail is not their own.
+with disentangled learning", IEEE Transactions on Multimedia 2022.) The meaning of the digits b to f is not documented.
+All faces of a family share its photograph. Faces were upscaled fourfold by a network, so their detail is generated.
 """
 
 import os
@@ -25,11 +25,11 @@ FACE = re.compile(r"(\d\d)(\d)\d{5}\.\w+")
 SEXES = {"1": "male", "2": "female"}
 PARENTS = {"01": ("husband", "male"), "02": ("wife", "female")}
 CHILD = {"male": "son", "female": "daughter", None: "child"}
-TRIED = 20  # folders in which a face must lie, if these are the families
+TRIED = 20  # folders that are searched for a face, to recognise the families
 
 
 def read(root: str | os.PathLike) -> FamilyTables:
-    """Read FF-Database; families are called as their folders: "train/0001".
+    """Read FF-Database; families have the names of their folders: "train/0001".
 
     Args:
         root: the folder with train, val and test, one of them, or a folder above.
@@ -67,7 +67,7 @@ def _has_families(folder: Path) -> bool:
 
 
 class _Tables:
-    """Rows of all tables while families are added; nothing of one family is carried over to the next."""
+    """Rows of all tables; each family is added without state from the previous one."""
 
     def __init__(self, folder: Path):
         self.folder = folder
@@ -94,7 +94,7 @@ class _Tables:
             self._problem("incomplete_house", family, f"{family} has no {' and no '.join(lacks)}", family, None, 1)
 
     def _add_person(self, family: str, number: str, names: list[str], photo: str | None) -> None:
-        """One number's face; of two faces with one number neither can be told to be the right one."""
+        """Add the face of one number; two faces with one number are ambiguous and left out."""
         if len(names) > 1:
             for name in names:
                 text = f"{len(names)} faces of {family} have the number {number}"

@@ -1,14 +1,14 @@
-"""Families in the Wild (FIW), in the layout of its makers and in that of the Kaggle competition.
+"""Families in the Wild (FIW), in its original layout and in that of the Kaggle competition.
 
-    FIDs/F0001/mid.csv                    makers: a matrix of relations, names and sexes, see `fiw_matrix`
+    FIDs/F0001/mid.csv                    original: a matrix of relations, names and sexes, see `fiw_matrix`
     FIDs/F0001/MID1/P00001_face0.jpg      face 0 of photograph P00001
 
-    train_relationships.csv               Kaggle: pairs of kin "F0002/MID1,F0002/MID3", without saying of what kind
+    train_relationships.csv               Kaggle: pairs of kin "F0002/MID1,F0002/MID3", without the kind of relation
     train/F0002/MID1/P00009_face3.jpg     or train-faces/
 
-(Robinson, Shao, Wu, Liu, Gillis and Fu, "Visual kinship recognition of Families in the Wild", PAMI 2018.) The number of
-the photograph tells which faces of relatives were cut from the same one. Kaggle's pairs go into `pairs`; they give no
-parents. Its anonymous pictures in `test` are not read.
+(Robinson, Shao, Wu, Liu, Gillis and Fu, "Visual kinship recognition of Families in the Wild", PAMI 2018.) The number
+of the photograph identifies faces cropped from the same one. Kaggle's pairs go into `pairs`; they give no parents. Its
+anonymous images in `test` are not read.
 """
 
 import os
@@ -48,7 +48,7 @@ def read(root: str | os.PathLike) -> FamilyTables:
 
 
 def find(root: Path) -> Path | None:
-    """The folder with Kaggle's list, or the one with the makers' families; None if there is neither."""
+    """The folder with Kaggle's list, or the one with the original layout; None if there is neither."""
     return find_folder(root, lambda folder: (folder / PAIRS).is_file() or _has_matrices(folder))
 
 
@@ -114,7 +114,7 @@ def _read_kaggle(folder: Path) -> FamilyTables:
 
 
 def _members(folder: Path, family: str) -> list[str]:
-    """People with a folder, whether a list names them or not."""
+    """People with a folder, listed or not."""
     return [f"{family}/{name}" for name in list_folder(folder, family).folders if re.fullmatch(r"MID\d+", name)]
 
 

@@ -1,12 +1,12 @@
-"""A family's list in FIW: who is what to whom, as a matrix of codes, with names and sexes.
+"""A family's list in FIW: a matrix of relation codes, with names and sexes.
 
-    MID,1,2,3,Name,Gender        the entry in row i and column j says what i is to j, for instance
+    MID,1,2,3,Name,Gender        row i, column j: the relation of i to j, for instance
     1,0,5,4,John,m               MID1 is MID2's spouse (5) and MID3's parent (4)
     2,5,0,4,Ann,f
     3,1,1,0,Bob,m                MID3 is the child (1) of both
 
-Every relation stands twice. Where the two entries do not mirror each other the relation is left out. Columns are taken
-by their headings: counted from the left, everybody would be one person too low.
+Every relation is stated twice and left out if the two entries contradict each other. Columns are identified by their
+headings; by position they would be off by one.
 """
 
 import csv
@@ -77,7 +77,7 @@ def _read_people(rows: Mapping[int, tuple], family: str, file: str, found: Matri
 
 
 def _read_relations(rows: Mapping[int, tuple], family: str, file: str, found: Matrix) -> None:
-    """Parents of each child, where both entries agree and no two parents exclude each other."""
+    """Parents of each child where both entries agree and the parents are consistent."""
     sexes = {person: sex for person, _, _, sex in found.people}
     codes = {(i, j): _code(rows, i, j, family, file, found) for i in rows for j in rows if i != j}
     parents: dict[int, list[int]] = {number: [] for number in rows}
@@ -104,7 +104,7 @@ def _read_relations(rows: Mapping[int, tuple], family: str, file: str, found: Ma
 
 
 def _possible(of_sex: Mapping[str | None, list[int]]) -> list[tuple[int, str]]:
-    """The parents who do not exclude each other, as (number, kind)."""
+    """The consistent parents, as (number, kind)."""
     kinds = {"male": "father", "female": "mother"}
     kept = [(own[0], kinds[sex]) for sex, own in of_sex.items() if sex and len(own) == 1]
     if sum(map(len, of_sex.values())) <= 2:
@@ -113,7 +113,7 @@ def _possible(of_sex: Mapping[str | None, list[int]]) -> list[tuple[int, str]]:
 
 
 def _code(rows: Mapping[int, tuple], i: int, j: int, family: str, file: str, found: Matrix) -> int:
-    """What i is to j; 0 where nothing stands, or nothing that the format knows."""
+    """The relation code of i to j; 0 for an empty cell or an unknown code."""
     line, row = rows[i]
     cell = row.get(str(j), "")
     try:

@@ -5,8 +5,8 @@
                   meta_data/{fd,fs,md,ms}_pairs.mat                                     fold, kin or not, parent, child
 
 (Lu, Zhou, Tan, Shang and Zhou, "Neighborhood repulsed metric learning for kinship verification", PAMI 2014.) Each pair
-is a family of its own, of which only one parent is known, so that the set gives no trios. In KinFaceW-II, parent and
-child were cut from the same photograph.
+is a family with one known parent, so the set gives no trios. In KinFaceW-II, parent and child are crops of the same
+photograph.
 """
 
 import os
@@ -24,7 +24,7 @@ from kinlib.runtime.errors import KinlibError
 __all__ = ["FOLDERS", "SIZES", "find", "read"]
 
 FOLDERS = {"father-dau": "fd", "father-son": "fs", "mother-dau": "md", "mother-son": "ms"}
-SIZES = {  # pairs of each kind, by which the two sets are told apart
+SIZES = {  # number of pairs of each kind, which identifies the set
     "KinFaceW-I": {"fd": 134, "fs": 156, "md": 127, "ms": 116},
     "KinFaceW-II": {"fd": 250, "fs": 250, "md": 250, "ms": 250},
 }

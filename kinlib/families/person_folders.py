@@ -1,4 +1,4 @@
-"""Folders <FAMILY>/<Person>/ held against a list of people: whose they are, who has none, and what else lies about."""
+"""Folders <FAMILY>/<Person>/ matched with a list of people: missing, unlisted and misspelt folders, stray files."""
 
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
@@ -33,8 +33,8 @@ class PersonFolders:
             root: the folder with one folder a family.
             people: (name of the family's folder, name of the person's) -> person.
             list_name: the list's file, for the problems.
-            known: files that are expected, relative to `root`.
-            lines: person -> the line that lists them, such as "FAMILY101.txt:12", where there is one.
+            known: expected files, relative to `root`.
+            lines: person -> line of the list, such as "FAMILY101.txt:12", if there is one.
         """
         self.root, self.list_name, self.known, self.lines = root, list_name, set(known), lines
         self.problems: list[Problem] = []
@@ -49,20 +49,20 @@ class PersonFolders:
         self._report_unlisted(unlisted)
 
     def images(self, photo_of: Callable[[str], str | None] = lambda image: None) -> pd.DataFrame:
-        """The table of images, with the photograph that each path tells of."""
+        """The table of images; `photo_of` gives the source photograph of a path."""
         return frame("images", [(image, person, photo_of(image)) for image, person in self._rows])
 
     def _list(self, place: str, images: bool = False, **about) -> Listing:
-        """List a folder; files that have no business there become problems."""
+        """List a folder; unexpected files become problems."""
         found = list_folder(self.root, place, self.known, **about)
         self.problems += found.problems
         for name in found.others + ([] if images else found.images):
             where = f"{place}/{name}" if place else name
-            self.problems.append(Problem("other_file", where, "a file that belongs to nobody", **about))
+            self.problems.append(Problem("other_file", where, "a file outside the folders of people", **about))
         return found
 
     def _match(self, wanted: Iterable[str], folders: list[str], above: str) -> tuple[dict[str, str], list[str]]:
-        """Each listed name's folder; where none is spelt like it, one that nearly is. And the folders left over."""
+        """Folder of each listed name, by exact or normalised spelling; and the unmatched folders."""
         places = {name: name for name in wanted if name in set(folders)}
         left = {folded(folder): folder for folder in folders if folder not in places}
         for name in wanted:
@@ -73,7 +73,7 @@ class PersonFolders:
         return places, [folder for folder in folders if folder not in places.values()]
 
     def _read_family(self, family: str, names: dict[str, str], place: str | None) -> None:
-        """A family's people; all of them lack a folder if the family has none."""
+        """Read the people of a family; all lack a folder if the family has none."""
         folders = self._list(place, family=family).folders if place else []
         places, unlisted = self._match(names, folders, place or "")
         for name, person in names.items():
@@ -88,7 +88,7 @@ class PersonFolders:
     @staticmethod
     def _guess(name: str, unlisted: list[str]) -> str:
         near = get_close_matches(name, unlisted, n=1, cutoff=0.8)
-        return f"; the folder {near[0]}, which nobody lists, may be meant" if near else ""
+        return f"; the unlisted folder {near[0]} may be meant" if near else ""
 
     def _read_person(self, family: str, person: str, place: str) -> None:
         found = self._list(place, images=True, family=family, person=person)
@@ -98,8 +98,8 @@ class PersonFolders:
         self._report_unlisted([f"{place}/{folder}" for folder in found.folders], family)
 
     def _report_unlisted(self, places: list[str], family: str | None = None) -> None:
-        """Folders of nobody, with the number of images that are left out with them."""
+        """Report unlisted folders and how many images are left out with them."""
         for place in places:
             count = sum(path.suffix.casefold() in IMAGE_SUFFIXES for path in (self.root / place).rglob("*"))
-            text = f"a folder of nobody in {self.list_name}, with {count} images"
+            text = f"a folder that {self.list_name} does not list, with {count} images"
             self.problems.append(Problem("unlisted_folder", place, text, family))

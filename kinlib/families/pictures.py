@@ -1,7 +1,7 @@
-"""What is wrong with a set's pictures, as far as it can be told without a network.
+"""Faults of a set's pictures that can be found without a network.
 
-Damaged files, single channels, squares instead of detail, odd sizes, and one file under two names. Whether a picture
-shows a face, and whether it is the face of the person it is filed under, takes a detector and an identity network.
+Damaged files, single channels, pixelation, unusual sizes and duplicates. A picture without a face takes a detector, and
+a picture of the wrong person takes an identity network.
 """
 
 import hashlib
@@ -15,17 +15,18 @@ import pandas as pd
 from PIL import Image
 
 from kinlib.families.tables import FamilyTables, Problem
+from kinlib.runtime.errors import KinlibError
 
-__all__ = ["blockiness", "check", "content_hashes", "detail"]
+__all__ = ["blockiness", "check", "content_hashes", "detail", "sample"]
 
-# Of the studio's pictures of 120 x 150, the plain ones have at least 0.43. Enlarged from squares of 8 pixels or more,
-# nineteen in twenty of 40 have 0.34 or less, down to a JPEG quality of 50.
-BLOCKY, SQUARE = 0.36, 4  # share of the change; least side of squares in pixels
-# There, the plain ones have at least 0.063; of 60 brought down to 32 pixels across and back, nineteen in twenty had
-# 0.046 or less.
-FINE, PLAIN = 48, 0.05  # pixels across; share of the contrast
-COMMON = 0.9  # share of pictures that must have one size for another to be odd
-SAME = 2  # levels by which the channels of a grey picture may differ
+# Measured on the studio's pictures of 120 x 150: unchanged ones have at least 0.43; of 40 pixelated with squares of 8
+# pixels or more, 95% have 0.34 or less, down to a JPEG quality of 50.
+BLOCKY, SQUARE = 0.36, 4  # share of the gradient magnitude; least side of squares in pixels
+# Measured on the same pictures: unchanged ones have at least 0.063; of 60 downsampled to a width of 32 pixels and back,
+# 95% have 0.046 or less.
+FINE, PLAIN = 48, 0.05  # width in pixels; share of the contrast
+COMMON = 0.9  # share of pictures that must have one size for another size to be a fault
+SAME = 2  # grey levels by which the channels of a grey picture may differ
 
 
 def content_hashes(tables: FamilyTables) -> pd.Series:
@@ -40,7 +41,7 @@ def content_hashes(tables: FamilyTables) -> pd.Series:
 
 
 def check(tables: FamilyTables) -> list[Problem]:
-    """Look at every picture: corrupt, grey, pixelated, little_detail, odd_size, duplicate."""
+    """Check every picture for the kinds corrupt, grey, pixelated, little_detail, odd_size and duplicate."""
     problems, sizes = [], {}
     rows = list(tables.images[["image", "person"]].itertuples(index=False, name=None))
     for image, person in rows:
@@ -54,6 +55,27 @@ def check(tables: FamilyTables) -> list[Problem]:
     return problems + list(_odd_sizes(tables, sizes)) + list(_duplicates(tables))
 
 
+def sample(tables: FamilyTables, number: int, seed: int = 0) -> pd.DataFrame:
+    """A random sample of the readable images: rows of `tables.images` with a column `picture` (RGB).
+
+    Args:
+        tables: the data set.
+        number: of images that are drawn; damaged ones among them are left out.
+        seed: of the sample.
+    """
+    chosen = tables.images.sample(min(number, len(tables.images)), random_state=seed)
+    pictures = [_readable(tables, image) for image in chosen["image"]]
+    return chosen.assign(picture=pd.Series(pictures, chosen.index, dtype=object)).dropna(subset="picture")
+
+
+def _readable(tables: FamilyTables, image: str) -> Image.Image | None:
+    """An image of the set; None if its file is damaged."""
+    try:
+        return tables.load_image(image)
+    except KinlibError:
+        return None
+
+
 def _opened(path: Path) -> Image.Image | None:
     """The decoded picture; None if the file is damaged."""
     try:
@@ -65,7 +87,7 @@ def _opened(path: Path) -> Image.Image | None:
 
 
 def _faults(picture: Image.Image) -> Iterator[tuple[str, str]]:
-    """Kind and words of all that is wrong with a picture by itself."""
+    """Kind and description of each fault of a single picture."""
     if picture.mode in ("1", "L", "LA", "I;16", "I", "F"):
         yield "grey", "a single channel"
     else:
@@ -82,27 +104,27 @@ def _faults(picture: Image.Image) -> Iterator[tuple[str, str]]:
 
 
 def blockiness(grey: np.ndarray) -> float:
-    """Share of the change from pixel to pixel that lies outside the quarter of columns, or rows, that change most.
+    """Share of the gradient magnitude outside the quarter of columns, or rows, with the largest gradients.
 
-    In a picture made of squares of four pixels or more, all change is where one square meets the next.
+    In a picture of squares of four pixels or more, all gradients lie on the borders of squares.
 
     Args:
         grey: float32 [H, W] in 0 to 255.
 
     Returns:
-        From 0, for squares, to 0.75, for change that is the same everywhere; of columns and rows the larger.
+        From 0, for squares, to 0.75, for gradients that are the same everywhere; the larger of columns and rows.
     """
     return max(_spread(np.abs(np.diff(grey, axis=axis)).mean(axis=1 - axis)) for axis in (0, 1))
 
 
 def _spread(changes: np.ndarray) -> float:
-    """Share of a sum that is left without the largest quarter of its terms."""
+    """Share of a sum that remains without the largest quarter of its terms."""
     rest = np.sort(changes)[: len(changes) * (SQUARE - 1) // SQUARE]
     return float(rest.sum() / max(changes.sum(), 1e-6))
 
 
 def detail(grey: np.ndarray) -> float:
-    """Share of a picture's contrast that is lost when it is brought down to 48 pixels across and enlarged again.
+    """Share of the contrast that is lost by downsampling to a width of 48 pixels and upsampling again.
 
     Args:
         grey: float32 [H, W] in 0 to 255.
@@ -114,7 +136,7 @@ def detail(grey: np.ndarray) -> float:
 
 
 def _odd_sizes(tables: FamilyTables, sizes: dict[str, tuple[int, int]]) -> Iterator[Problem]:
-    """Pictures of another size, where nearly all have one."""
+    """Pictures of an unusual size, in sets where nearly all have the same."""
     if not sizes:
         return
     (usual, count), *_ = Counter(sizes.values()).most_common(1)
@@ -129,7 +151,7 @@ def _odd_sizes(tables: FamilyTables, sizes: dict[str, tuple[int, int]]) -> Itera
 
 
 def _duplicates(tables: FamilyTables) -> Iterator[Problem]:
-    """Files with the same bytes as one before: of one person a repetition, of two people somebody's mistake."""
+    """Files with the same bytes as an earlier one, filed under the same person or another."""
     hashes, first = content_hashes(tables), {}
     for image, person in zip(tables.images["image"], tables.images["person"], strict=True):
         if (content := hashes.get(image)) is None:

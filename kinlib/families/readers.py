@@ -1,4 +1,4 @@
-"""One call for all sets: which one a folder holds is told from what lies in it."""
+"""One reader for all data sets; the set is recognised by the contents of its folder."""
 
 import os
 from types import ModuleType
@@ -24,7 +24,7 @@ def read(root: str | os.PathLike, kind: str | None = None) -> FamilyTables:
 
     Args:
         root: the folder that it was unpacked into.
-        kind: a key of `READERS`; None finds out.
+        kind: a key of `READERS`; None recognises the set.
 
     Raises:
         KinlibError: if there is no such folder or kind, no set or more than one is recognised, or a list is damaged.
@@ -35,7 +35,7 @@ def read(root: str | os.PathLike, kind: str | None = None) -> FamilyTables:
 
 
 def recognise(root: str | os.PathLike) -> str:
-    """Which set a folder holds: a key of `READERS`.
+    """The data set in a folder: a key of `READERS`.
 
     Raises:
         KinlibError: if it is none of them, or more than one.

@@ -1,7 +1,7 @@
-"""From who is what in which house to who is whose child, and back; without a guess where houses contradict.
+"""Relations of parents and children from the members of houses, and the reverse. Contradictions are not guessed away.
 
-A house with two husbands gives its children no father. A child of two houses keeps the parents about whom the houses
-agree. Nobody is among the own ancestors.
+A house with two husbands gives its children no father. A child of two houses keeps the parents that both houses share.
+Cycles of ancestry are removed.
 """
 
 from collections import defaultdict
@@ -15,11 +15,11 @@ from kinlib.families.tables import OFFSPRING, Problem, frame
 
 __all__ = ["break_circles", "members_of", "relations_of"]
 
-KINDS = {"husband": "father", "wife": "mother", "parent": "parent"}
+RELATIONS = {"husband": "father", "wife": "mother", "parent": "parent"}
 
 
 def relations_of(members: pd.DataFrame, file: str) -> tuple[pd.DataFrame, list[Problem]]:
-    """Parents and children, with the problems of children whose houses contradict.
+    """Relations of parents and children, and the problems of children whose houses contradict each other.
 
     Args:
         members: as `FamilyTables.members`.
@@ -31,8 +31,8 @@ def relations_of(members: pd.DataFrame, file: str) -> tuple[pd.DataFrame, list[P
     parents: dict[tuple, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     homes: dict[str, list] = defaultdict(list)
     for member in members.itertuples():
-        if member.role in KINDS:
-            parents[member.family, member.house][KINDS[member.role]].append(member.person)
+        if member.role in RELATIONS:
+            parents[member.family, member.house][RELATIONS[member.role]].append(member.person)
         elif member.role in OFFSPRING:
             homes[member.person].append(member)
     rows, problems = [], []
@@ -49,20 +49,20 @@ def relations_of(members: pd.DataFrame, file: str) -> tuple[pd.DataFrame, list[P
 
 
 def _agreed(claims: list[list[str]]) -> list[str]:
-    """The parents of one kind about whom all houses agree that name one; none if two or more are left."""
+    """The parent of one kind on whom all houses that state one agree; an empty list if there is not exactly one."""
     claims = [claim for claim in claims if claim]
     left = [parent for parent in dict.fromkeys(claims[0]) if all(parent in claim for claim in claims)] if claims else []
     return left if len(left) == 1 else []
 
 
 def _stated(rooms: list, houses: list[dict], kind: str, parent: str) -> tuple[int, int]:
-    """House and line that make somebody a parent; the first, if several do."""
+    """House and line that state a parent; the first of several."""
     room = next(room for room, house in zip(rooms, houses, strict=True) if parent in house[kind])
     return int(room.house), room.line
 
 
 def _one_kind(rows: list[tuple]) -> list[tuple]:
-    """Who is father and mother of the same child by two lines is a parent."""
+    """A person stated as both father and mother of a child becomes `parent`."""
     kinds = defaultdict(set)
     for parent, child, kind, *_ in rows:
         kinds[parent, child].add(kind)
@@ -83,7 +83,7 @@ def _two_houses(child: str, rooms: list, houses: list[dict], agreed: dict[str, l
 
 
 def break_circles(rows: list[tuple], file: str) -> tuple[list[tuple], list[Problem]]:
-    """Leave out the relations that make somebody an own ancestor.
+    """Remove the relations that make a person their own ancestor.
 
     Args:
         rows: of relations: parent, child, kind, house, line.
@@ -93,7 +93,7 @@ def break_circles(rows: list[tuple], file: str) -> tuple[list[tuple], list[Probl
     ends = np.array([[names[row[0]], names[row[1]]] for row in rows], dtype=int).reshape(-1, 2)
     links = coo_matrix((np.ones(len(ends)), ends.T), shape=(len(names), len(names)))
     _, group = connected_components(links, connection="strong")
-    circle = group[ends[:, 0]] == group[ends[:, 1]]  # of two people in one such group each is above the other
+    circle = group[ends[:, 0]] == group[ends[:, 1]]  # in one strong component each is an ancestor of the other
     problems = []
     for row in (row for row, bad in zip(rows, circle, strict=True) if bad):
         where = f"{file}:{row[4]}" if row[4] is not None else file
@@ -103,7 +103,7 @@ def break_circles(rows: list[tuple], file: str) -> tuple[list[tuple], list[Probl
 
 
 def members_of(relations: pd.DataFrame, people: pd.DataFrame) -> pd.DataFrame:
-    """Houses for a set that lists none: one for each set of parents who have children together.
+    """Houses for a set without a list of houses: one for each set of parents with common children.
 
     Args:
         relations, people: as in `FamilyTables`.
@@ -113,7 +113,7 @@ def members_of(relations: pd.DataFrame, people: pd.DataFrame) -> pd.DataFrame:
     children: dict[tuple, list[str]] = defaultdict(list)
     for child, rows in of_child:
         children[tuple(zip(rows["parent"], rows["kind"], strict=True))].append(child)
-    roles = {kind: role for role, kind in KINDS.items()}
+    roles = {kind: role for role, kind in RELATIONS.items()}
     offspring = {"male": "son", "female": "daughter"}
     rows, counts = [], defaultdict(int)
     for parents, own in children.items():

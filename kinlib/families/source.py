@@ -1,6 +1,6 @@
-"""Reading lists and folders as people unpack them: any encoding, any line ends, stray files told from images.
+"""Reading lists and folders of data sets: any encoding, any line endings, images separated from other files.
 
-Files are judged by name and size; nothing but the lists is opened.
+Files are classified by name and size; only lists are opened.
 """
 
 import os
@@ -11,24 +11,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kinlib.families.tables import Problem
+from kinlib.io.photos import IMAGE_SUFFIXES
 from kinlib.runtime.errors import KinlibError
 
 __all__ = ["IMAGE_SUFFIXES", "Listing", "check_root", "find_folder", "folded", "list_folder", "natural", "read_lines"]
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
 HIDDEN = ("thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "$recycle.bin")  # besides names that begin with a dot
-MOST_WRAPPED = 24  # folders in one of which a data set may lie
+MOST_WRAPPED = 24  # subfolders that are searched for a data set; more are families or people
 
 
 @dataclass
 class Listing:
-    """What lies in a folder, by name, in natural order (2 before 10).
+    """Contents of a folder by name, in natural order (2 before 10).
 
     Attributes:
         folders: sub-folders.
-        images: files whose suffix is an image's and that are not empty.
-        others: the remaining files; whoever needs none of them reports them.
-        problems: hidden, empty and unreadable things, which are in none of the lists above.
+        images: non-empty files with an image suffix.
+        others: other files; the caller reports them if it does not use them.
+        problems: hidden, empty and unreadable entries, which are in none of the lists above.
     """
 
     folders: list[str] = field(default_factory=list)
@@ -66,7 +66,7 @@ def find_folder(root: Path, fits: Callable[[Path], bool], depth: int = 3) -> Pat
     """
     level = [root]
     for _ in range(depth + 1):
-        found = [folder for folder in level if fits(folder)]
+        found = [folder for folder in level if _can_enter(folder) and fits(folder)]
         if len(found) > 1:
             names = " and ".join(f"'{folder.relative_to(root).as_posix()}'" for folder in found)
             raise KinlibError(f"'{root}' holds the same kind of data set more than once, in {names}: give one of them")
@@ -76,8 +76,18 @@ def find_folder(root: Path, fits: Callable[[Path], bool], depth: int = 3) -> Pat
     return None
 
 
+def _can_enter(folder: Path) -> bool:
+    """Whether what lies in a folder can be looked at; one that cannot is no data set, and stops no search."""
+    try:
+        next(os.scandir(folder), None)
+        (folder / ".").stat()
+    except OSError:
+        return False
+    return True
+
+
 def _few_folders(folder: Path) -> list[Path]:
-    """The folders in a folder; none where there are so many that they must be families or people."""
+    """Subfolders; an empty list where there are too many to be wrappers of a data set."""
     try:
         inside = sorted(path for path in folder.iterdir() if not path.name.startswith(".") and path.is_dir())
     except OSError:
@@ -86,9 +96,9 @@ def _few_folders(folder: Path) -> list[Path]:
 
 
 def read_lines(path: Path) -> list[str]:
-    """The lines of a text file in UTF-8 (with or without a mark), UTF-16 or Latin-1, with line ends of any kind.
+    """The lines of a text file in UTF-8 (with or without a BOM), UTF-16 or Latin-1, with any line endings.
 
-    `str.splitlines` would also split at characters that Latin-1 names and pages of other systems may hold.
+    `str.splitlines` would also split at characters such as U+0085, which occur in Latin-1 text.
 
     Raises:
         KinlibError: if the file cannot be read.
@@ -110,7 +120,7 @@ def _decoded(content: bytes) -> str:
 
 
 def folded(name: str) -> str:
-    """A name for comparing: without accents, letter case, and the difference of blanks, hyphens and underscores."""
+    """A normalised name for comparison: no accents, lower case, and underscores for spaces and hyphens."""
     plain = "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c))
     return re.sub(r"[\s_\-]+", "_", plain.casefold()).strip("_")
 
@@ -122,7 +132,7 @@ def natural(name: str) -> tuple:
 
 
 def list_folder(root: Path, place: str = "", known: Iterable[str] = (), **about) -> Listing:
-    """What lies in the folder `place` of a data set.
+    """List the folder `place` of a data set.
 
     Args:
         root: the data set's folder.
@@ -144,8 +154,8 @@ def list_folder(root: Path, place: str = "", known: Iterable[str] = (), **about)
 
 
 def _sort_in(entry: os.DirEntry, found: Listing, where: str, about: dict) -> None:
-    """Put one entry where it belongs."""
-    where = where.encode("utf-8", "backslashreplace").decode()  # a name that is no text must not break a table
+    """Classify one entry."""
+    where = where.encode("utf-8", "backslashreplace").decode()  # undecodable names must not break a table
     name = entry.name
     if name.startswith(".") or name.casefold() in HIDDEN:
         found.problems.append(Problem("hidden_file", where, "a hidden file or folder", **about))

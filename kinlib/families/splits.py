@@ -1,8 +1,8 @@
 """Training, validation and test sets that share no family, no photograph and no file.
 
-A network that has seen somebody, or somebody's sister, or the sofa on which both were photographed, need not look at
-faces any more to tell who is related (Dawson, Zisserman and Nellåker, "From same photo: cheating on visual kinship
-challenges", ACCV 2018). So whole families are dealt out, and families that have anything in common go together.
+A network can predict kinship without comparing faces if training data share people, relatives or photographs with the
+test set (Dawson, Zisserman and Nellåker, "From same photo: cheating on visual kinship challenges", ACCV 2018).
+Therefore whole families are assigned to a part, and families that share anything are kept together.
 """
 
 from collections.abc import Mapping
@@ -21,19 +21,18 @@ from kinlib.runtime.errors import KinlibError
 __all__ = ["SHARES", "Leaks", "count_leaks", "groups", "naive_split", "split"]
 
 SHARES = {"train": 0.8, "validation": 0.1, "test": 0.1}
-ORDERS = 50  # in which groups are dealt out; the one that comes nearest to the shares is kept
+ORDERS = 50  # random orders of the groups that are tried; the one closest to the shares is kept
 
 
 @dataclass(frozen=True)
 class Leaks:
-    """What stands in more than one part, by a split of images.
+    """Leakage of a split: what occurs in more than one part.
 
     Attributes:
-        people, families, groups: numbers of those whose images are in several parts (groups: see `groups`).
-        photos, contents: photographs and identical files that are in several parts; contents is None where files were
-            not compared.
-        known_people, known_families: shares of the images outside the training part whose person, or family, that
-            part has images of.
+        people, families, groups: numbers of those with images in several parts (groups: see `groups`).
+        photos, contents: photographs and identical files in several parts; contents is None if files were not compared.
+        known_people, known_families: shares of the images outside the training part whose person, or family, has images
+            in it.
     """
 
     people: int
@@ -46,10 +45,10 @@ class Leaks:
 
 
 def groups(tables: FamilyTables, by_content: bool = False) -> pd.Series:
-    """The number of everybody's group, by person: families that share nothing are in different groups.
+    """Group number by person; families that share nothing are in different groups.
 
-    Families are joined by relations, by a photograph, by a person with the same name where the reader has found that,
-    and with `by_content` by image files with the same bytes.
+    Families are joined by relations, photographs, people with the same name (as reported by the reader), and with
+    `by_content` by identical image files.
     """
     links = [tables.people[["person", "family"]].to_numpy()]
     links.append(tables.relations[["parent", "child"]].to_numpy())
@@ -70,7 +69,7 @@ def groups(tables: FamilyTables, by_content: bool = False) -> pd.Series:
 
 
 def _same_names(tables: FamilyTables) -> np.ndarray:
-    """(person, name) of those whom the reader takes for one person in two families."""
+    """(person, name) of people who may be one person in two families."""
     names = tables.people["name"].map(folded)
     later = {problem.person for problem in tables.problems if problem.kind == "same_name"}
     doubted = set(names[tables.people["person"].isin(later)])
@@ -80,14 +79,14 @@ def _same_names(tables: FamilyTables) -> np.ndarray:
 def split(
     tables: FamilyTables, shares: Mapping[str, float] = SHARES, seed: int = 0, by_content: bool = False
 ) -> pd.DataFrame:
-    """Deal out whole groups of families.
+    """Split whole groups of families into parts.
 
     Args:
         tables: of a data set.
-        shares: of the images (of the people, where there are no images) that each part is to have, summing to 1; met
-            as nearly as whole groups allow.
-        seed: of the order in which groups are dealt out.
-        by_content: keep families together that share an image file.
+        shares: of the images (of the people, if there are no images) in each part, summing to 1; met as closely as
+            whole groups allow.
+        seed: of the order of assignment.
+        by_content: keep families with identical image files together.
 
     Returns:
         One row a person: `person`, `family`, `group`, `part`.
@@ -114,13 +113,13 @@ def _check(shares: Mapping[str, float]) -> None:
 
 
 def _deal(sizes: np.ndarray, wanted: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A part for each group: each goes where most is missing; of many orders the one that comes nearest."""
+    """The part of each group: greedily the part that lacks most, in the best of several random orders."""
     best, least = None, np.inf
     for _ in range(ORDERS):
         parts, have, counts = np.empty(len(sizes), dtype=int), np.zeros(len(wanted)), np.zeros(len(wanted), dtype=int)
         for turn, group in enumerate(rng.permutation(len(sizes))):
             need = (wanted - have) / wanted
-            if len(sizes) - turn <= (counts == 0).sum():  # the last groups go to parts that have none
+            if len(sizes) - turn <= (counts == 0).sum():  # the last groups go to empty parts
                 need[counts > 0] = -np.inf
             part = parts[group] = int(np.argmax(need))
             have[part] += sizes[group]
@@ -132,7 +131,7 @@ def _deal(sizes: np.ndarray, wanted: np.ndarray, rng: np.random.Generator) -> np
 
 
 def naive_split(tables: FamilyTables, shares: Mapping[str, float] = SHARES, seed: int = 0) -> pd.Series:
-    """Images dealt out one by one, whoever is on them: what not to do. The part of every image, by `image`."""
+    """A split by image, which leaks people and families; for comparison. The part by `image`."""
     _check(shares)
     images = tables.images["image"].to_numpy()
     ends = np.round(np.cumsum(list(shares.values())) * len(images)).astype(int)
@@ -141,13 +140,13 @@ def naive_split(tables: FamilyTables, shares: Mapping[str, float] = SHARES, seed
 
 
 def count_leaks(tables: FamilyTables, parts: pd.Series, by_content: bool = False, train: str = "train") -> Leaks:
-    """Count what a split lets through.
+    """Measure the leakage of a split.
 
     Args:
         tables: of a data set.
         parts: the part of every image, by `image`; or of every person, by `person`.
         by_content: compare the files' bytes too.
-        train: name of the part that is learnt from.
+        train: name of the training part.
 
     Raises:
         KinlibError: if an image has no part.
@@ -173,5 +172,5 @@ def count_leaks(tables: FamilyTables, parts: pd.Series, by_content: bool = False
 
 
 def _in_several(images: pd.DataFrame, column: str) -> int:
-    """How many values of a column occur in more than one part."""
+    """Number of values of a column that occur in more than one part."""
     return int((images.dropna(subset=[column]).groupby(column)["part"].nunique() > 1).sum())

@@ -1,7 +1,7 @@
-"""The tables that every reader gives: people, their images, who is whose child, and what is wrong with the set.
+"""The output of every reader: tables of people, images and relations, and a list of problems.
 
-A reader never drops anything in silence: what it leaves out or cannot make sense of is a `Problem` with its place.
-Which kinds there are, and what becomes of each, stands in `KINDS`.
+Whatever a reader leaves out or cannot interpret is reported as a `Problem` with its location. `KINDS` lists the kinds
+of problems and their consequences.
 """
 
 from collections import Counter
@@ -11,53 +11,55 @@ from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
+from PIL import Image
 
+from kinlib.io.photos import read_photo
 from kinlib.runtime import config
 
 __all__ = ["COLUMNS", "KINDS", "FamilyTables", "Problem", "couples", "extended_families", "frame", "houses", "roles"]
 __all__ += ["sex_split"]
 
-KINDS = {  # what is wrong, and what becomes of it
+KINDS = {  # kind of problem: description; consequence
     "malformed_line": "a line that cannot be read; left out",
-    "header_number": "a family's header with another number than 0; read as a header",
-    "unknown_role": "a role that the format does not have; the line is left out",
-    "no_family": "a member before any family's header; the line is left out",
+    "header_number": "a family header with a number other than 0; read as a header",
+    "unknown_role": "a role that the format does not define; the line is left out",
+    "no_family": "a member before the first family header; the line is left out",
     "repeated_family": "a family with two headers; read as one family",
     "repeated_line": "the same member of the same house twice; kept once",
-    "repeated_house": "a house that bears another house's number; kept, under the next free number",
-    "several_husbands": "two husbands in one house; they are kept, its children get no father",
-    "several_wives": "two wives in one house; they are kept, its children get no mother",
-    "two_houses": "a child of two houses; kept, without the parents about whom the houses disagree",
-    "too_many_parents": "more parents than two, or two of one sex; those who exclude each other are left out",
-    "own_ancestor": "a person among the own ancestors; kept, without the parents of that circle",
+    "repeated_house": "a house with the number of another house; kept, under the next free number",
+    "several_husbands": "two husbands in one house; both are kept, its children get no father",
+    "several_wives": "two wives in one house; both are kept, its children get no mother",
+    "two_houses": "a child of two houses; kept, without the parents that differ between the houses",
+    "too_many_parents": "more than two parents, or two of one sex; contradicting ones are left out",
+    "own_ancestor": "a person who is their own ancestor; kept, without the parents in that cycle",
     "incomplete_house": "a house without husband, wife or child; kept, it gives no trio",
-    "differing_sex": "a person of both sexes; kept, the sex is unknown",
-    "unknown_sex": "a person whose sex cannot be read; kept, the sex is unknown",
+    "differing_sex": "a person listed with both sexes; kept, with unknown sex",
+    "unknown_sex": "a person whose sex cannot be read; kept, with unknown sex",
     "repeated_number": "two faces with one number in a family; both are left out",
-    "unmirrored": "a relation that the two people's entries tell differently; left out",
-    "unknown_code": "a relation's code that the format does not have; left out",
-    "same_name": "one name in two families; kept as two people, whom a split keeps together",
+    "unmirrored": "a relation whose two entries contradict each other; left out",
+    "unknown_code": "a relation code that the format does not define; left out",
+    "same_name": "the same name in two families; kept as two people in the same part of a split",
     "missing_folder": "a listed person without a folder; kept, without images",
-    "folder_spelling": "a folder spelt otherwise than the list (letter case, blanks, accents); taken as the person's",
+    "folder_spelling": "a folder spelt differently from the list (case, spaces, accents); used for the person",
     "empty_folder": "a person's folder without images; the person is kept",
-    "unlisted_folder": "a folder of nobody in the list; left out",
-    "missing_file": "a file that a list names but that is not there; left out",
-    "hidden_file": "a hidden file, such as some computers leave behind; left out",
+    "unlisted_folder": "a folder of a person who is not in the list; left out",
+    "missing_file": "a listed file that does not exist; left out",
+    "hidden_file": "a hidden file, such as operating systems create; left out",
     "empty_file": "an image file of no bytes; left out",
-    "other_file": "a file that is no image or bears no name the format knows; left out",
+    "other_file": "a file that is not an image or whose name does not fit the format; left out",
     "unreadable": "a file or folder that the operating system does not open; left out",
-    "wrong_set": "contents that are another set's than the folder's name says; read as what they are",
-    "wrong_pair": "a list that calls kin who are not, or the other way round; the list's line is left out",
-    # of pictures, see `pictures.check`: everything is kept
+    "wrong_set": "contents of another set than the folder's name says; read by contents",
+    "wrong_pair": "a pair whose kinship label contradicts the families; the line is left out",
+    # of images, see `pictures.check`; all are kept
     "corrupt": "an image file that cannot be decoded to its end",
     "grey": "an image with a single channel",
-    "pixelated": "an image of few pixels, enlarged into squares",
-    "little_detail": "an image with no more detail than few pixels have: enlarged, out of focus, or of nobody",
-    "odd_size": "an image of another size than nearly all others",
+    "pixelated": "an image upscaled from few pixels by repetition",
+    "little_detail": "an image with little detail: upscaled, blurred, or without a person",
+    "odd_size": "an image of an unusual size",
     "duplicate": "an image file with the same contents as another",
-    # of pictures too, but only networks can tell
+    # of images, detected by networks only
     "faceless": "an image without a face",
-    "wrong_person": "an image of somebody else than the person whose folder it lies in",
+    "wrong_person": "an image of another person than its folder says",
 }
 
 COLUMNS = {
@@ -67,7 +69,7 @@ COLUMNS = {
     "members": ("family", "house", "role", "person", "line"),
     "pairs": ("first", "second", "kin", "kind", "fold"),
 }
-WHOLE = ("house", "line", "fold")  # whole numbers that may be missing
+WHOLE = ("house", "line", "fold")  # columns of nullable integers
 
 
 @dataclass(frozen=True)
@@ -77,8 +79,8 @@ class Problem:
     Attributes:
         kind: one of `KINDS`.
         where: a line ("FAMILY101.txt:12") or a path, relative to the set's folder.
-        text: what is wrong, for a person to read.
-        family, person, house: what it is about, as in the tables; None where that cannot be said.
+        text: description for the user.
+        family, person, house: the entries concerned, as in the tables; None where unknown.
     """
 
     kind: str
@@ -90,7 +92,7 @@ class Problem:
 
 
 def frame(name: str, rows: Iterable[tuple]) -> pd.DataFrame:
-    """One of the tables from its rows; with the same types when there are none.
+    """One of the tables from its rows, with the same column types if there are no rows.
 
     Args:
         name: a key of `COLUMNS`.
@@ -104,7 +106,7 @@ def frame(name: str, rows: Iterable[tuple]) -> pd.DataFrame:
 
 @dataclass(frozen=True, eq=False)
 class FamilyTables:
-    """A data set of families. Missing values are None (or `pd.NA` in columns of whole numbers): ask with `isna`.
+    """A family data set. Missing values are None, or `pd.NA` in integer columns; test them with `isna`.
 
     Attributes:
         name: of the set ("Family101", "TSKinFace", "KinFaceW-I", "KinFaceW-II", "FIW", "FF-Database").
@@ -112,13 +114,13 @@ class FamilyTables:
         people: one row a person: `person` (unique: "FAMILY/Name"), `family` (extended family), `name`, `sex` ("female",
             "male" or missing).
         images: one row an image: `image` (path relative to `root`, with slashes), `person`, `photo` (the photograph it
-            was cropped from, where known: images of one photo share camera, light and background).
+            was cropped from, if known; images of one photo share camera, light and background).
         relations: one row a parent and child: `parent`, `child` (persons), `kind` ("father", "mother", or "parent"
             where the sex is unknown), `house` (number of the nuclear family within the family, or missing), `line`
             (of the list, or missing).
-        problems: what is wrong, in the order in which it was met.
+        problems: in the order in which they were found.
         members: one row a person in a house: `family`, `house`, `role` ("husband", "wife", "parent", "son", "daughter",
-            "child"), `person`, `line`. Here contested parents stand too.
+            "child"), `person`, `line`. Includes contested parents.
         pairs: one row a pair in the set's own list for verification: `first`, `second` (persons), `kin`, `kind` (as the
             set calls it: "fd", "fs", "md", "ms"; missing where it does not say), `fold` (from 1, or missing).
     """
@@ -134,23 +136,31 @@ class FamilyTables:
 
     @cached_property
     def images_of(self) -> dict[str, list[str]]:
-        """Everybody's images, in the table's order; people without images have none."""
+        """Images by person, in the order of the table; an empty list for people without images."""
         listed = self.images.groupby("person", sort=False)["image"].agg(list).to_dict()
         return {person: listed.get(person, []) for person in self.people["person"]}
 
     @cached_property
     def family_of(self) -> dict[str, str]:
-        """Everybody's extended family."""
+        """Extended family by person."""
         return dict(zip(self.people["person"], self.people["family"], strict=True))
 
     @property
     def private(self) -> bool:
-        """Whether these may be photographs of real people, being none of the bundled data: store no such figures."""
+        """True unless the set is part of the bundled data: it may show real people, so nothing of it is stored."""
         return not self.root.resolve().is_relative_to(config.data_dir().resolve())
 
     def path(self, image: str) -> Path:
-        """Where an image lies."""
+        """Path of an image's file."""
         return self.root / image
+
+    def load_image(self, image: str) -> Image.Image:
+        """An image of the set, RGB and upright.
+
+        Raises:
+            KinlibError: if its file is missing or damaged.
+        """
+        return read_photo(self.path(image))
 
     def parents(self, person: str) -> list[str]:
         """A person's known parents."""
@@ -161,14 +171,14 @@ class FamilyTables:
         return self.relations.loc[self.relations["parent"] == person, "child"].tolist()
 
     def spouses(self, person: str) -> list[str]:
-        """Those with whom a person shares a house as husband and wife (or as parents)."""
+        """People who share a house with a person as husband and wife, or as parents."""
         own = self.members[self.members["role"].isin(SPOUSES)]
         at_home = own.loc[own["person"] == person, ["family", "house"]].drop_duplicates()
         others = own.merge(at_home, on=["family", "house"])["person"]
         return [other for other in dict.fromkeys(others) if other != person]
 
     def problem_counts(self) -> dict[str, int]:
-        """How many problems there are of each kind that occurs, in the order of `KINDS`."""
+        """Number of problems of each kind that occurs, in the order of `KINDS`."""
         found = Counter(problem.kind for problem in self.problems)
         return {kind: found[kind] for kind in KINDS if found[kind]}
 
@@ -184,7 +194,7 @@ def sex_split(tables: FamilyTables) -> dict[str, int]:
 
 
 def roles(tables: FamilyTables) -> pd.DataFrame:
-    """Who is what: one row a person and role, each once however many houses there are; columns `person`, `role`."""
+    """Roles of people over all houses: unique rows of `person` and `role`."""
     return tables.members[["person", "role"]].drop_duplicates(ignore_index=True)
 
 
@@ -204,7 +214,7 @@ def houses(tables: FamilyTables) -> pd.DataFrame:
 
     Returns:
         `family`, `house`, `fathers`, `mothers`, `parents` (of unknown sex), `children` (lists of persons), and
-        `complete`: exactly one father, one mother, and a child at least.
+        `complete`: exactly one father, one mother and at least one child.
     """
     at_home: dict[tuple[str, int], dict[str, list[str]]] = {}
     for member in tables.members.itertuples():

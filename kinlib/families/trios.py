@@ -1,14 +1,14 @@
-"""Trios: a father, a mother and one of their children; and image trios: a picture of each.
+"""Trios of a father, a mother and one of their children; image trios with one image of each.
 
-    trios = build(tables)                       one row a trio, with everybody's images
+    trios = build(tables)                       one row a trio, with all images of its people
     pairs = pair_images(trios, how="min")       one row an image trio
     fathers, mothers, children = aligned_lists(pairs)
 
-How many image trios to make of a trio with F, M and C images of the three is a choice with consequences:
+A trio with F, M and C images of its people gives a number of image trios that depends on the strategy:
 
-- `min`: min(F, M, C). No picture is used twice in a trio. Whoever has few pictures decides.
-- `all`: F x M x C, every combination. Families with many pictures drown all others.
-- `fixed`: the same number for every family, drawn from the combinations. Families weigh the same.
+- `min`: min(F, M, C). No image is used twice in a trio. The smallest album sets the number.
+- `all`: F x M x C, every combination. Families with many images dominate.
+- `fixed`: the same number for every family, drawn from the combinations. Families have equal weight.
 """
 
 from collections.abc import Callable
@@ -40,12 +40,12 @@ class AlignedLists(NamedTuple):
 def build(tables: FamilyTables, images: pd.DataFrame | None = None) -> pd.DataFrame:
     """Every father, mother and child, once.
 
-    Children without a known father or mother, among them those whose houses contradict, give no trio.
+    Children without a known father or mother give no trio; this includes children with contradicting houses.
 
     Args:
         tables: of a data set.
-        images: instead of the set's own, with columns `image` and `person`: for instance those that are left after
-            some were discarded, or the aligned ones.
+        images: replaces the set's images, with columns `image` and `person`; for instance without discarded images, or
+            the aligned ones.
 
     Returns:
         `family`, `house`, `father`, `mother`, `child` (persons), and `father_images`, `mother_images`, `child_images`
@@ -78,14 +78,14 @@ def pair_images(
     """Make image trios.
 
     Args:
-        trios: as from `build`; those of which somebody has no images give none.
-        how: `min`: as many as the one with the fewest images has, each image at most once in a trio; `all`: every
+        trios: as from `build`; a trio in which a person has no images gives none.
+        how: `min`: as many as the smallest of the three albums, each image at most once in a trio; `all`: every
             combination; `fixed`: `number` different combinations for each family, taken in turn from its trios (fewer,
             where there are not so many).
         number: for `fixed`.
-        per: what gets that number: "family" (extended), "house" (nuclear) or "trio".
+        per: the unit that gets this number: "family" (extended), "house" (nuclear) or "trio".
         seed: of the choice of images, for `min` and `fixed`.
-        most: image trios that are made at most.
+        most: limit on the number of image trios.
 
     Returns:
         `family`, `house`, `father`, `mother`, `child`, `father_image`, `mother_image`, `child_image`; no row twice.
@@ -111,23 +111,23 @@ def pair_images(
 
 
 def num_image_trios(trios: pd.DataFrame, how: str = "min", number: int = 100, per: str = "family") -> pd.Series:
-    """How many image trios each trio gives, without making them; see `pair_images`."""
+    """Number of image trios of each trio, without creating them; see `pair_images`."""
     return pd.Series(_image_trio_counts(trios, how, number, per), index=trios.index, name="image_trios")
 
 
 def aligned_lists(pairs: pd.DataFrame) -> AlignedLists:
-    """Image trios as three lists of equal length, as encoders of whole folders want them."""
+    """Image trios as three lists of equal length, the input of encoders of whole folders."""
     return AlignedLists(*(pairs[f"{role}_image"].tolist() for role in ROLES))
 
 
 def weights(trios: pd.DataFrame, counts: pd.Series, by: str = "family") -> pd.Series:
-    """Share of all image trios that each family (or what else `by` names) has: the largest first, summing to 1."""
+    """Share of each family (or other unit `by`) in all image trios, in descending order, summing to 1."""
     sums = counts.groupby(trios[by], sort=False).sum().sort_values(ascending=False, kind="stable")
     return sums / max(sums.sum(), 1)
 
 
 def effective_number(shares: pd.Series) -> float:
-    """How many equal shares would be as uneven: 1 / sum of squares (the inverse Simpson index); 0 without shares."""
+    """Effective number of families: 1 / sum of squared shares (the inverse Simpson index); 0 without shares."""
     total = float(np.square(shares).sum())
     return 1 / total if total else 0.0
 
@@ -165,7 +165,7 @@ def _sharing(trios: pd.DataFrame, per: str) -> list[np.ndarray]:
 
 
 def _in_turn(room: np.ndarray, number: int) -> np.ndarray:
-    """Divide a number over places with limited room, as evenly as can be; the rest goes to the first ones with room."""
+    """Distribute a number evenly over places with limited capacity; the remainder goes to the first with capacity."""
     shares = np.zeros(len(room), dtype=np.int64)
     while (left := number - shares.sum()) > 0 and (free := np.flatnonzero(room > shares)).size:
         each = max(1, left // free.size)
@@ -175,7 +175,7 @@ def _in_turn(room: np.ndarray, number: int) -> np.ndarray:
 
 
 def _choose_min(sizes: list[int], count: int, rng: np.random.Generator) -> np.ndarray:
-    """Row numbers [count, 3] of images: of everybody a random selection in random order, none twice."""
+    """Row numbers [count, 3] of images: a random selection from each album, without repetition."""
     return np.column_stack([rng.permutation(size)[:count] for size in sizes])
 
 

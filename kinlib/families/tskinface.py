@@ -4,9 +4,9 @@
                                        FMD/FMD-<n>-{F,M,D}.jpg         with a daughter
                                        FMSD/FMSD-<n>-{F,M,S,D}.jpg     with both; two trios
 
-(Qin, Tan and Chen, "Tri-subject kinship verification", IEEE Transactions on Multimedia 2015.) The groups number their
-families by themselves: FMS-1 and FMSD-1 are two families. Most pictures of a family come from one photograph, which the
-files do not tell.
+(Qin, Tan and Chen, "Tri-subject kinship verification", IEEE Transactions on Multimedia 2015.) Each group has
+its own numbers: FMS-1 and FMSD-1 are different families. Most images of a family are crops of one photograph, which the
+files do not state.
 """
 
 import os
@@ -54,7 +54,7 @@ def find(root: Path) -> Path | None:
 
 
 def _groups(folder: Path) -> dict[str, Path]:
-    """The groups' folders, however they are spelt."""
+    """The groups' folders, in any letter case."""
     try:
         inside = {path.name.upper(): path for path in sorted(folder.iterdir())}
     except OSError:

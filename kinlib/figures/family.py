@@ -1,4 +1,4 @@
-"""Faces beside each other, every panel labelled with words."""
+"""Labelled faces side by side: panels, and the course's layout for a family."""
 
 import math
 import textwrap
@@ -25,7 +25,7 @@ POINTS = 8.5  # size of headings
 
 # Inches.
 MARGIN, LABEL, TITLE = 0.08, 0.24, 0.34
-HEADING, HEADING_LINE = 0.18, 0.14  # around the words of a heading, and for each line of them
+HEADING, HEADING_LINE = 0.18, 0.14  # padding around a heading, and height of each line
 GAP, BLOCK_GAP = 0.05, 0.22  # between panels and between blocks, in panels
 
 
@@ -33,7 +33,7 @@ Place = tuple[float, float, float, float]
 
 
 class Fixed(LayoutEngine):
-    """Panels stay where they are put; without any engine, matplotlib would take up the style's after one saving."""
+    """A layout engine that moves nothing. Without one, matplotlib adopts the style's engine after the first save."""
 
     _adjust_compatible = _colorbar_gridspec = True
 
@@ -42,13 +42,13 @@ class Fixed(LayoutEngine):
 
 
 class FaceLike(Protocol):
-    """What is needed of a parent: the aligned face (see `kinlib.kinship.kinship.Face`)."""
+    """What the layout needs of a parent: the aligned face (see `kinlib.kinship.kinship.Face`)."""
 
     aligned: Image.Image
 
 
 class ChildLike(Protocol):
-    """What is needed of a child: picture, parents, and how it came about (see `kinlib.kinship.kinship.Child`)."""
+    """What the layout needs of a child: picture, parents, method and seed (see `kinlib.kinship.kinship.Child`)."""
 
     image: Image.Image
     father: FaceLike
@@ -59,7 +59,7 @@ class ChildLike(Protocol):
 
 @dataclass(frozen=True)
 class _Panel:
-    """One picture of a grid; column and row in panels from the top left; gaps make columns fractional."""
+    """One picture of a grid; column and row are in units of panels, with gaps included in the column."""
 
     picture: Image.Image
     label: str
@@ -95,15 +95,15 @@ def family_row(
     labels: Sequence[str] | None = None,
     width: float = WIDTH,
 ) -> Plot:
-    """Father | mother | the two as the generator draws them | children: the course's layout for comparing faces.
+    """Father | mother | their reconstructions | children: the course's layout for comparing faces.
 
     Up to six panels stand in one row. With more, the father stands above the mother and the children beside them.
 
     Args:
         children: one couple's children.
-        reconstructions: the father and the mother as drawn from their codes.
+        reconstructions: of the father and the mother, generated from their codes.
         title: above everything.
-        labels: what to call the children; by default by what tells them apart (method or seed).
+        labels: of the children; by default the method or the seed, whichever differs.
         width: inches.
 
     Raises:
@@ -112,13 +112,13 @@ def family_row(
     if not children:
         raise KinlibError("a family picture needs at least one child")
     if reconstructions is not None and len(reconstructions) != 2:
-        raise KinlibError(f"reconstructions are two, the father's and the mother's, not {len(reconstructions)}")
+        raise KinlibError(f"give two reconstructions, the father's and the mother's, not {len(reconstructions)}")
     labels = list(labels) if labels is not None else _child_labels(children)
     if len(labels) != len(children):
         raise KinlibError(f"every child needs a label: there are {len(children)} children and {len(labels)} labels")
     blocks = [("Photographs", [children[0].father.aligned, children[0].mother.aligned], ["father", "mother"])]
     if reconstructions is not None:
-        blocks.append(("As the generator draws them", reconstructions, ["father, drawn", "mother, drawn"]))
+        blocks.append(("Reconstructions", reconstructions, ["father, from code", "mother, from code"]))
     heading = "Their child" if len(children) == 1 else "Their children"
     blocks.append((heading, [child.image for child in children], labels))
     return _grid(*_in_blocks(blocks), title, width)
@@ -127,12 +127,12 @@ def family_row(
 def family_picture(
     children: Sequence[ChildLike], reconstructions: Sequence[Image.Image], title: str | None = None
 ) -> Image.Image:
-    """`family_row` as a picture, 1200 px wide; drawn in memory, whatever backend the caller uses."""
+    """`family_row` as a picture, 1200 px wide; rendered in memory, independent of the caller's backend."""
     return pixels(family_row(children, reconstructions, title, width=8.0), 150)
 
 
 def _child_labels(children: Sequence[ChildLike]) -> list[str]:
-    """What tells the children apart, in words."""
+    """Labels that distinguish the children."""
     if len(children) == 1:
         return ["child"]
     for attribute in ("method", "seed"):
@@ -143,7 +143,7 @@ def _child_labels(children: Sequence[ChildLike]) -> list[str]:
 
 
 def _in_blocks(blocks: list[tuple]) -> tuple[list[_Panel], list[_Heading]]:
-    """Place blocks (heading, pictures, labels) beside each other; the last one holds the children."""
+    """Place blocks (heading, pictures, labels) side by side; the last one has the children."""
     count = len(blocks[-1][1])
     one_row = sum(len(pictures) for _, pictures, _ in blocks) <= ONE_ROW
     rows = 1 if one_row else 2 if count <= 8 else math.ceil(count / 4)
@@ -164,9 +164,9 @@ def _block(pictures: Sequence[Image.Image], labels: Sequence[str], left: float, 
 
 
 def _grid(placed: list[_Panel], headings: list[_Heading], title: str | None, width: float) -> Plot:
-    """Draw panels with their labels below, headings with a rule above, and a title."""
+    """Panels with labels below, headings with a rule, and a title."""
     columns = max(panel.column for panel in placed) + 1
-    side = (width - 2 * MARGIN) / max(columns, 3.0)  # few pictures are not blown up to the whole width
+    side = (width - 2 * MARGIN) / max(columns, 3.0)  # so that few pictures do not fill the whole width
     left = (width - columns * side) / 2
     words = [_wrapped(heading, side) for heading in headings]
     lines = max((text.count("\n") + 1 for text in words), default=0)
@@ -188,7 +188,7 @@ def _grid(placed: list[_Panel], headings: list[_Heading], title: str | None, wid
 
 
 def _wrapped(heading: _Heading, side: float) -> str:
-    """The heading in as many lines as its columns need, of like length; a letter is about half as wide as high."""
+    """The heading in the fewest lines that fit its columns, of balanced length (a letter is about 0.53 em wide)."""
     letters = max(int(72 * (heading.end - heading.first) * side / (0.53 * POINTS)), 12)
     lines = textwrap.wrap(heading.text, letters)
     while letters > 12 and len(textwrap.wrap(heading.text, letters - 1)) == len(lines):
@@ -201,7 +201,7 @@ def _draw_panel(figure: Figure, panel: _Panel, place: Place) -> None:
 
 
 def draw_picture(figure: Figure, picture: Image.Image, place: Place, label: str, points: float = 8.0) -> None:
-    """A picture with round corners at (left, bottom, width, height) of the figure, and words below it."""
+    """A picture with round corners at (left, bottom, width, height) of the figure, with a label below."""
     axes = figure.add_axes(place)
     axes.set_axis_off()
     drawn = axes.imshow(np.asarray(picture), interpolation="lanczos", aspect="equal")

@@ -1,4 +1,4 @@
-"""Chromosomes, gametes, and children beside the mean of their parents."""
+"""Figures of chromosomes, gametes, and mid-parent regression."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ from kinlib.figures.style import STYLE, Plot, subplots
 __all__ = ["Mark", "chromosome_picture", "gamete_picture", "mid_parent_plot"]
 
 WIDTH = 7.2  # inches
-COPIES = ("#9ecae1", "#fdbe85")  # the copies from the father and from the mother
-STRANDS = ("#0072B2", "#E69F00")  # the same, where they are mixed
+COPIES = ("#9ecae1", "#fdbe85")  # paternal and maternal copy
+STRANDS = ("#0072B2", "#E69F00")  # the same, in gametes
 HATCH = ("", "////")
 INK, GREY = "#222222", "#777777"
 BAR, PAIR = 0.075, 0.36  # inches: height of a copy, and from one pair to the next
@@ -25,9 +25,9 @@ NUMBERS, COLUMN_SPARE = 0.36, 0.6  # inches: for the numbers of chromosomes, and
 
 @dataclass(frozen=True)
 class Mark:
-    """A locus: chromosome from 0, Morgans from its start, the alleles (father's, mother's), and a name if it is shown.
+    """A locus: chromosome from 0, position in Morgans, the alleles (paternal, maternal), and an optional name.
 
-    Without a name it is drawn as a stroke where the allele is 1; with one as a diamond, filled where it is 1.
+    Unnamed loci are strokes where the allele is 1; named ones are diamonds, filled where it is 1.
     """
 
     chromosome: int
@@ -39,13 +39,13 @@ class Mark:
 def chromosome_picture(
     lengths: Sequence[float], marks: Sequence[Mark], face: Image.Image | None = None, label: str = ""
 ) -> Plot:
-    """All pairs of chromosomes with the loci that matter, and the face beside them.
+    """All pairs of chromosomes with some loci, and the face of the person.
 
     Args:
         lengths: of the chromosomes, in Morgans.
         marks: the loci.
         face: whose genome it is.
-        label: words below the face.
+        label: of the face.
     """
     rows = -(-len(lengths) // 2)
     aside = 1.75 if face is not None else 0.0
@@ -69,10 +69,10 @@ def chromosome_picture(
 
 
 def gamete_picture(strands: np.ndarray, positions: np.ndarray, length: float, title: str = "") -> Plot:
-    """A pair of chromosomes above, and below it gametes put together from stretches of both copies.
+    """A pair of chromosomes, and below it gametes recombined from both copies.
 
     Args:
-        strands: uint8 [n, L], from which copy (0 the father's, 1 the mother's) each gamete has each locus.
+        strands: uint8 [n, L], the copy (0 paternal, 1 maternal) at each locus of each gamete.
         positions: float [L], Morgans, ascending.
         length: of the chromosome, in Morgans.
         title: above everything.
@@ -103,13 +103,13 @@ def gamete_picture(strands: np.ndarray, positions: np.ndarray, length: float, ti
 def mid_parent_plot(
     mid_parents: np.ndarray, children: np.ndarray, slope: float, half_width: float, stated: float, trait: str
 ) -> Plot:
-    """Children against the mean of their parents, with the fitted line and the line that the heritability promises.
+    """Mid-parent regression: children against the mean of their parents, the fitted line, and that of the heritability.
 
     Args:
         mid_parents, children: float [n], of one trait.
         slope: of the regression of children on mid-parents.
         half_width: of the slope's 95% interval.
-        stated: the heritability that the slope estimates.
+        stated: the true heritability.
         trait: its name and unit, for the axes.
     """
     figure, axes = subplots(size=(4.6, 4.0))
@@ -118,7 +118,7 @@ def mid_parent_plot(
     middle = mid_parents.mean(), children.mean()
     fitted = f"fitted: {slope:.2f} ± {half_width:.2f}"
     axes.plot(ends, middle[1] + slope * (ends - middle[0]), color="black", linestyle="-", label=fitted)
-    promised = f"stated heritability: {stated:.2f}"
+    promised = f"true heritability: {stated:.2f}"
     axes.plot(ends, middle[1] + stated * (ends - middle[0]), color="#D55E00", linestyle="--", label=promised)
     axes.legend(title="slope", loc="lower right", alignment="left", frameon=True, edgecolor="none")
     axes.set(xlabel=f"mean of the parents, {trait}", ylabel=f"child, {trait}")
@@ -127,7 +127,7 @@ def mid_parent_plot(
 
 
 def _blank(figure: Plot, place: tuple[float, float, float, float], width: float, height: float) -> Axes:
-    """Axes without any marks, in inches."""
+    """Empty axes in units of inches."""
     axes = figure.add_axes(place)
     axes.set(xlim=(0, width), ylim=(0, height))
     axes.set_axis_off()
@@ -156,7 +156,7 @@ def _draw_pair(
 
 
 def _chromosome_legend(axes: Axes, named: bool) -> None:
-    """What colours and signs mean, in one line at the bottom."""
+    """Legend of colours and symbols, in one line at the bottom."""
     words = [("copy from the father", COPIES[0]), ("copy from the mother", COPIES[1])]
     left = NUMBERS
     for text, colour in words:
@@ -173,7 +173,7 @@ def _chromosome_legend(axes: Axes, named: bool) -> None:
 
 
 def _stretches(strand: np.ndarray, positions: np.ndarray, length: float) -> list[tuple[float, float, int]]:
-    """Begin, end and copy of each stretch; a crossover is drawn halfway between the loci that show it."""
+    """Start, end and copy of each segment; a crossover is drawn halfway between the loci around it."""
     changes = np.flatnonzero(np.diff(strand)) + 1
     between = (positions[changes - 1] + positions[changes]) / 2
     borders = [0.0, *between.tolist(), length]

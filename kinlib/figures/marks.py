@@ -1,9 +1,9 @@
-"""A face's box, points and axes, drawn into its photograph."""
+"""Boxes, keypoints and head axes drawn into photographs."""
 
 import numpy as np
 from PIL import Image, ImageDraw
 
-__all__ = ["mark_face"]
+__all__ = ["mark_face", "mark_pose"]
 
 BOX, DOT, EDGE = "#F0E442", "#56B4E9", "#000000"
 AXES = ("#D55E00", "#009E73", "#FFFFFF")  # to the head's right as seen, up, and forward
@@ -17,14 +17,14 @@ def mark_face(
     axes: np.ndarray | None = None,
     factor: int = 3,
 ) -> Image.Image:
-    """An enlarged copy of a photograph with what is known of its face.
+    """An enlarged copy of a photograph with the box, points and axes of its face.
 
     Args:
         picture: the photograph.
         points: [K, 2], (x, y) in its pixels.
         box: [4], left, top, right, bottom.
-        axes: [3, 3], columns are where the head's right, up and forward point (x right, y up, z to the camera); drawn
-            from the middle of the points in orange, green and white.
+        axes: [3, 3], columns are the head's right, up and forward directions (x right, y up, z to the camera); drawn
+            from the mean of the points in orange, green and white.
         factor: how many times to enlarge.
     """
     large = picture.convert("RGB").resize((picture.width * factor, picture.height * factor), Image.Resampling.BICUBIC)
@@ -40,8 +40,26 @@ def mark_face(
     return large
 
 
+def mark_pose(
+    picture: Image.Image, points: np.ndarray, axes: np.ndarray, side: int = 280, factor: int = 3
+) -> Image.Image:
+    """A square around a face, enlarged, with its points and the axes of its head.
+
+    Args:
+        picture: the photograph.
+        points: [K, 2], (x, y) in its pixels.
+        axes: [3, 3], as for `mark_face`.
+        side: of the square in enlarged pixels; cut down to the enlarged photograph where that is smaller.
+        factor: how many times to enlarge.
+    """
+    marked = mark_face(picture, points, axes=axes, factor=factor)
+    size = np.minimum(side, marked.size)
+    left, top = np.clip(factor * np.mean(points, axis=0) - side // 2, 0, marked.size - size).astype(int).tolist()
+    return marked.crop((left, top, left + int(size[0]), top + int(size[1])))
+
+
 def _draw_axes(draw: ImageDraw.ImageDraw, places: np.ndarray, axes: np.ndarray, width: int) -> None:
-    """The three axes from the middle of the points; what points to the camera comes last, on top."""
+    """The three axes from the mean of the points; the one closest to the camera is drawn last."""
     middle = places.mean(axis=0)
     length = AXIS_LENGTH * np.ptp(places, axis=0).max()
     for index in np.argsort(axes[2]):

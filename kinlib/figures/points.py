@@ -1,4 +1,4 @@
-"""A face in close-up, its 68 landmarks by groups, and the square that is to be cut out."""
+"""Close-ups of faces, 68 landmarks by group, and the square of the crop."""
 
 import matplotlib.style
 import numpy as np
@@ -12,7 +12,7 @@ from kinlib.runtime.errors import KinlibError
 
 __all__ = ["GROUPS", "close_up", "landmark_picture", "mark_crop"]
 
-GROUPS = {  # name: numbers of the points, whether they form a ring, colour
+GROUPS = {  # name: ranges of points, whether the contour is closed, colour
     "jaw": (((0, 17),), False, "#F0E442"),
     "brows": (((17, 22), (22, 27)), False, "#009E73"),
     "nose": (((27, 31), (31, 36)), False, "#FFFFFF"),
@@ -21,13 +21,13 @@ GROUPS = {  # name: numbers of the points, whether they form a ring, colour
 }
 SQUARE, DOT, LINE = "#F0E442", "#56B4E9", "#D55E00"
 GREY = (238, 238, 238)
-FINENESS = 110  # how many times wider than a line a picture is
+FINENESS = 110  # width of a picture in line widths
 WIDTH, LEGEND, NUMBERED = 7.2, 1.75, (0, 8, 17, 26, 30, 36, 45, 48, 54)  # inches; points that bear their number
 ROOM = 0.35  # around the landmarks, as a share of their width
 
 
 def landmark_picture(image: Image.Image, landmarks: np.ndarray) -> Plot:
-    """The face in a photograph, large, with its 68 points joined by groups, and the groups' names beside it.
+    """The face in a photograph, enlarged, with its 68 landmarks connected by group, and a legend.
 
     Args:
         image: the photograph.
@@ -57,7 +57,7 @@ def landmark_picture(image: Image.Image, landmarks: np.ndarray) -> Plot:
 
 
 def _draw_groups(axes: Axes, landmarks: np.ndarray) -> None:
-    """The points of each group joined by lines, some with their number."""
+    """The points of each group connected by lines, some with their number."""
     style = {"linestyle": "-", "linewidth": 1.2, "marker": "o", "markersize": 3.2, "markeredgecolor": "black"}
     for parts, ring, colour in GROUPS.values():
         for first, end in parts:
@@ -69,7 +69,7 @@ def _draw_groups(axes: Axes, landmarks: np.ndarray) -> None:
 
 
 def _draw_names(figure: Plot, left: float) -> None:
-    """Colour, numbers and name of each group, from `left` (a share of the figure's width) on."""
+    """Colour, numbers and name of each group; `left` is a fraction of the figure's width."""
     for place, (name, (parts, _, colour)) in enumerate(GROUPS.items()):
         height = 0.85 - 0.1 * place
         dot = {"marker": "o", "markersize": 8, "markerfacecolor": colour, "markeredgecolor": "black"}
@@ -81,14 +81,14 @@ def _draw_names(figure: Plot, left: float) -> None:
 def close_up(
     picture: Image.Image, landmarks: np.ndarray, size: int = 240, room: float = 0.2, smooth: bool = True
 ) -> Image.Image:
-    """A square around a face, upright as the picture is.
+    """A square crop around a face, without rotation.
 
     Args:
         picture: the photograph.
         landmarks: [K, 2], x and y in its pixels.
         size: side of the result in pixels.
         room: around the landmarks, as a share of their extent.
-        smooth: whether to interpolate; otherwise every pixel becomes a square.
+        smooth: bicubic if true, else nearest neighbour.
     """
     middle = (landmarks.min(axis=0) + landmarks.max(axis=0)) / 2 + 0.5
     side = min((1 + 2 * room) * float(np.ptp(landmarks, axis=0).max()), *picture.size)
@@ -104,13 +104,13 @@ def mark_crop(
     lines: np.ndarray | None = None,
     factor: int = 3,
 ) -> Image.Image:
-    """An enlarged copy of a photograph with the square that is to be cut out, on grey where it reaches beyond.
+    """An enlarged copy of a photograph with the square of its crop; grey beyond the edges.
 
     Args:
         picture: the photograph.
         quad: corners [4, 2], x and y in its pixels.
         points: [K, 2], dots.
-        lines: [M, 2, 2], from where to where.
+        lines: [M, 2, 2], start and end points.
         factor: how many times to enlarge.
     """
     low = np.minimum(np.floor(np.min(quad, axis=0)) - 1, 0).astype(int)

@@ -1,4 +1,4 @@
-"""Many small pictures in named rows, and a picture beside its truth."""
+"""Contact sheets of small pictures in named rows, and pictures with their label maps."""
 
 import math
 import textwrap
@@ -22,7 +22,7 @@ HEADING, LABEL, ROW_GAP = 0.86, 0.17, 0.10  # width of a row's name, height of w
 COLUMNS = 10
 INK = "#222222"
 LEGEND_LINE, LEGEND_COLUMNS = 0.165, 5
-TITLE, APART = 0.3, 0.12  # inches: above the panels of a truth, and between them
+TITLE, APART = 0.3, 0.12  # inches: above the panels of a label map, and between them
 ROOM = 0.085  # inches around a number in a map
 SHADES = ("tab20", "tab20b")
 
@@ -30,11 +30,11 @@ Row = tuple[str, Sequence[Image.Image], Sequence[str]]
 
 
 def contact_sheet(rows: Sequence[Row], columns: int = COLUMNS) -> Plot:
-    """Rows of pictures, each with its name on the left and words below every picture.
+    """Rows of pictures with the name of the row on the left and a label below each picture.
 
     Args:
-        rows: (name, pictures, labels); what is longer than `columns` goes on in the next line.
-        columns: pictures in a line.
+        rows: (name, pictures, labels); rows longer than `columns` are wrapped.
+        columns: pictures per line.
 
     Raises:
         KinlibError: if a row has no pictures, or not as many labels.
@@ -65,12 +65,12 @@ def truth_picture(
     points: np.ndarray,
     maps: Sequence[tuple[str, np.ndarray, Sequence[str]]],
 ) -> Plot:
-    """A picture with its landmarks, and beside it maps of what each pixel belongs to, with legends.
+    """A picture with its landmarks, and label maps beside it with legends.
 
     Args:
         image: the picture.
         points: float [K, 2], x and y in its pixels.
-        maps: (title, uint8 [H, W] numbers, the names that they stand for).
+        maps: (title, uint8 [H, W] class numbers, class names).
 
     Raises:
         KinlibError: if a map has another size than the picture.
@@ -101,7 +101,7 @@ def truth_picture(
 
 
 def _lines(row: Row, columns: int) -> list[Row]:
-    """A row in lines of like length; the name stands before the first."""
+    """A row wrapped into lines of equal length; only the first has the name."""
     name, pictures, labels = row
     if not pictures or len(pictures) != len(labels):
         raise KinlibError(f"the row '{name}' has {len(pictures)} pictures and {len(labels)} labels")
@@ -121,7 +121,7 @@ def _colours(count: int) -> np.ndarray:
 
 
 def _draw_map(axes: Axes, numbers: np.ndarray, names: Sequence[str], inches: float) -> None:
-    """Areas in colour, and in every area with room for it its number."""
+    """Coloured regions, each with its number where it fits."""
     axes.imshow(_colours(len(names))[numbers], interpolation="nearest")
     for number, _ in _present(numbers, names):
         depth = distance_transform_edt(np.pad(numbers == number, 1))[1:-1, 1:-1]
@@ -132,7 +132,7 @@ def _draw_map(axes: Axes, numbers: np.ndarray, names: Sequence[str], inches: flo
 
 
 def _draw_legend(figure: Plot, title: str, present: list[tuple[int, str]], top: float, height: float) -> None:
-    """Number, colour and name of everything that is in a map, in columns."""
+    """Number, colour and name of each class in a map, in columns."""
     figure.text(MARGIN / WIDTH, 1 - (top + 0.15) / height, title, fontsize=7.5, weight="bold", color=INK, va="center")
     colours, wide = _colours(max(number for number, _ in present) + 1), (WIDTH - 2 * MARGIN) / LEGEND_COLUMNS
     rows = math.ceil(len(present) / LEGEND_COLUMNS)

@@ -1,8 +1,13 @@
-"""Storing figures and numbers, with a manifest that says how each figure came about."""
+"""Storing figures and numbers, with a manifest of the notebook, parameters and seed of each figure.
+
+Results are stored in the project. A notebook that is run by hand stores them in the cache instead, so that trying other
+parameters does not change tracked files; `run_notebooks.py --write` sets `KINLIB_STORE`, which selects the project.
+"""
 
 import hashlib
 import json
 import math
+import os
 import re
 import sys
 from collections.abc import Mapping
@@ -19,12 +24,12 @@ from kinlib.runtime.errors import KinlibError
 __all__ = ["Saved", "save", "save_numbers"]
 
 MAX_PHOTOS = 300_000  # bytes of a stored photo grid
-KINDS = {"plot": ".svg", "photos": ".png"}
+SUFFIXES = {"plot": ".svg", "photos": ".png"}
 
 
 @dataclass(frozen=True, repr=False)
 class Saved:
-    """A stored figure: where it is (None if it was private), and the preview that a notebook shows.
+    """A stored figure: its path (None if it is private), and the preview that a notebook shows.
 
     The preview of a private figure is marked as such, so that `run_notebooks.py --write` leaves it out of the file.
     """
@@ -34,10 +39,13 @@ class Saved:
     kind: str
 
     def __repr__(self) -> str:
-        return f"{self.path.parent.name}/{self.path.name}" if self.path else "a private figure, not stored"
+        if self.path is None:
+            return "a private figure, not stored"
+        root = config.project_root()
+        return (self.path.relative_to(root) if self.path.is_relative_to(root) else self.path).as_posix()
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict] | None:
-        """No picture of its own, only the mark."""
+        """No picture, only the mark of a private figure."""
         return None if self.path else ({}, {"private": True})
 
     def _repr_png_(self) -> bytes | None:
@@ -57,51 +65,50 @@ def save(
     private: bool = False,
     preview_bytes: int = MAX_PREVIEW,
 ) -> Saved:
-    """Store a figure in `figures/` and note in `figures/manifest.json` how it came about.
+    """Store a figure in `figures/` with an entry in `figures/manifest.json`.
 
     Args:
         name: begins with the notebook's number: "07_methods", or "A1_tree" in the appendix.
         fig: any matplotlib figure.
         source: the notebook's name; None finds it by its number.
-        parameters: the settings that shaped the figure.
-        seed: of its randomness.
+        parameters: the settings that the figure depends on.
+        seed: of its random numbers.
         kind: "plot" (SVG) or "photos" (PNG of at most 300 KB).
-        private: only show it; for pictures of people who did not agree to be published.
-        preview_bytes: how large the picture in the notebook may be; less where a notebook has many of them.
+        private: show it without storing it; for pictures of real people.
+        preview_bytes: most bytes of the preview in the notebook.
 
     Returns:
-        What was stored; as a cell's last line it shows the figure.
+        The stored figure; as the last line of a cell it displays the preview.
 
     Raises:
         KinlibError: if the name or the kind is unusable, or the figure cannot be written.
     """
     if not re.fullmatch(r"[A-Z\d]\d_[a-z0-9_]+", name):
         raise KinlibError(f"'{name}' cannot name a figure: use the notebook's number and words, such as 07_methods")
-    if kind not in KINDS:
-        raise KinlibError(f"unknown kind of figure '{kind}': choose one of {', '.join(KINDS)}")
+    if kind not in SUFFIXES:
+        raise KinlibError(f"unknown kind of figure '{kind}': choose one of {', '.join(SUFFIXES)}")
     if "matplotlib.pyplot" in sys.modules:
         sys.modules["matplotlib.pyplot"].close(fig)  # else the notebook would show it a second time
     preview = as_png(fig, preview_bytes) if kind == "plot" else as_jpeg(fig, preview_bytes)
     if private:
         return Saved(None, preview, kind)
     content = as_svg(fig) if kind == "plot" else as_png(fig, MAX_PHOTOS, PRINT)
-    path = make_folder(config.project_root() / "figures") / f"{name}{KINDS[kind]}"
+    path = make_folder(_results_root() / "figures") / f"{name}{SUFFIXES[kind]}"
     write_bytes(path, content)
     _note(path, source or _notebook(name), dict(parameters or {}), seed, content)
     return Saved(path, preview, kind)
 
 
 def save_numbers(name: str, numbers: Mapping[str, float | int | str | list], private: bool = False) -> Path | None:
-    """Store what a notebook computed in `report/numbers/<name>.json`, where the report reads it.
+    """Store the numbers of a notebook in `report/numbers/<name>.json`, from which the report reads them.
 
     Args:
         name: the notebook's: "07_blending".
-        numbers: by name; numbers (also NumPy's and PyTorch's), words, or lists of them. Kept to six digits.
-        private: store nothing, whatever is in it: the notebook has read photographs of real people, and the report
-            tells of the studio's.
+        numbers: by name; numbers (also NumPy's and PyTorch's), strings, or lists of them. Rounded to six digits.
+        private: store nothing; for notebooks that have read photographs of real people.
 
     Returns:
-        Where they are stored; None if they are not.
+        The path; None if nothing is stored.
 
     Raises:
         KinlibError: if a number is not finite, or the file cannot be written.
@@ -109,15 +116,21 @@ def save_numbers(name: str, numbers: Mapping[str, float | int | str | list], pri
     if private:
         return None
     plain = {key: _plain(value, key) for key, value in numbers.items()}
-    path = make_folder(config.project_root() / "report" / "numbers") / f"{name}.json"
+    path = make_folder(_results_root() / "report" / "numbers") / f"{name}.json"
     write_json(path, plain)
     return path
 
 
-def _note(path: Path, notebook: str, parameters: dict, seed: int | None, content: bytes) -> None:
-    """Enter a figure into the manifest; the commit is that of the first run that gave these very bytes.
+def _results_root() -> Path:
+    """The project; for a notebook that is run by hand, a folder in the cache."""
+    by_hand = "ipykernel" in sys.modules and not os.environ.get("KINLIB_STORE")
+    return config.cache_dir() / "results" if by_hand else config.project_root()
 
-    A figure that was stored in another kind before is gone then: one name, one figure.
+
+def _note(path: Path, notebook: str, parameters: dict, seed: int | None, content: bytes) -> None:
+    """Enter a figure into the manifest, with the commit of the first run that gave these bytes.
+
+    A figure of the same name and another kind is removed.
     """
     manifest = path.with_name("manifest.json")
     try:
@@ -130,7 +143,7 @@ def _note(path: Path, notebook: str, parameters: dict, seed: int | None, content
     same = (known.get("sha256"), known.get("parameters"), known.get("seed")) == (digest, settings, seed)
     commit = known["commit"] if same else config.commit()
     facts = {"notebook": notebook, "parameters": settings, "seed": seed, "commit": commit, "sha256": digest}
-    replaced = {f"{path.stem}{suffix}" for suffix in KINDS.values()} - {path.name}
+    replaced = {f"{path.stem}{suffix}" for suffix in SUFFIXES.values()} - {path.name}
     kept = {name: entry for name, entry in entries.items() if name not in replaced}
     write_json(manifest, dict(sorted({**kept, path.name: facts}.items())))
     for name in replaced:
@@ -143,7 +156,7 @@ def _notebook(name: str) -> str:
 
 
 def _plain(value, key: str):
-    """As JSON holds it: numbers finite and to six digits, paths by their last part only."""
+    """A value for JSON: finite numbers rounded to six digits, paths without their folders."""
     if isinstance(value, str | bool | None):
         return value
     if isinstance(value, Path):

@@ -24,12 +24,12 @@ __all__ = [
 
 STYLE = ["default", str(Path(__file__).with_name("kinlib.mplstyle"))]
 MAX_PREVIEW = 150_000  # bytes of a picture in a notebook
-SCREEN, PRINT = (110, 90, 75, 60), (150, 120, 95, 75, 60)  # dots an inch, tried until a picture is small enough
-JPEG_STEPS = ((110, 88), (110, 75), (110, 60), (90, 75), (90, 60), (75, 60), (60, 40))  # dots an inch and quality
+SCREEN, PRINT = (110, 90, 75, 60), (150, 120, 95, 75, 60)  # dpi, tried in this order until a picture is small enough
+JPEG_STEPS = ((110, 88), (110, 75), (110, 60), (90, 75), (90, 60), (75, 60), (60, 40))  # dpi and quality
 
 
 class Plot(Figure):
-    """A figure that notebooks show by themselves, whether or not pyplot is in use."""
+    """A figure that notebooks display without pyplot."""
 
     def jpeg(self, limit: int = MAX_PREVIEW) -> bytes:
         """The figure as JPEG of at most `limit` bytes."""
@@ -40,12 +40,12 @@ class Plot(Figure):
 
 
 def use_style() -> None:
-    """Make the course's style the default of this session; for notebooks that draw with pyplot themselves."""
+    """Make the course's style the default of this session, for notebooks that use pyplot directly."""
     matplotlib.style.use(STYLE[1])
 
 
 def subplots(rows: int = 1, columns: int = 1, size: tuple[float, float] | None = None, **options):
-    """A figure of the course with its axes, as pyplot's `subplots`.
+    """A figure in the course's style with its axes, like pyplot's `subplots`.
 
     Args:
         rows, columns: number of axes.
@@ -53,7 +53,7 @@ def subplots(rows: int = 1, columns: int = 1, size: tuple[float, float] | None =
         options: for `Figure.subplots`, such as sharey or width_ratios.
 
     Returns:
-        (figure, axes); axes is one, or an array of them.
+        (figure, axes); axes is a single one, or an array.
     """
     with matplotlib.style.context(STYLE):
         figure = Plot(figsize=size)
@@ -69,7 +69,7 @@ def pixels(figure: Figure, dpi: float) -> Image.Image:
 
 
 def as_png(figure: Figure, limit: int, dpis: Sequence[float] = SCREEN) -> bytes:
-    """PNG of at most `limit` bytes: the finest of `dpis` that fits, at each of them rather with a palette than not."""
+    """PNG of at most `limit` bytes, at the highest of `dpis` that fits; with a palette if true colour does not."""
     content = b""
     for dpi in dpis:
         picture = pixels(figure, dpi)
@@ -82,7 +82,7 @@ def as_png(figure: Figure, limit: int, dpis: Sequence[float] = SCREEN) -> bytes:
 
 
 def as_jpeg(figure: Figure, limit: int) -> bytes:
-    """JPEG for the screen, of at most `limit` bytes: fewer dots and more loss are tried until it fits."""
+    """JPEG for the screen of at most `limit` bytes, at the best resolution and quality that fit."""
     content = b""
     for dpi, quality in JPEG_STEPS:
         content = _encoded(pixels(figure, dpi), "JPEG", quality=quality, optimize=True)

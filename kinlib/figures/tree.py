@@ -28,7 +28,7 @@ Couple = tuple[str, str, Sequence[str]]
 
 @dataclass(frozen=True)
 class Tile:
-    """One person in the tree: a picture (None for a blank), words below it, and round corners for women."""
+    """One person in the tree: a picture (None for a blank), a label, and round corners for women."""
 
     picture: Image.Image | None
     label: str
@@ -39,16 +39,16 @@ def family_tree(couples: Sequence[Couple], tiles: Mapping[str, Tile], title: str
     """Faces of an extended family. As in pedigree charts, men have square corners and women round ones.
 
     Args:
-        couples: (husband, wife, their children), by any keys; in the order in which children stand from left to right.
-        tiles: picture and words for each of them.
+        couples: (husband, wife, their children), by any keys; children from left to right.
+        tiles: picture and label for each of them.
         title: above everything.
 
     Raises:
-        KinlibError: as `arrange`, or if somebody has no tile.
+        KinlibError: as `arrange`, or if a person has no tile.
     """
     places = arrange(couples)
     if missing := [who for who in places if who not in tiles]:
-        raise KinlibError(f"'{missing[0]}' is in the family but has no picture to draw: give a tile for everybody")
+        raise KinlibError(f"'{missing[0]}' is in the family but has no tile: give one for each person")
     tallest = max((_height(tiles[who]) for who in places), default=1.0)
     columns = max(x for x, _ in places.values()) + 0.5
     unit = min((WIDTH - 2 * MARGIN - ROMAN) / columns, WIDEST)
@@ -69,10 +69,10 @@ def family_tree(couples: Sequence[Couple], tiles: Mapping[str, Tile], title: str
 
 
 def arrange(couples: Sequence[Couple]) -> dict[str, tuple[float, int]]:
-    """Where everybody stands: (middle, in places from the left; generation from 0). No two stand nearer than one place.
+    """Position of each person: (centre, in places from the left; generation from 0), at least one place apart.
 
     Raises:
-        KinlibError: if there are no couples, somebody is married more than twice, two people who were born in the
+        KinlibError: if there are no couples, a person is married more than twice, two people who were born in the
             family have married each other, or it is more than one family.
     """
     households = _households(couples)
@@ -93,14 +93,14 @@ def arrange(couples: Sequence[Couple]) -> dict[str, tuple[float, int]]:
 
 @dataclass
 class _Household:
-    """People side by side, each married to the next; and their couples, from left to right."""
+    """People in a row, each married to the next, and their couples from left to right."""
 
     row: list[str]
     couples: list[Couple]
 
 
 def _households(couples: Sequence[Couple]) -> list[_Household]:
-    """Couples joined where somebody married twice: such a person stands between the spouses."""
+    """Couples merged where a person married twice; that person is placed between the spouses."""
     if not couples:
         raise KinlibError("a family tree needs at least one couple")
     waiting, households = list(couples), []
@@ -115,12 +115,12 @@ def _households(couples: Sequence[Couple]) -> list[_Household]:
 
 
 def _joining(household: _Household, waiting: list[Couple]) -> Couple | None:
-    """A couple of which one is in the household already."""
+    """A couple with one member already in the household."""
     return next((couple for couple in waiting if set(couple[:2]) & set(household.row)), None)
 
 
 def _join(household: _Household, couple: Couple) -> None:
-    """The new spouse stands outside, to the right of a first marriage."""
+    """Add the new spouse at the end of the row, to the right of a first marriage."""
     known, new = couple[:2] if couple[0] in household.row else couple[1::-1]
     if len(household.row) == 2 and known == household.row[0]:
         household.row.reverse()
@@ -135,7 +135,7 @@ def _join(household: _Household, couple: Couple) -> None:
 
 
 def _width(who: str, members: dict[str, _Household]) -> float:
-    """Places that somebody, spouses and all descendants need."""
+    """Number of places for a person with spouses and all descendants."""
     return _span(members[who], members) if who in members else 1.0
 
 
@@ -144,12 +144,12 @@ def _span(household: _Household, members: dict[str, _Household]) -> float:
 
 
 def _breadth(couple: Couple, members: dict[str, _Household]) -> float:
-    """Places that a couple's children need."""
+    """Number of places for a couple's children."""
     return sum(_width(child, members) for child in couple[2])
 
 
 def _place(household: _Household, left: float, row: int, members: dict[str, _Household], places: dict) -> None:
-    """Children first, then each couple as near as can be above the middle of its own."""
+    """Place children first, then each couple as close as possible above the centre of its own."""
     width = _span(household, members)
     start = left + (width - sum(_breadth(couple, members) for couple in household.couples)) / 2
     wanted = []
@@ -170,7 +170,7 @@ def _place(household: _Household, left: float, row: int, members: dict[str, _Hou
 
 
 class _Canvas:
-    """Places and rows in inches from the top left."""
+    """Conversion of places and rows to inches from the top left."""
 
     def __init__(self, height: float, left: float, top: float, unit: float, step: float, tallest: float):
         self.height, self.left, self.top, self.unit, self.step, self.tallest = height, left, top, unit, step, tallest
@@ -221,7 +221,7 @@ def _height(tile: Tile) -> float:
 
 
 def _draw_lines(canvas: _Canvas, couples: Sequence[Couple], places: Mapping[str, tuple[float, int]]) -> None:
-    """From one spouse to the other, and from between them down to the children."""
+    """Lines between spouses, and from between them to the children."""
     seen: dict[int, int] = {}
     for husband, wife, children in couples:
         (left, row), (right, _) = sorted((places[husband], places[wife]))

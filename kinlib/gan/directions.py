@@ -18,7 +18,7 @@ from kinlib.runtime.errors import KinlibError
 
 __all__ = ["Direction", "find", "load_direction", "load_directions"]
 
-STYLE_DIM = 512
+STYLE_DIM = 512  # of W in every StyleGAN2 of this package and in all published directions
 OTHER_NETWORKS = re.compile(r"(pggan_celebahq|stylegan_celebahq|stylegan_ffhq)_\w+_boundary\.npy")
 """InterFaceGAN's own files: directions of PGGAN and of the first StyleGAN, of the same shape, meaningless here."""
 
@@ -48,16 +48,17 @@ class Direction:
         """
         if self.probe is None:
             raise ValueError("this direction has no probe: it can move an attribute, not read it")
-        return (w_plus * self.probe.to(w_plus)).sum(dim=(1, 2)) + self.offset
+        return (w_plus * self.probe.to(w_plus)).sum(dim=(1, 2)) + self.offset  # [B, L, 512] -> [B]
 
     def move(self, w_plus: Tensor, amount: float | Tensor) -> Tensor:
         """Codes with the attribute changed by `amount` units."""
         amount = torch.as_tensor(amount, dtype=w_plus.dtype, device=w_plus.device).reshape(-1, 1, 1)
-        return w_plus + amount * self.step.to(w_plus)
+        return w_plus + amount * self.step.to(w_plus)  # [1 or B, 1, 1] * [1 or L, 512] -> [B, L, 512]
 
     def set(self, w_plus: Tensor, value: float) -> Tensor:
         """Codes with the attribute brought to `value`, kept to the range seen in training."""
-        value = min(max(value, self.low), self.high)
+        value = min(max(value, self.low), self.high)  # a linear probe says nothing reliable beyond
+        # The step changes the probe's reading by one a unit, so one move reaches the value.
         return self.move(w_plus, value - self.read(w_plus))
 
 
@@ -74,17 +75,17 @@ def load_direction(path_or_name: str | Path) -> Tensor:
     """
     path = Path(path_or_name)
     if path.suffix not in (".pt", ".pth", ".npy", ".safetensors"):
-        return find(load_directions(), str(path_or_name)).step
+        return find(load_directions(), str(path_or_name)).step  # no suffix of a file: a name
     if OTHER_NETWORKS.fullmatch(path.name):
         raise KinlibError(f"{path} belongs to PGGAN or the first StyleGAN: use a direction of StyleGAN2's W")
     tensor = _read(path)
     if tensor.ndim == 3 and tensor.shape[0] == 1:
-        tensor = tensor[0]
+        tensor = tensor[0]  # [1, 18, 512] -> [18, 512]
     if tensor.ndim not in (1, 2) or tensor.shape[-1] != STYLE_DIM or len(tensor) == 0:
         raise KinlibError(f"{path} has shape {list(tensor.shape)}, but a direction is [512], [1, 512] or [L, 512]")
     if not tensor.isfinite().all():
         raise KinlibError(f"{path} holds values that are not finite numbers")
-    return tensor.reshape(-1, STYLE_DIM)
+    return tensor.reshape(-1, STYLE_DIM)  # [512] -> [1, 512]; [L, 512] stays
 
 
 def load_directions(path: str | Path | None = None) -> dict[str, Direction]:
@@ -95,7 +96,7 @@ def load_directions(path: str | Path | None = None) -> dict[str, Direction]:
     """
     path = Path(path) if path else config.data_dir() / "weights" / "studio" / "directions.safetensors"
     state = {str(key): value.float() for key, value in open_checkpoint(path).items() if torch.is_tensor(value)}
-    names = sorted({key.split(".")[0] for key in state})
+    names = sorted({key.split(".")[0] for key in state})  # keys are `<name>.step`, `.probe` and `.range`
     try:
         return {name: _direction(state, name) for name in names}
     except (KeyError, ValueError, TypeError) as problem:
@@ -114,6 +115,7 @@ def find(directions: dict[str, Direction], name: str) -> Direction:
 
 
 def _direction(state: dict[str, Tensor], name: str) -> Direction:
+    # The probe is stored divided by its largest entry, `scale`; float16 would lose the small ones.
     low, high, offset, scale = state[f"{name}.range"].tolist()
     return Direction(state[f"{name}.step"], state[f"{name}.probe"] * scale, offset, low, high)
 
@@ -127,6 +129,7 @@ def _read(path: Path) -> Tensor:
         except (ValueError, TypeError, OSError, EOFError) as problem:
             raise KinlibError(f"{path} is not a NumPy array of numbers") from problem
     content = open_checkpoint(path)
+    # e4e's directions are a bare tensor, others a dictionary with one.
     found = [content["tensor"]] if "tensor" in content else list(content.values())
     if len(found) != 1 or not torch.is_tensor(found[0]):
         raise KinlibError(f"{path} holds no direction (one tensor was expected)")

@@ -12,26 +12,28 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kinlib.gan import checkpoints
+from kinlib.gan import layouts
 from kinlib.gan.ops import EqualLinear
 from kinlib.runtime.errors import KinlibError
 
 __all__ = ["CompactBackbone", "Encoder", "IRSE50", "load_encoder"]
 
-COARSE, MIDDLE = 3, 7  # first layer of the middle and of the fine group
+# First layer of the middle and of the fine group, as in e4e's and pSp's published weights: 4 px has one code, each
+# larger size two. `kinlib.inheritance.blend.GROUPS` splits at 4 and 8 instead, StyleGAN's ranges for style mixing.
+COARSE, MIDDLE = 3, 7
 
 
 class SEModule(nn.Module):
     """Squeeze and excitation: channels weighted by what the whole picture holds (Hu et al. 2018)."""
 
-    def __init__(self, channels: int, reduction: int = 16):
+    def __init__(self, channels: int, reduction: int = 16):  # 16 as in the paper
         super().__init__()
         self.fc1 = nn.Conv2d(channels, channels // reduction, 1, bias=False)
         self.fc2 = nn.Conv2d(channels // reduction, channels, 1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        weight = self.fc2(F.relu(self.fc1(x.mean(dim=(2, 3), keepdim=True))))
-        return x * torch.sigmoid(weight)
+        weight = self.fc2(F.relu(self.fc1(x.mean(dim=(2, 3), keepdim=True))))  # [B, C, H, W] -> [B, C, 1, 1]
+        return x * torch.sigmoid(weight)  # [B, C, H, W]
 
 
 class BottleneckIRSE(nn.Module):
@@ -40,13 +42,13 @@ class BottleneckIRSE(nn.Module):
     def __init__(self, in_channels: int, channels: int, stride: int):
         super().__init__()
         if in_channels == channels:
-            self.shortcut_layer = nn.MaxPool2d(1, stride)
+            self.shortcut_layer = nn.MaxPool2d(1, stride)  # a window of 1: takes every `stride`-th pixel
         else:
             self.shortcut_layer = nn.Sequential(
                 nn.Conv2d(in_channels, channels, 1, stride, bias=False), nn.BatchNorm2d(channels)
             )
         self.res_layer = nn.Sequential(
-            nn.BatchNorm2d(in_channels),
+            nn.BatchNorm2d(in_channels),  # before the convolution: "improved" residual (Han et al. 2017; ArcFace)
             nn.Conv2d(in_channels, channels, 3, 1, 1, bias=False),
             nn.PReLU(channels),
             nn.Conv2d(channels, channels, 3, stride, 1, bias=False),
@@ -55,7 +57,7 @@ class BottleneckIRSE(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.res_layer(x) + self.shortcut_layer(x)
+        return self.res_layer(x) + self.shortcut_layer(x)  # [B, C, H / stride, W / stride]
 
 
 class GradualStyleBlock(nn.Module):
@@ -64,13 +66,13 @@ class GradualStyleBlock(nn.Module):
     def __init__(self, in_channels: int, out_channels: int, spatial: int):
         super().__init__()
         layers: list[nn.Module] = []
-        for i in range(int(math.log2(spatial))):
+        for i in range(int(math.log2(spatial))):  # 16, 32 or 64 px -> 1 px
             layers += [nn.Conv2d(in_channels if i == 0 else out_channels, out_channels, 3, 2, 1), nn.LeakyReLU()]
         self.convs = nn.Sequential(*layers)
         self.linear = EqualLinear(out_channels, out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.linear(self.convs(x).flatten(1))
+        return self.linear(self.convs(x).flatten(1))  # [B, 512, S, S] -> [B, 512, 1, 1] -> [B, 512]
 
 
 class IRSE50(nn.Module):
@@ -81,33 +83,34 @@ class IRSE50(nn.Module):
         style_dim: size of a code.
     """
 
-    input_size = 256
+    input_size = 256  # px, what the official encoders were trained on
 
     def __init__(self, num_layers: int, style_dim: int = 512):
         super().__init__()
         self.input_layer = nn.Sequential(nn.Conv2d(3, 64, 3, 1, 1, bias=False), nn.BatchNorm2d(64), nn.PReLU(64))
+        # (channels in, channels out, units) of ResNet-50 as ArcFace has it: 24 units, 256 px -> 16 px
         stages = [(64, 64, 3), (64, 128, 4), (128, 256, 14), (256, 512, 3)]
         units = [
             BottleneckIRSE(i if n == 0 else o, o, 2 if n == 0 else 1) for i, o, count in stages for n in range(count)
         ]
         self.body = nn.Sequential(*units)
-        spatial = [16 if i < COARSE else 32 if i < MIDDLE else 64 for i in range(num_layers)]
+        spatial = [16 if i < COARSE else 32 if i < MIDDLE else 64 for i in range(num_layers)]  # px of a head's level
         self.styles = nn.ModuleList(GradualStyleBlock(512, style_dim, size) for size in spatial)
-        self.latlayer1 = nn.Conv2d(256, 512, 1)
+        self.latlayer1 = nn.Conv2d(256, 512, 1)  # lateral connections of the pyramid (Lin et al. 2017): to 512 channels
         self.latlayer2 = nn.Conv2d(128, 512, 1)
 
     def forward(self, images: Tensor) -> Tensor:
-        x = self.input_layer(images)
+        x = self.input_layer(images)  # [B, 64, 256, 256]
         levels = []
         for i, unit in enumerate(self.body):
             x = unit(x)
-            if i in (6, 20, 23):
+            if i in (6, 20, 23):  # last units of the second, third and fourth stage: 3 + 4, + 14, + 3
                 levels.append(x)
-        fine, middle, coarse = levels
-        middle = _upsample_add(coarse, self.latlayer1(middle))
-        fine = _upsample_add(middle, self.latlayer2(fine))
+        fine, middle, coarse = levels  # [B, 128, 64, 64], [B, 256, 32, 32], [B, 512, 16, 16]
+        middle = _upsample_add(coarse, self.latlayer1(middle))  # [B, 512, 32, 32]
+        fine = _upsample_add(middle, self.latlayer2(fine))  # [B, 512, 64, 64]
         features = [coarse if i < COARSE else middle if i < MIDDLE else fine for i in range(len(self.styles))]
-        return torch.stack([head(x) for head, x in zip(self.styles, features, strict=True)], dim=1)
+        return torch.stack([head(x) for head, x in zip(self.styles, features, strict=True)], dim=1)  # [B, L, 512]
 
 
 def _upsample_add(x: Tensor, y: Tensor) -> Tensor:
@@ -145,8 +148,8 @@ class CompactBackbone(nn.Module):
         super().__init__()
         self.input_size, self.num_layers, self.style_dim = input_size, num_layers, style_dim
         a, b, c, d = widths
-        self.fold = max(input_size // 64, 1)
-        colours = 3 * self.fold**2
+        self.fold = max(input_size // 64, 1)  # pixels of the picture, along a side, in one of the backbone
+        colours = 3 * self.fold**2  # 3 at 64 px, 12 at 128 px
         first = nn.Sequential(nn.Conv2d(colours, a, 3, 2, 1, bias=False), nn.BatchNorm2d(a), nn.PReLU(a))
         self.stem = first.extend(BottleneckIRSE(a, a, 1) for _ in range(depths[0]))
         self.fine, self.middle, self.coarse = (
@@ -155,7 +158,7 @@ class CompactBackbone(nn.Module):
         )
         self.lateral_middle, self.lateral_fine = nn.Conv2d(c, d, 1), nn.Conv2d(b, d, 1)
         self.heads = nn.ModuleList(self._head(d, hidden) for _ in range(3))
-        self.base = nn.Linear(3 * hidden, style_dim)
+        self.base = nn.Linear(3 * hidden, style_dim)  # code 0, from all three heads
         groups = (COARSE - 1, MIDDLE - COARSE, num_layers - MIDDLE)  # code 0 has no offset
         self.offsets = nn.ModuleList(self._offsets(hidden, rank, count * style_dim) for count in groups)
 
@@ -165,16 +168,16 @@ class CompactBackbone(nn.Module):
             nn.Conv2d(channels, channels, 3, 1, 1, bias=False),
             nn.BatchNorm2d(channels),
             nn.PReLU(channels),
-            nn.AdaptiveAvgPool2d(4),
-            nn.Flatten(),
+            nn.AdaptiveAvgPool2d(4),  # [B, C, 4, 4]: where in the face still counts, to a quarter of the picture
+            nn.Flatten(),  # [B, 16 C]
             nn.Linear(channels * 16, hidden),
-            nn.LeakyReLU(0.2),
+            nn.LeakyReLU(0.2),  # slope as in StyleGAN2
         )
 
     @staticmethod
     def _offsets(hidden: int, rank: int, out: int) -> nn.Module:
         if rank:
-            return nn.Sequential(nn.Linear(hidden, rank, bias=False), nn.Linear(rank, out))
+            return nn.Sequential(nn.Linear(hidden, rank, bias=False), nn.Linear(rank, out))  # a matrix of rank `rank`
         return nn.Linear(hidden, out)
 
     @torch.no_grad()
@@ -186,16 +189,18 @@ class CompactBackbone(nn.Module):
             last.bias.zero_()
 
     def hidden(self, images: Tensor) -> Tensor:
-        """What the three heads see: [B, 3 * hidden], of which the codes are linear functions."""
-        fine = self.fine(self.stem(F.pixel_unshuffle(images, self.fold)))
-        middle = self.middle(fine)
-        coarse = self.coarse(middle)
-        middle = _upsample_add(coarse, self.lateral_middle(middle))
-        fine = _upsample_add(middle, self.lateral_fine(fine))
+        """Outputs of the three heads, [B, 3 * hidden]; the codes are linear functions of them."""
+        folded = F.pixel_unshuffle(images, self.fold)  # [B, 3, S, S] -> [B, 3 f^2, 64, 64]
+        fine = self.fine(self.stem(folded))  # [B, b, 16, 16]; the stem halves the side too
+        middle = self.middle(fine)  # [B, c, 8, 8]
+        coarse = self.coarse(middle)  # [B, d, 4, 4]
+        middle = _upsample_add(coarse, self.lateral_middle(middle))  # [B, d, 8, 8]
+        fine = _upsample_add(middle, self.lateral_fine(fine))  # [B, d, 16, 16]
         return torch.cat([head(x) for head, x in zip(self.heads, (coarse, middle, fine), strict=True)], dim=1)
 
     def codes(self, hidden: Tensor) -> Tensor:
         """[B, 3 * hidden] -> raw codes [B, L, 512]."""
+        # Each group's offsets [B, n * 512] from its own head [B, hidden].
         parts = [layer(x) for layer, x in zip(self.offsets, hidden.chunk(3, dim=1), strict=True)]
         return torch.cat([self.base(hidden), *parts], dim=1).unflatten(1, (self.num_layers, self.style_dim))
 
@@ -232,13 +237,13 @@ class Encoder(nn.Module):
         S is 256 by convention; other sizes are brought to what the backbone works on.
         """
         first, offsets = self.base_and_offsets(images)
-        return first.unsqueeze(1) + offsets + self.latent_avg
+        return first.unsqueeze(1) + offsets + self.latent_avg  # [B, 1, 512] + [B, L, 512] + [L, 512]
 
     def base_and_offsets(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """The code w [B, 512] without the average, and the offsets [B, L, 512] (row 0 is zero for e4e)."""
-        codes = self.backbone(self.fit(images))
+        codes = self.backbone(self.fit(images))  # [B, L, 512]
         if self.kind == "psp":
-            return torch.zeros_like(codes[:, 0]), codes
+            return torch.zeros_like(codes[:, 0]), codes  # no base: every code stands alone
         return codes[:, 0], torch.cat([torch.zeros_like(codes[:, :1]), codes[:, 1:]], dim=1)
 
     def fit(self, images: Tensor) -> Tensor:
@@ -260,7 +265,7 @@ def load_encoder(path: str | Path) -> Encoder:
     Raises:
         KinlibError: if the file is missing, is no checkpoint, or does not hold an encoder.
     """
-    found = checkpoints.encoder_state(checkpoints.open_checkpoint(path), path)
+    found = layouts.encoder_state(layouts.open_checkpoint(path), path)
     heads = {key.split(".")[1] for key in found.state if key.startswith("styles.")}
     if heads:
         num_layers = len(heads)
@@ -269,24 +274,25 @@ def load_encoder(path: str | Path) -> Encoder:
         backbone = _compact_from(found.state, path)
         num_layers = backbone.num_layers
     encoder = Encoder(backbone, found.kind, num_layers)
-    checkpoints.load_state(backbone, found.state, path, optional=("num_batches_tracked",))
+    layouts.load_state(backbone, found.state, path, optional=("num_batches_tracked",))
     if found.latent_avg is None:
         raise KinlibError(f"{path} has no latent_avg, without which its codes mean nothing")
     style_dim = encoder.latent_avg.shape[1]
-    encoder.latent_avg.copy_(checkpoints.expand_average(found.latent_avg, num_layers, path, style_dim))
-    return encoder.eval().requires_grad_(False)
+    encoder.latent_avg.copy_(layouts.expand_average(found.latent_avg, num_layers, path, style_dim))
+    return encoder.float().eval().requires_grad_(False)
 
 
 def _compact_from(state: dict[str, Tensor], path) -> CompactBackbone:
     """The compact backbone whose sizes fit the tensors."""
     try:
-        a = state["stem.0.weight"].shape[0]
+        a = state["stem.0.weight"].shape[0]  # convolution [a, 3 f^2, 3, 3]
+        # `res_layer.1` is a unit's first convolution, [out, in, 3, 3].
         b, c, d = (state[f"{name}.0.res_layer.1.weight"].shape[0] for name in ("fine", "middle", "coarse"))
         style_dim, hidden = state["base.weight"].shape[0], state["base.weight"].shape[1] // 3
         rank = state["offsets.0.0.weight"].shape[0] if "offsets.0.0.weight" in state else 0
-        last = "1.weight" if rank else "weight"
+        last = "1.weight" if rank else "weight"  # [n * 512, ...]: rows are the offsets of a group of n codes
         num_layers = 1 + sum(state[f"offsets.{i}.{last}"].shape[0] for i in range(3)) // style_dim
-        input_size = int(state.pop("input_size"))
+        input_size = int(state.pop("input_size"))  # stored as a tensor, for no weight's shape depends on it
         stem, *levels = (_units(state, name) for name in ("stem", "fine", "middle", "coarse"))
     except (KeyError, IndexError, ValueError, RuntimeError, ZeroDivisionError) as problem:
         raise KinlibError(f"{path} holds no encoder in a known layout ({problem})") from problem

@@ -13,19 +13,20 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from kinlib.gan import checkpoints
-from kinlib.gan.ops import SQRT2, Blur, EqualLinear, FusedLeakyReLU, PixelNorm, Upsample, modulated_conv2d
+from kinlib.gan import layouts
+from kinlib.gan.ops import SLOPE, SQRT2, Blur, EqualLinear, FusedLeakyReLU, PixelNorm, Upsample, modulated_conv2d
 from kinlib.runtime.errors import KinlibError
 
 __all__ = ["Generator", "default_channels", "load_generator"]
 
-LATENT_AVG_SAMPLES = 4096
+LATENT_AVG_SAMPLES = 4096  # as rosinality's scripts use; its error is 1/64 of w's standard deviation
+MAX_RESOLUTION = 1024  # px; the official table of channels ends there
 
 
 def default_channels(resolution: int, channel_multiplier: int = 2) -> dict[int, int]:
     """Feature channels at each resolution of the official networks (config-f has `channel_multiplier` 2)."""
-    table = {4: 512, 8: 512, 16: 512, 32: 512}
-    table |= {64 * 2**i: 256 // 2**i * channel_multiplier for i in range(5)}
+    table = {4: 512, 8: 512, 16: 512, 32: 512}  # capped at 512
+    table |= {64 * 2**i: 256 // 2**i * channel_multiplier for i in range(5)}  # config-f: 512 at 64 px ... 32 at 1024 px
     return {size: table[size] for size in table if size <= resolution}
 
 
@@ -34,27 +35,29 @@ class ModulatedConv2d(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int, kernel: int, style_dim: int, demodulate=True, up=False):
         super().__init__()
-        self.weight = nn.Parameter(torch.randn(1, out_channels, in_channels, kernel, kernel))
-        self.modulation = EqualLinear(style_dim, in_channels, bias_init=1.0)
-        self.scale = 1 / math.sqrt(in_channels * kernel**2)
+        # The published files keep a first dimension of one for the samples.
+        self.weight = nn.Parameter(torch.randn(1, out_channels, in_channels, kernel, kernel))  # [1, O, I, K, K]
+        self.modulation = EqualLinear(style_dim, in_channels, bias_init=1.0)  # starts as the identity: styles near 1
+        self.scale = 1 / math.sqrt(in_channels * kernel**2)  # equalised learning rate: 1 / sqrt(fan-in)
         self.demodulate, self.up = demodulate, up
-        if up:  # the gain of 4 makes up for the zeros between the pixels
+        if up:  # the gain of 4 compensates for the zeros that a stride of 2 inserts; [2H + 1] + 2 * 1 - 3 = [2H]
             self.blur = Blur(pad=1, gain=4.0)
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
-        x = modulated_conv2d(x, self.weight[0] * self.scale, self.modulation(w), self.demodulate, self.up)
-        return self.blur(x) if self.up else x
+        style = self.modulation(w)  # [B, I]
+        x = modulated_conv2d(x, self.weight[0] * self.scale, style, self.demodulate, self.up)  # [B, O, H, W], or 2H + 1
+        return self.blur(x) if self.up else x  # [B, O, H, W], or [B, O, 2H, 2W]
 
 
 class NoiseInjection(nn.Module):
-    """A learned strength for the noise; the noise itself is given."""
+    """A learned strength for the noise; the noise itself is an argument."""
 
     def __init__(self):
         super().__init__()
-        self.weight = nn.Parameter(torch.zeros(1))
+        self.weight = nn.Parameter(torch.zeros(1))  # no noise at initialisation
 
     def forward(self, x: Tensor, noise: Tensor) -> Tensor:
-        return x + (self.weight * noise).to(x.dtype)
+        return x + (self.weight * noise).to(x.dtype)  # [B, C, H, W] + [1 or B, 1, H, W]
 
 
 class StyledConv(nn.Module):
@@ -67,16 +70,16 @@ class StyledConv(nn.Module):
         self.activate = FusedLeakyReLU(out_channels)
 
     def forward(self, x: Tensor, w: Tensor, noise: Tensor) -> Tensor:
-        x = self.conv(x, w)
-        if torch.is_grad_enabled() or torch.compiler.is_compiling():
+        x = self.conv(x, w)  # [B, O, H, W]
+        if torch.is_grad_enabled() or torch.compiler.is_compiling():  # autograd needs the values; the compiler fuses
             return self.activate(self.noise(x, noise))
         return self._activate_in_place(x, noise)
 
     def _activate_in_place(self, x: Tensor, noise: Tensor) -> Tensor:
         """The same three steps without new memory: at 1024 px each copy would be 128 MB a picture."""
         x.add_((self.noise.weight * noise).to(x.dtype))
-        x.add_(self.activate.bias.to(x.dtype).view(1, -1, 1, 1))
-        return nn.functional.leaky_relu_(x, 0.2).mul_(SQRT2)
+        x.add_(self.activate.bias.to(x.dtype).view(1, -1, 1, 1))  # [1, C, 1, 1]
+        return nn.functional.leaky_relu_(x, SLOPE).mul_(SQRT2)
 
 
 class ToRGB(nn.Module):
@@ -90,7 +93,8 @@ class ToRGB(nn.Module):
         self.bias = nn.Parameter(torch.zeros(1, 3, 1, 1))
 
     def forward(self, x: Tensor, w: Tensor, skip: Tensor | None = None) -> Tensor:
-        rgb = self.conv(x, w).float() + self.bias
+        # Colours add up over all levels, so they stay in float32 under autocast too.
+        rgb = self.conv(x, w).float() + self.bias  # [B, 3, H, W]; no activation, no demodulation
         return rgb if skip is None else rgb + self.upsample(skip)
 
 
@@ -102,7 +106,7 @@ class ConstantInput(nn.Module):
         self.input = nn.Parameter(torch.randn(1, channels, 4, 4))
 
     def forward(self, batch: int) -> Tensor:
-        return self.input.expand(batch, -1, -1, -1)
+        return self.input.expand(batch, -1, -1, -1)  # [B, C, 4, 4], no copy
 
 
 class Generator(nn.Module):
@@ -135,25 +139,26 @@ class Generator(nn.Module):
             raise ValueError(f"resolution must be a power of two from 8 to 1024, not {resolution}")
         self.resolution, self.style_dim = resolution, style_dim
         self.channels = channels or default_channels(resolution, channel_multiplier)
-        levels = int(math.log2(resolution))
-        self.num_layers = 2 * levels - 2
+        levels = int(math.log2(resolution))  # 10 for 1024 px
+        self.num_layers = 2 * levels - 2  # two codes for each level from 4 px on: 18 for 1024 px
 
         mlp = [EqualLinear(style_dim, style_dim, lr_mul=lr_mul, activate=True) for _ in range(n_mlp)]
-        self.style = nn.Sequential(PixelNorm(), *mlp)
-        width = self.channels[4]
+        self.style = nn.Sequential(PixelNorm(), *mlp)  # z is normalised first, so only its direction counts
+        width = self.channels[4]  # the 4 px level: one convolution, code 0, and one `to_rgb`, code 1
         self.input = ConstantInput(width)
         self.conv1 = StyledConv(width, width, style_dim)
         self.to_rgb1 = ToRGB(width, style_dim, up=False)
         self.convs, self.to_rgbs = nn.ModuleList(), nn.ModuleList()
-        for level in range(3, levels + 1):
+        for level in range(3, levels + 1):  # 8, 16, ... R px; a `to_rgb` and the next level's first layer share a code
             wider, width = width, self.channels[2**level]
             self.convs.append(StyledConv(wider, width, style_dim, up=True))
             self.convs.append(StyledConv(width, width, style_dim))
             self.to_rgbs.append(ToRGB(width, style_dim))
         self.noises = nn.Module()
         for i in range(2 * levels - 3):
-            side = 2 ** ((i + 5) // 2)
+            side = 2 ** ((i + 5) // 2)  # 4, 8, 8, 16, 16, ...: one map for each convolution
             self.noises.register_buffer(f"noise_{i}", torch.randn(1, 1, side, side))
+        # Not in the state dict: published files keep it beside the weights, in other shapes (see `layouts`).
         self.register_buffer("latent_avg", torch.zeros(self.num_layers, style_dim), persistent=False)
 
     def mapping(self, z: Tensor) -> Tensor:
@@ -162,7 +167,7 @@ class Generator(nn.Module):
 
     def broadcast(self, w: Tensor) -> Tensor:
         """w [B, 512] -> the same code for every layer, [B, L, 512]."""
-        return w.unsqueeze(1).expand(-1, self.num_layers, -1)
+        return w.unsqueeze(1).expand(-1, self.num_layers, -1)  # [B, 1, 512] -> [B, L, 512], no copy
 
     def truncate(self, w_plus: Tensor, psi: float) -> Tensor:
         """Pull W+ codes towards the average: psi 1 leaves them, 0 gives the average face."""
@@ -175,14 +180,14 @@ class Generator(nn.Module):
         generator: torch.Generator | None = None,
         batch_size: int | None = None,
     ) -> Tensor:
-        """Draw pictures.
+        """Generate pictures.
 
         Args:
             w_plus: [B, L, 512]; or w [B, 512], used for every layer.
             noise: "const" for the stored maps (the same picture every time), "random" for fresh ones, "none",
                 or a list of L - 1 maps [1 or B, 1, r, r].
             generator: source of the fresh noise.
-            batch_size: pictures drawn at a time, to bound memory; None draws all at once.
+            batch_size: pictures generated at a time, to bound memory; None generates all at once.
 
         Returns:
             [B, 3, R, R] float32, about [-1, 1], not clipped.
@@ -193,18 +198,18 @@ class Generator(nn.Module):
         w_plus = self._check_codes(w_plus)
         if batch_size and len(w_plus) > batch_size:
             parts = [self.synthesis(part, noise, generator) for part in w_plus.split(batch_size)]
-            return torch.cat(parts)
+            return torch.cat(parts)  # [B, 3, R, R]
         maps = self._noise_maps(noise, w_plus, generator)
         # Channels last: convolutions run up to twice as fast so on CPUs, and in half precision on GPUs.
-        x = self.input(len(w_plus)).contiguous(memory_format=torch.channels_last)
-        x = self.conv1(x, w_plus[:, 0], maps[0])
-        rgb = self.to_rgb1(x, w_plus[:, 1])
+        x = self.input(len(w_plus)).contiguous(memory_format=torch.channels_last)  # [B, C, 4, 4]
+        x = self.conv1(x, w_plus[:, 0], maps[0])  # [B, C, 4, 4]
+        rgb = self.to_rgb1(x, w_plus[:, 1])  # [B, 3, 4, 4]
         for i, to_rgb in enumerate(self.to_rgbs):
-            layer = 2 * i + 1
-            x = self.convs[2 * i](x, w_plus[:, layer], maps[layer])
-            x = self.convs[2 * i + 1](x, w_plus[:, layer + 1], maps[layer + 1])
-            rgb = to_rgb(x, w_plus[:, layer + 2], rgb)
-        return rgb.contiguous()
+            layer = 2 * i + 1  # r = 8 * 2^i px
+            x = self.convs[2 * i](x, w_plus[:, layer], maps[layer])  # [B, C, r / 2, r / 2] -> [B, C', r, r]
+            x = self.convs[2 * i + 1](x, w_plus[:, layer + 1], maps[layer + 1])  # [B, C', r, r]
+            rgb = to_rgb(x, w_plus[:, layer + 2], rgb)  # [B, 3, r, r]; the next level starts with the same code
+        return rgb.contiguous()  # callers expect NCHW
 
     def forward(self, z: Tensor, psi: float = 1.0) -> Tensor:
         """z [B, 512] -> pictures [B, 3, R, R]."""
@@ -213,13 +218,13 @@ class Generator(nn.Module):
     @torch.no_grad()
     def mean_latent(self, samples: int = LATENT_AVG_SAMPLES, seed: int = 0) -> Tensor:
         """Average of `mapping` over random z, [512]."""
-        source = torch.Generator().manual_seed(seed)
-        z = torch.randn(samples, self.style_dim, generator=source).to(self.latent_avg)
-        return self.mapping(z).mean(dim=0)
+        source = torch.Generator().manual_seed(seed)  # of the CPU, so that all devices get the same z
+        z = torch.randn(samples, self.style_dim, generator=source).to(self.latent_avg)  # [N, 512]
+        return self.mapping(z).mean(dim=0)  # [512]
 
     def _check_codes(self, w_plus: Tensor) -> Tensor:
         if w_plus.ndim == 2:
-            w_plus = self.broadcast(w_plus)
+            w_plus = self.broadcast(w_plus)  # [B, 512] -> [B, L, 512]
         if w_plus.ndim != 3 or w_plus.shape[1:] != (self.num_layers, self.style_dim):
             expected = f"[B, {self.num_layers}, {self.style_dim}]"
             raise ValueError(f"w_plus must be {expected} for {self.resolution} px, not {list(w_plus.shape)}")
@@ -228,15 +233,15 @@ class Generator(nn.Module):
     def _noise_maps(self, noise, w_plus: Tensor, generator: torch.Generator | None) -> list[Tensor]:
         if isinstance(noise, list):
             return noise
-        stored = [getattr(self.noises, f"noise_{i}") for i in range(self.num_layers - 1)]
+        stored = [getattr(self.noises, f"noise_{i}") for i in range(self.num_layers - 1)]  # each [1, 1, r, r]
         if noise == "const":
             return stored
         if noise == "none":
             return [torch.zeros_like(one) for one in stored]
         if noise != "random":
             raise ValueError(f"noise must be 'const', 'random', 'none' or a list of maps, not {noise!r}")
-        shapes = [(len(w_plus), *one.shape[1:]) for one in stored]
-        place = generator.device if generator is not None else w_plus.device
+        shapes = [(len(w_plus), *one.shape[1:]) for one in stored]  # [B, 1, r, r]: another map for each sample
+        place = generator.device if generator is not None else w_plus.device  # randn wants the generator's own
         return [torch.randn(s, generator=generator, device=place).to(w_plus.device) for s in shapes]
 
 
@@ -245,35 +250,36 @@ def load_generator(path: str | Path) -> Generator:
 
     Read are: `stylegan2-ffhq-config-f.pt` in all its published variants and rosinality's training checkpoints (key
     `g_ema`), e4e and pSp checkpoints (`decoder.*`), a plain state dict, and our safetensors. Sizes come from the
-    tensors. Missing noise maps are drawn from a fixed seed, a missing average from 4,096 mapped samples.
+    tensors. Missing noise maps are sampled with a fixed seed, a missing average is that of 4,096 mapped samples.
 
     Raises:
         KinlibError: if the file is missing, is no checkpoint, or does not hold a StyleGAN2 generator.
     """
-    found = checkpoints.generator_state(checkpoints.open_checkpoint(path), path)
+    found = layouts.generator_state(layouts.open_checkpoint(path), path)
     sizes = _sizes_from(found.state, path)
     generator = Generator(**sizes)
-    checkpoints.load_state(generator, found.state, path, optional=("noises.", ".kernel"))
+    layouts.load_state(generator, found.state, path, optional=("noises.", ".kernel"))
     _fill_missing_noise(generator, found.state)
     average = found.latent_avg if found.latent_avg is not None else generator.mean_latent()
-    generator.latent_avg.copy_(checkpoints.expand_average(average, generator.num_layers, path, generator.style_dim))
-    return generator.eval().requires_grad_(False)
+    generator.latent_avg.copy_(layouts.expand_average(average, generator.num_layers, path, generator.style_dim))
+    return generator.float().eval().requires_grad_(False)
 
 
 def _sizes_from(state: dict[str, Tensor], path) -> dict:
     """Resolution, channels and depth of the mapping network, read from the shapes of the tensors."""
     try:
-        levels = [int(key.split(".")[1]) for key in state if key.startswith("to_rgbs.")]
+        levels = [int(key.split(".")[1]) for key in state if key.startswith("to_rgbs.")]  # `to_rgbs.0` is at 8 px
         resolution = 8 * 2 ** max(levels)
-        channels = {4: state["conv1.conv.weight"].shape[1]}
+        channels = {4: state["conv1.conv.weight"].shape[1]}  # weights are [1, O, I, K, K]
         for i in range(max(levels) + 1):
             channels[8 * 2**i] = state[f"convs.{2 * i}.conv.weight"].shape[1]
         layers = [int(key.split(".")[1]) for key in state if key.startswith("style.") and key.endswith(".weight")]
         style_dim = state["conv1.conv.modulation.weight"].shape[1]
     except (KeyError, ValueError, IndexError) as problem:
         raise KinlibError(f"{path} holds no StyleGAN2 generator in the published layout ({problem})") from problem
-    if resolution > 1024:
-        raise KinlibError(f"{path} holds a generator of {resolution} px, but 1024 is the most that can be read")
+    if resolution > MAX_RESOLUTION:
+        most = f"{MAX_RESOLUTION} is the most that can be read"
+        raise KinlibError(f"{path} holds a generator of {resolution} px, but {most}")
     return {"resolution": resolution, "channels": channels, "n_mlp": len(layers), "style_dim": style_dim}
 
 
@@ -281,5 +287,5 @@ def _fill_missing_noise(generator: Generator, state: dict[str, Tensor]) -> None:
     """Older converted files come without noise maps; a fixed seed keeps their pictures reproducible."""
     source = torch.Generator().manual_seed(0)
     for name, buffer in generator.noises.named_buffers():
-        if f"noises.{name}" not in state:
+        if f"noises.{name}" not in state:  # the buffer holds unseeded noise of the constructor
             buffer.copy_(torch.randn(buffer.shape, generator=source))

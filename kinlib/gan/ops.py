@@ -1,8 +1,8 @@
 """The few operations that StyleGAN2 adds to PyTorch: equalised layers, FIR resampling, modulated convolution.
 
 All of it is plain PyTorch: differentiable (twice, for R1 and path length), on CPU and CUDA, in any floating type, and
-clean under autocast and `torch.compile`. Where the official implementation compiles a kernel or builds one group of
-filters per sample, we use an identity instead:
+clean under autocast and `torch.compile`. Where the official implementation compiles a CUDA kernel or builds one group
+of filters per sample, this module uses an identity:
 
 - modulating the *weights* per sample equals scaling the input channels before, and the output channels after, one
   ordinary convolution (Karras et al. 2020, section 2.2 and appendix B). The ordinary convolution keeps the fast path on
@@ -34,15 +34,17 @@ __all__ = [
     "upsample_2x",
 ]
 
-SQRT2 = math.sqrt(2.0)
-FIR_TAPS = (1.0, 3.0, 3.0, 1.0)
+SQRT2 = math.sqrt(2.0)  # gain of every activation: with a slope of 0.2 the second moment stays about 1 (0.52 * 2)
+SLOPE = 0.2  # of the leaky ReLU below zero, in all of StyleGAN2
+FIR_TAPS = (1.0, 3.0, 3.0, 1.0)  # binomial filter (1 + z)^3; StyleGAN2's `resample_kernel`
+TINY = 1e-8  # added to squares before a root; part of the published networks (PixelNorm, demodulation)
 
 
 def fir_kernel(gain: float = 1.0) -> Tensor:
     """The [4, 4] FIR kernel of StyleGAN2, which sums to `gain`; kept as a buffer because the checkpoints have it."""
     taps = torch.tensor(FIR_TAPS)
-    kernel = torch.outer(taps, taps)
-    return kernel / kernel.sum() * gain
+    kernel = torch.outer(taps, taps)  # [4, 4]
+    return kernel / kernel.sum() * gain  # sums to 64 before
 
 
 def fir_filter(x: Tensor, kernel: Tensor, pad: int) -> Tensor:
@@ -57,8 +59,10 @@ def fir_filter(x: Tensor, kernel: Tensor, pad: int) -> Tensor:
         [B, C, H + 2 * pad - 3, W + 2 * pad - 3].
     """
     channels = x.shape[1]
-    kernel = kernel.to(x.dtype).expand(channels, 1, -1, -1).contiguous(memory_format=torch.channels_last)
-    return F.conv2d(x, kernel, padding=pad, groups=channels)
+    # Every channel is a group of its own. Channels last, as `synthesis` has it; another layout would be converted.
+    kernel = kernel.to(x.dtype).expand(channels, 1, -1, -1)  # [C, 1, 4, 4]
+    kernel = kernel.contiguous(memory_format=torch.channels_last)
+    return F.conv2d(x, kernel, padding=pad, groups=channels)  # [B, C, H + 2 * pad - 3, W + 2 * pad - 3]
 
 
 def upsample_2x(x: Tensor) -> Tensor:
@@ -67,31 +71,32 @@ def upsample_2x(x: Tensor) -> Tensor:
     Inserting zeros and filtering with 2 * [1, 3, 3, 1]/8 gives, between the pixels p and q, the values (3p + q)/4 and
     (p + 3q)/4; that is written out here, so no zero is ever multiplied.
     """
-    return _double(_double(x, 2), 3)
+    return _double(_double(x, 2), 3)  # the kernel is separable: rows, then columns
 
 
 def _double(x: Tensor, dim: int) -> Tensor:
-    n = x.shape[dim]
-    pad = [0, 0, 1, 1] if dim == 2 else [1, 1, 0, 0]
-    wide = F.pad(x, pad)
-    centre = x * 0.75
-    before = torch.add(centre, wide.narrow(dim, 0, n), alpha=0.25)
-    after = torch.add(centre, wide.narrow(dim, 2, n), alpha=0.25)
-    return torch.stack((before, after), dim=dim + 1).flatten(dim, dim + 1)
+    """Double one dimension, 2 (rows) or 3 (columns); shapes below are for rows."""
+    n = x.shape[dim]  # H
+    pad = [0, 0, 1, 1] if dim == 2 else [1, 1, 0, 0]  # F.pad counts from the last dimension
+    wide = F.pad(x, pad)  # [B, C, H + 2, W]; beyond the border the picture is zero, as in the filter
+    centre = x * 0.75  # 3/4 of the pixel itself, 1/4 of the neighbour on the side of the new pixel
+    before = torch.add(centre, wide.narrow(dim, 0, n), alpha=0.25)  # [B, C, H, W], upper of the two new rows
+    after = torch.add(centre, wide.narrow(dim, 2, n), alpha=0.25)  # [B, C, H, W], lower
+    return torch.stack((before, after), dim=dim + 1).flatten(dim, dim + 1)  # [B, C, H, 2, W] -> [B, C, 2H, W]
 
 
 def leaky_relu_scaled(x: Tensor, bias: Tensor | None = None) -> Tensor:
     """`sqrt(2) * leaky_relu(x + bias, 0.2)`: the gain keeps the variance of the activations."""
     if bias is not None:
-        x = x + bias.to(x.dtype).view(1, -1, *([1] * (x.ndim - 2)))
-    return F.leaky_relu(x, 0.2) * SQRT2
+        x = x + bias.to(x.dtype).view(1, -1, *([1] * (x.ndim - 2)))  # [1, C, 1, 1], or [1, C] for vectors
+    return F.leaky_relu(x, SLOPE) * SQRT2
 
 
 class PixelNorm(nn.Module):
     """Scale each sample to unit mean square over dimension 1."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return x * torch.rsqrt(x.square().mean(dim=1, keepdim=True) + 1e-8)
+        return x * torch.rsqrt(x.square().mean(dim=1, keepdim=True) + TINY)
 
 
 class EqualLinear(nn.Module):
@@ -108,9 +113,10 @@ class EqualLinear(nn.Module):
         self, in_features: int, out_features: int, bias_init: float = 0.0, lr_mul: float = 1.0, activate: bool = False
     ):
         super().__init__()
+        # Stored at unit variance, scaled at run time: Adam's steps are then of the same relative size in all layers.
         self.weight = nn.Parameter(torch.randn(out_features, in_features) / lr_mul)
         self.bias = nn.Parameter(torch.full((out_features,), float(bias_init)))
-        self.scale = lr_mul / math.sqrt(in_features)
+        self.scale = lr_mul / math.sqrt(in_features)  # He's constant; its gain of sqrt(2) is in the activation
         self.lr_mul = lr_mul
         self.activate = activate
 
@@ -126,7 +132,7 @@ class EqualConv2d(nn.Module):
     def __init__(self, in_channels: int, out_channels: int, kernel: int, stride: int = 1, padding: int = 0):
         super().__init__()
         self.weight = nn.Parameter(torch.randn(out_channels, in_channels, kernel, kernel))
-        self.scale = 1 / math.sqrt(in_channels * kernel**2)
+        self.scale = 1 / math.sqrt(in_channels * kernel**2)  # 1 / sqrt(fan-in), as in `EqualLinear`
         self.stride, self.padding = stride, padding
 
     def forward(self, x: Tensor) -> Tensor:
@@ -161,7 +167,7 @@ class Upsample(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.register_buffer("kernel", fir_kernel(4.0))
+        self.register_buffer("kernel", fir_kernel(4.0))  # 4 = 2 x 2, for the zeros that the formula inserts
 
     def forward(self, x: Tensor) -> Tensor:
         return upsample_2x(x)
@@ -181,31 +187,35 @@ def modulated_conv2d(x: Tensor, weight: Tensor, style: Tensor, demodulate: bool 
         [B, O, H, W], or [B, O, 2H+1, 2W+1] with `up`.
     """
     # Dividing the style by its largest entry keeps half precision in range; demodulation takes the factor out again.
+    # Without demodulation (`to_rgb`) nothing would, so there the style stays as it is.
     weight, style = weight.float(), style.float()
-    factor = style.abs().amax(dim=1, keepdim=True).clamp_min(1e-12) if demodulate else None
+    factor = style.abs().amax(dim=1, keepdim=True).clamp_min(1e-12) if demodulate else None  # [B, 1]; 1e-12: no 0 / 0
     if factor is not None:
-        style = style / factor
+        style = style / factor  # [B, I], within [-1, 1]
     sigma = _demodulation(weight, style, factor) if demodulate else None  # [B, O] or None
-    if x.shape[0] == 1:
-        weight = weight * style.view(1, -1, 1, 1)
+    if x.shape[0] == 1:  # one sample: scale the weights, which are smaller than the features from 64 px on
+        weight = weight * style.view(1, -1, 1, 1)  # [O, I, K, K] * [1, I, 1, 1], equation 1
         if sigma is not None:
-            weight = weight * sigma.view(-1, 1, 1, 1)
+            weight = weight * sigma.view(-1, 1, 1, 1)  # [O, I, K, K] * [O, 1, 1, 1], equation 3
         return _conv(x, weight, up)
-    x = x * style.to(x.dtype)[:, :, None, None]
-    x = _conv(x, weight, up)
-    return x if sigma is None else x * sigma.to(x.dtype)[:, :, None, None]
+    # Several samples: the same products, but with the features, so that all share one convolution.
+    x = x * style.to(x.dtype)[:, :, None, None]  # [B, I, H, W] * [B, I, 1, 1]
+    x = _conv(x, weight, up)  # [B, O, H, W]
+    return x if sigma is None else x * sigma.to(x.dtype)[:, :, None, None]  # [B, O, H, W] * [B, O, 1, 1]
 
 
 def _demodulation(weight: Tensor, style: Tensor, factor: Tensor) -> Tensor:
     """1 / standard deviation of each output channel: [O, I, K, K], [B, I], [B, 1] -> [B, O]."""
+    # Sum over i, k of (s_i w_oik)^2 = sum over i of s_i^2 (sum over k of w_oik^2): one matrix product for the batch.
     energy = weight.square().sum(dim=(2, 3))  # [O, I]
-    return torch.rsqrt(style.square() @ energy.t() + 1e-8 / factor.square())
+    return torch.rsqrt(style.square() @ energy.t() + TINY / factor.square())  # [B, O]; TINY is scaled as the style is
 
 
 def _conv(x: Tensor, weight: Tensor, up: bool) -> Tensor:
+    # Styles and demodulation are computed in float32; only the convolution runs in autocast's type.
     if torch.is_autocast_enabled(x.device.type):
         x = x.to(torch.get_autocast_dtype(x.device.type))
     weight = weight.to(x.dtype)
     if up:
-        return F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)
-    return F.conv2d(x, weight, padding=weight.shape[-1] // 2)
+        return F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)  # weights [I, O, K, K] -> [B, O, 2H + 1, 2W + 1]
+    return F.conv2d(x, weight, padding=weight.shape[-1] // 2)  # [B, O, H, W]

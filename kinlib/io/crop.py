@@ -203,7 +203,7 @@ def _blur(plane: np.ndarray, sigma: float) -> np.ndarray:
     """Gaussian blur of float32 [H, W].
 
     Crops of 256 px, which must match e4e's to the pixel, never need more than `EXACT_BLUR`. Wider blurs are computed on
-    a reduced plane, which nobody can tell from the exact ones and takes seconds instead of minutes.
+    a reduced plane: the difference is not visible, and it takes seconds instead of minutes.
     """
     from scipy.ndimage import gaussian_filter
 

@@ -1,4 +1,4 @@
-"""Sets that take long to make: a note in the folder says which set it is, so that only the same one is gone on with.
+"""Resuming sets that take long to make: a note in the folder says which set it is, so that no other one is resumed.
 
 While a set is being made, its folder holds `.work` with that note and with what is done so far. A note of another name,
 written last, says that the set is complete.

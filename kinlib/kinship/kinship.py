@@ -8,59 +8,69 @@
 
 import hashlib
 import operator
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from kinlib.faces.align import find_and_align
+from kinlib.faces.align import align_found
 from kinlib.faces.identity import identity_loss, load_identity
+from kinlib.faces.orientation import find_upright
 from kinlib.faces.points import five_point_loss, load_onet
 from kinlib.gan.directions import Direction
 from kinlib.gan.encoder import Encoder
 from kinlib.gan.generator import Generator
 from kinlib.gan.refine import refine
-from kinlib.inheritance.blend import get_method
+from kinlib.inheritance import registry
 from kinlib.io import images
-from kinlib.io.photos import read_photo
-from kinlib.kinship.options import SEXES, check_options, check_steps
-from kinlib.kinship.presets import absent_notes, check_directions, load_networks
+from kinlib.io.photos import PhotoSource, photo_name, read_photo
+from kinlib.kinship.attributes import age_notes, set_attributes
+from kinlib.kinship.options import SEXES, check_options, check_size, check_steps
+from kinlib.kinship.presets import (
+    PRESETS,
+    absent_notes,
+    check_directions,
+    files_here,
+    find_source,
+    load_core,
+    load_role,
+)
 from kinlib.kinship.results import Child, Face
 from kinlib.runtime import config, memory
 from kinlib.runtime.errors import KinlibError
 
 __all__ = ["Child", "Face", "Kinship"]
 
-Photo = str | Path | Image.Image | np.ndarray
+Photo = PhotoSource
 
 SHOWN_SIZE = 256  # smaller pictures are enlarged to this side, so that they can be looked at
 ALIGNED_SIZE = 256  # what encoders take
 REMEMBERED = 32  # encoded photographs kept, so that a slider's move does not encode again
 REMEMBERED_PIXELS = 100_000_000  # of these photographs together; 300 MB
 LIKE_DB = 20.0  # PSNR of a reconstruction; the bundled parents reach more, photographs of real people less
-GUESSED_ADULT = 35.0  # published directions cannot read an age; parents in photographs are taken for this old
-GUESSED_YEARS = 10.0  # and one unit of the direction for so many years
-EDIT_ROUNDS = 3  # setting one attribute shifts the reading of another a little; the rounds close in on all of them
+
+_LOADING = threading.RLock()  # not in `Kinship`, which could then not be copied or pickled
 
 
 @dataclass
 class Kinship:
-    """Generator, encoder and directions of one preset, and what can be done with them.
+    """The networks of one preset, and the way from two photographs to children.
 
     Attributes:
         preset: "studio" or "ffhq".
-        generator, encoder: the networks.
+        generator, encoder: the networks that every use needs.
         directions: attribute directions by name; those without a probe can only be moved along.
         device: where the networks compute.
-        landmarks, identity: files of the landmark predictor and the identity embedder; None where they are not here.
-        memory_efficient: whether the networks live on the CPU and visit the device for their work only.
+        landmarks, identity: files of the landmark predictor and the identity embedder; None where absent.
+        memory_efficient: whether the networks live on the CPU and are on the device only while they compute.
         dtype: what the networks compute in; codes and pictures are float32 in any case.
     """
 
@@ -74,6 +84,7 @@ class Kinship:
     memory_efficient: bool = False
     dtype: torch.dtype = torch.float32
     _faces: OrderedDict = field(default_factory=OrderedDict, repr=False)
+    _networks: dict[tuple[str, str], Any] = field(default_factory=dict, repr=False)  # by preset and role
 
     @classmethod
     def load(
@@ -83,16 +94,16 @@ class Kinship:
         memory_efficient: bool = False,
         dtype: str | torch.dtype | None = None,
     ) -> "Kinship":
-        """Load a preset's networks.
+        """Load a preset's generator, encoder and directions; other networks are loaded when they are first used.
 
         Args:
             preset: "studio" or "ffhq".
             device: where to compute; None picks the best there is.
-            memory_efficient: keep networks that idle off the device, draw one picture at a time, and on a GPU compute
+            memory_efficient: keep idle networks off the device, generate one picture at a time, and on a GPU compute
                 in half precision unless `dtype` says otherwise.
             dtype: "float32", "float16" or "bfloat16" (or PyTorch's own), what networks compute in; None is float32.
-                A refinement takes float32 in any case, because the gradient that one pixel of a million has is too
-                small for 16 bits. On a CPU, float16 takes minutes at 1024 px where the others take seconds.
+                A refinement takes float32 in any case, because the gradient of one pixel in a million is too small
+                for 16 bits. On a CPU, float16 takes minutes at 1024 px where the others take seconds.
 
         Raises:
             KinlibError: if the preset or the type is unknown, or the weights are absent (the message says how to get
@@ -103,46 +114,87 @@ class Kinship:
         if dtype is None and memory_efficient and place.type == "cuda":
             dtype = memory.half_dtype(place)
         dtype = memory.pick_dtype(dtype, place)
-        found = load_networks(preset)
+        core = load_core(preset)
         home = torch.device("cpu") if memory_efficient else place
-        networks = found.generator.to(home), found.encoder.to(home), found.directions
-        return cls(preset, *networks, place, found.landmarks, found.identity, memory_efficient, dtype)
+        networks = core.generator.to(home), core.encoder.to(home), core.directions
+        files = [next(iter(files_here(preset, role)), None) for role in ("landmarks", "identity")]
+        return cls(preset, *networks, place, *files, memory_efficient, dtype)
+
+    def network(self, role: str) -> Any:
+        """What plays a role in the preset, loaded when it is first asked for.
+
+        | role | |
+        |---|---|
+        | `generator`, `encoder` | the attributes of the same names |
+        | `directions` | attribute directions by name |
+        | `landmarks` | dlib shape predictor of 68 points, for `kinlib.faces.landmarks.predict` |
+        | `identity` | aligned faces [B, 3, S, S] in [-1, 1] -> unit embeddings [B, 512] |
+        | `parsing` | parser for `kinlib.faces.parsing.parse` |
+        | `demography` | aligned faces [B, 3, S, S] in [-1, 1] -> table with one row a face |
+
+        Generator and encoder are where `memory_efficient` says. The others stay on the CPU and are shared with whoever
+        else loads them: `kinlib.runtime.memory.on_device` moves one to a device for the length of a block.
+
+        Raises:
+            KinlibError: if there is no such role, or its files are absent (the message says how to get them) or
+                damaged.
+        """
+        find_source(self.preset, role)
+        if role in ("generator", "encoder", "directions"):
+            return getattr(self, role)
+        with _LOADING:  # several threads may ask at once; one of them loads
+            key = self.preset, role
+            if key not in self._networks:
+                self._networks[key] = load_role(self.preset, role)
+            return self._networks[key]
+
+    def separate(self) -> "Kinship":
+        """The same networks with a cache of encoded photographs of its own.
+
+        For a page with several visitors: no visitor's photographs stay in memory after the visit, or in another's way.
+        """
+        return replace(self, _faces=OrderedDict())
 
     @property
     def num_layers(self) -> int:
         """L, the number of codes in W+."""
         return self.generator.num_layers
 
-    def encode(self, photo: Photo, refine_steps: int = 0, progress: Callable[[int, float], None] | None = None) -> Face:
+    def encode(
+        self, photo: PhotoSource, refine_steps: int = 0, progress: Callable[[int, float], None] | None = None
+    ) -> Face:
         """Find the face in a photograph, align it, and encode it.
 
         Args:
-            photo: path, PIL image or array (uint8, H x W x 3).
+            photo: path, bytes, open binary file, PIL image, array or tensor, as `kinlib.io.photos.read_photo` takes it.
+                If no upright face is convincing, it is also tried rotated by 90, 180 and 270 degrees.
             refine_steps: steps of fitting the code to the face (about 100 help on a photograph).
             progress: called with (steps done, loss) while refining.
+
+        Returns:
+            A face of the caller's own; what is done to its pictures and code does not come back.
 
         Raises:
             KinlibError: if the picture cannot be read or shows no face.
         """
         check_steps(refine_steps)
-        picture = read_photo(photo)
-        name = f"'{photo}'" if isinstance(photo, str | Path) else "the picture"
+        picture, name = read_photo(photo), photo_name(photo)
         # The name belongs to the key, because the notes speak of it.
         key = (hashlib.sha256(picture.tobytes()).hexdigest(), picture.size, refine_steps, name)
-        if key in self._faces:
-            self._faces.move_to_end(key)
-            return self._faces[key]
-        found = find_and_align(picture, ALIGNED_SIZE, self.landmarks, name, self.device)
-        aligned = images.to_tensor(found.aligned)
-        latent = self._encode_aligned(aligned, refine_steps, progress)
-        lacking = absent_notes(self.preset, self.landmarks, self.identity, refine_steps > 0)
-        notes = (*found.notes, *lacking, *([] if refine_steps else self._unlike(aligned, latent, name)))
-        face = Face(picture, found.aligned, latent.cpu(), notes)
-        self._remember(key, face)
-        return face
+        if key not in self._faces:
+            upright = find_upright(picture, self.landmarks, self.device)
+            found = align_found(upright, ALIGNED_SIZE, name)
+            aligned = images.to_tensor(found.aligned)
+            target = images.resize(aligned, self.generator.resolution)
+            latent = self._encode_aligned(aligned, target, refine_steps, progress)
+            lacking = absent_notes(self.preset, self.landmarks, self.identity, refine_steps > 0)
+            notes = (*found.notes, *lacking, *([] if refine_steps else self._unlike(target, latent, name)))
+            self._remember(key, Face(upright.image, found.aligned, latent, notes))
+        self._faces.move_to_end(key)
+        return _copied(self._faces[key])
 
     def child(
-        self, father: Photo | Face, mother: Photo | Face, method: str = "average", seed: int = 0, **options
+        self, father: Photo | Face, mother: Photo | Face, method: str = "average", seed: int = 0, **options: Any
     ) -> Child:
         """One child; for the options see `children`."""
         return self.children(father, mother, 1, method, seed, **options)[0]
@@ -154,49 +206,66 @@ class Kinship:
         n: int = 8,
         method: str = "average",
         seed: int = 0,
-        father_share: float | Tensor = 0.5,
+        *,
         age: float | None = None,
         sex: str | None = None,
         truncation: float = 1.0,
         refine_steps: int = 0,
+        **method_options: Any,
     ) -> list[Child]:
-        """Draw children of a couple.
+        """Generate children of a couple.
 
         Args:
             father, mother: photographs, or faces from `encode`.
             n: how many, from 1 to 1,000; child i is the same as `child(..., seed=seed + i)`.
-            method: method of inheritance, one of `kinlib.inheritance.blend.methods()`.
+            method: method of inheritance, one of `kinlib.inheritance.registry.names()`.
             seed: seed of the first child's randomness.
-            father_share: how much the father gives, in [0, 1]; or one number for each layer, [L].
             age: in years, kept to the range of the training data; None leaves what the codes say.
             sex: "female", "male" or None.
-            truncation: 1 leaves the codes, smaller pulls them towards the average face, which is safer and duller.
+            truncation: 1 leaves the codes; smaller values pull them towards the average face, which is safer and less
+                distinct.
             refine_steps: passed to `encode` for photographs.
+            method_options: options of the method. Those that need no training take `father_share`: how much the father
+                gives, a number in [0, 1] (0.5 by default) or one for each layer, [L].
 
         Raises:
             KinlibError: if a picture, the method or an option is unusable, or the direction of an attribute is absent.
         """
-        blend = get_method(method, father_share)
+        inherit = registry.create(method, self.preset, **method_options)
         check_options(n, seed, age, sex, truncation, refine_steps)
-        wanted = {"sex": None if sex is None else SEXES[sex], "age": age}
+        wanted = {"sex": None if sex is None else SEXES[sex], "age": None if age is None else float(age)}
         wanted = {attribute: value for attribute, value in wanted.items() if value is not None}
         check_directions(self.preset, self.directions, wanted)
         father, mother = self._face(father, refine_steps), self._face(mother, refine_steps)
+
         sources = [torch.Generator().manual_seed(operator.index(seed) + i) for i in range(n)]
-        codes = torch.cat([blend(father.latent, mother.latent, source) for source in sources])
-        codes = self._edit(self.generator.truncate(codes.to(self.device), truncation), wanted)
-        pictures = self.draw(codes)
-        notes = self._notes(age)
+        codes = torch.cat([inherit(father.latent, mother.latent, source) for source in sources])  # [n, L, 512]
+        codes = self.generator.truncate(codes.to(self.device), truncation)
+        codes = set_attributes(codes, self.directions, wanted)
+        pictures = self.synthesise(codes)
+        notes = (*_couple_notes(father, mother), *age_notes(self.directions, wanted))
         if n > 1 and torch.equal(codes[0], codes[-1]):
-            notes += (f"the method '{method}' leaves nothing to chance: all children are the same",)
+            notes += (f"the method '{method}' is deterministic: all children are the same",)
         return [
             Child(picture, code[None].cpu(), father, mother, method, seed + i, notes)
             for i, (picture, code) in enumerate(zip(pictures, codes, strict=True))
         ]
 
-    def draw(self, latents: Tensor, size: int | None = None) -> list[Image.Image]:
-        """Pictures of W+ codes [B, L, 512], at the generator's size, or enlarged to `size` (by default to 256 px)."""
-        # A CPU draws them one by one: as fast, and rounding then does not depend on how many are asked for.
+    def synthesise(self, latents: Tensor, size: int | None = None) -> list[Image.Image]:
+        """Synthesise the pictures of codes.
+
+        Args:
+            latents: W+ [B, L, 512].
+            size: smaller pictures are enlarged to this side, in px; None enlarges to 256 px.
+
+        Raises:
+            KinlibError: if the codes have another shape or are not finite, or the size is impossible.
+        """
+        check_size(size)
+        if latents.ndim != 3 or latents.shape[1:] != self.generator.latent_avg.shape:
+            wanted = ", ".join(map(str, self.generator.latent_avg.shape))
+            raise KinlibError(f"codes must have the shape [B, {wanted}], not {list(latents.shape)}")
+        # On a CPU one by one: as fast, and the rounding then does not depend on how many are generated together.
         single = self.device.type == "cpu" or self.memory_efficient
         batch = 1 if single else max(1, 1024 // self.generator.resolution)
         size = size or max(SHOWN_SIZE, self.generator.resolution)
@@ -206,9 +275,13 @@ class Kinship:
                 pictures += images.to_pil(generator.synthesis(part.to(self.device)))
         return [_enlarged(picture, size) for picture in pictures]
 
+    def draw(self, latents: Tensor, size: int | None = None) -> list[Image.Image]:
+        """The former name of `synthesise`."""
+        return self.synthesise(latents, size)
+
     def reconstruct(self, face: Face) -> Image.Image:
-        """The face as the generator draws it from its code."""
-        return self.draw(face.latent)[0]
+        """The picture of a face's code; raises as `synthesise`."""
+        return self.synthesise(face.latent)[0]
 
     def _face(self, given: Photo | Face, refine_steps: int) -> Face:
         if not isinstance(given, Face):
@@ -237,60 +310,50 @@ class Kinship:
         """A network on the device; where memory is short, for the length of the block only."""
         return memory.on_device(net, self.device) if self.memory_efficient else nullcontext(net.to(self.device))
 
-    def _encode_aligned(self, aligned: Tensor, refine_steps: int, progress) -> Tensor:
+    def _encode_aligned(self, aligned: Tensor, target: Tensor, refine_steps: int, progress) -> Tensor:
+        """W+ code [1, L, 512], on the CPU, of an aligned face at the encoder's and at the generator's size."""
         with self._at_work(self.encoder) as encoder:
             code = encoder(aligned.to(self.device)).float()
-        if not refine_steps:
-            return code
-        return self._refine(aligned, code.clone(), refine_steps, progress)
+        if refine_steps:
+            code = self._refine(target, code, refine_steps, progress)
+        with torch.inference_mode(False):  # an inference tensor could take part in nobody's gradients
+            return code.cpu().clone()
 
-    def _refine(self, aligned: Tensor, code: Tensor, steps: int, progress) -> Tensor:
-        target = images.resize(aligned, self.generator.resolution).to(self.device)
+    def _refine(self, target: Tensor, code: Tensor, steps: int, progress) -> Tensor:
         losses: dict = {five_point_loss: 1.0}
         with ExitStack() as block:
-            block.enter_context(torch.random.fork_rng(devices=[]))  # the losses' networks are born with random weights
+            block.enter_context(torch.random.fork_rng(devices=[]))  # the losses' networks are randomly initialised
             block.enter_context(self._awake(self.generator))
             # Shared with whoever else loads them, so they are lent however much memory there is.
             block.enter_context(memory.on_device(load_onet(), self.device))
             if self.identity:
                 net = block.enter_context(memory.on_device(load_identity(self.identity), self.device))
                 losses[partial(identity_loss, net=net)] = 0.3
-            return refine(self.generator, code, target, steps, losses, progress=progress)
+            return refine(self.generator, code, target.to(self.device), steps, losses, progress=progress)
 
-    def _unlike(self, aligned: Tensor, latent: Tensor, name: str) -> list[str]:
+    def _unlike(self, target: Tensor, latent: Tensor, name: str) -> list[str]:
         """A note where the studio's encoder, which knows renders only, misses the face of a photograph."""
-        if self.preset != "studio":
+        if not PRESETS[self.preset].renders_only:
             return []
-        target = images.resize(aligned, self.generator.resolution).to(self.device)
         with self._at_work(self.generator) as generator:
-            error = (generator.synthesis(latent).clamp(-1, 1) - target).square().mean()
+            drawn = generator.synthesis(latent.to(self.device))
+        error = (drawn.clamp(-1, 1) - target.to(self.device)).square().mean()
         if 10 * torch.log10(4 / error) >= LIKE_DB:
             return []
         return [f"the encoder draws {name} only roughly: refining (--refine 100, refine_steps=100) brings it closer"]
 
-    def _edit(self, codes: Tensor, wanted: dict[str, float]) -> Tensor:
-        for turn in range(EDIT_ROUNDS if len(wanted) > 1 else 1):
-            for attribute, value in wanted.items():
-                codes = self._set(attribute, codes, value, again=turn > 0)
-        return codes
 
-    def _set(self, attribute: str, codes: Tensor, value: float, again: bool) -> Tensor:
-        direction = self.directions[attribute]
-        if direction.probe is not None:
-            return direction.set(codes, value)
-        return codes if again else direction.move(codes, (value - GUESSED_ADULT) / GUESSED_YEARS)
+def _couple_notes(father: Face, mother: Face) -> tuple[str, ...]:
+    """A note where both parents are one photograph, whatever path or object it came from."""
+    # Of the crops, not the photographs: the same face then, and no copy of a large photograph.
+    same = father is mother or father.aligned.tobytes() == mother.aligned.tobytes()
+    return ("father and mother are the same photograph: the child inherits from one person only",) if same else ()
 
-    def _notes(self, age: float | None) -> tuple[str, ...]:
-        if age is None:
-            return ()
-        direction = self.directions["age"]
-        if direction.probe is None:
-            assumed = f"{GUESSED_ADULT:.0f} was assumed"
-            return (f"the age is a guess: the published direction cannot read the parents' ages, so {assumed}",)
-        if direction.low <= age <= direction.high:
-            return ()
-        years = f"{direction.low:.0f} to {direction.high:.0f} years"
-        return (f"the age was kept to the range of the training data, {years}",)
+
+def _copied(face: Face) -> Face:
+    """Kept faces are lent to nobody: who draws on a picture or edits a code in place changes a copy."""
+    with torch.inference_mode(False):
+        return Face(face.image.copy(), face.aligned.copy(), face.latent.clone(), face.notes)
 
 
 def _enlarged(picture: Image.Image, size: int) -> Image.Image:

@@ -1,42 +1,118 @@
-"""What a preset consists of: the networks that are loaded at once, and the files of those that may be needed later."""
+"""What a preset consists of: for each role, its files and how they are loaded.
 
-from collections.abc import Iterable, Mapping
+`PRESETS` is the only place that knows how presets differ. `Kinship` and everything above it ask for roles.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from kinlib.checkpoints import weights
 from kinlib.checkpoints.registry import size_in_words
+from kinlib.faces.demography import analyse, load_demography
+from kinlib.faces.identity import load_identity
+from kinlib.faces.landmarks import load_predictor
+from kinlib.faces.parsing import load_parser
 from kinlib.gan.directions import Direction, load_direction, load_directions
 from kinlib.gan.encoder import Encoder, load_encoder
 from kinlib.gan.generator import Generator, load_generator
 from kinlib.runtime import config
 from kinlib.runtime.errors import KinlibError
 
-__all__ = ["Networks", "absent_notes", "check_directions", "load_networks"]
+__all__ = ["PRESETS", "Core", "Preset", "Source", "absent_notes", "check_directions", "files_here"]
+__all__ += ["find_source", "load_core", "load_role"]
 
 
 @dataclass(frozen=True)
-class Networks:
-    """A preset's networks on the CPU.
+class Source:
+    """Where what plays a role comes from.
 
     Attributes:
-        generator, encoder: they speak the same W+.
+        load: from the files' paths to what plays the role.
+        files: roles in the table of weights whose files `load` takes; empty for the one of the same name.
+        any_number: whether `load` takes the files that are here, be there none; otherwise all have to be here.
+        absent: what users should know of the substitute that is used where the file is absent.
+    """
+
+    load: Callable[..., Any]
+    files: tuple[str, ...] = ()
+    any_number: bool = False
+    absent: str = ""
+
+
+@dataclass(frozen=True)
+class Preset:
+    """The networks of a preset by role, and what sets them apart.
+
+    Attributes:
+        sources: by role.
+        renders_only: whether the encoder has been trained on renders only, so that it may miss a real face.
+    """
+
+    sources: Mapping[str, Source]
+    renders_only: bool = False
+
+
+@dataclass(frozen=True)
+class Core:
+    """The networks that every use needs, on the CPU.
+
+    Attributes:
+        generator, encoder: they share a latent space.
         directions: attribute directions by name; those without a probe can only be moved along.
-        landmarks: file of the predictor of 68 landmarks, or None where it was not fetched.
-        identity: file of the identity embedder, or None where it was not fetched.
     """
 
     generator: Generator
     encoder: Encoder
     directions: dict[str, Direction]
-    landmarks: Path | None
-    identity: Path | None
 
 
-def load_networks(preset: str) -> Networks:
-    """Load what the whole way from photographs to children needs.
+def _published_directions(*paths: Path) -> dict[str, Direction]:
+    """InterFaceGAN's directions by attribute, from files such as `interfacegan_age.pt`."""
+    return {path.stem.removeprefix("interfacegan_"): Direction(load_direction(path)) for path in paths}
+
+
+PRESETS: dict[str, Preset] = {
+    "studio": Preset(
+        {
+            "generator": Source(load_generator),
+            "encoder": Source(load_encoder),
+            "directions": Source(load_directions),
+            "landmarks": Source(load_predictor),
+            "identity": Source(load_identity),
+            "parsing": Source(lambda path: load_parser("studio")),
+            "demography": Source(lambda path: partial(analyse, preset="studio", net=load_demography(path))),
+        },
+        renders_only=True,
+    ),
+    "ffhq": Preset(
+        {
+            "generator": Source(load_generator),
+            "encoder": Source(load_encoder),
+            "directions": Source(
+                _published_directions, ("direction_age", "direction_smile", "direction_pose"), any_number=True
+            ),
+            "landmarks": Source(
+                load_predictor, absent="the 68 landmarks are those of a predictor trained on renders only"
+            ),
+            "identity": Source(load_identity, absent="the refinement had no identity loss"),
+            "parsing": Source(lambda path: load_parser("ffhq")),
+            "demography": Source(
+                lambda *paths: partial(analyse, preset="ffhq"),
+                ("demography_age", "demography_gender", "demography_race", "demography_emotion"),
+            ),
+        }
+    ),
+}
+"""By name; the roles are those of `Kinship.network`."""
+
+
+def load_core(preset: str) -> Core:
+    """Load the generator, the encoder and the directions.
 
     Raises:
         KinlibError: if the preset is unknown, or its weights are absent (the message says how to get them), damaged or
@@ -45,28 +121,63 @@ def load_networks(preset: str) -> Networks:
     config.check_preset(preset)
     # All paths come first: what is absent should be said before gigabytes are read.
     paths = _needed(preset)
-    with torch.random.fork_rng(devices=[]):  # networks are born with random weights; the caller's numbers stay
-        generator, encoder = load_generator(paths[0]), load_encoder(paths[1])
-    studio = preset == "studio"
-    directions = load_directions(weights.path("studio_directions")) if studio else _published_directions()
+    generator, encoder = (load_role(preset, role) for role in ("generator", "encoder"))
+    directions = load_role(preset, "directions")
     _check_layers(paths, generator, encoder, directions)
-    return Networks(generator, encoder, directions, _file(preset, "landmarks"), _file(preset, "identity"))
+    return Core(generator, encoder, directions)
+
+
+def load_role(preset: str, role: str) -> Any:
+    """Load what plays a role in a preset; see `Kinship.network`.
+
+    Raises:
+        KinlibError: if the preset or the role is unknown, or a file is absent, damaged or another one.
+    """
+    source = find_source(preset, role)
+    names = file_names(preset, role)
+    paths = files_here(preset, role) if source.any_number else tuple(weights.path(name) for name in names)
+    with torch.random.fork_rng(devices=[]):  # layers are randomly initialised first; the caller's random state stays
+        return source.load(*paths)
+
+
+def find_source(preset: str, role: str) -> Source:
+    """The entry of `PRESETS` for a role.
+
+    Raises:
+        KinlibError: if there is none.
+    """
+    sources = PRESETS[config.check_preset(preset)].sources
+    if role not in sources:
+        raise KinlibError(f"unknown role '{role}': choose one of {', '.join(sources)}")
+    return sources[role]
+
+
+def file_names(preset: str, role: str) -> list[str]:
+    """Names of a role's files in the table of weights."""
+    return [weights.for_role(preset, part).name for part in find_source(preset, role).files or (role,)]
+
+
+def files_here(preset: str, role: str) -> tuple[Path, ...]:
+    """The files of a role that are here."""
+    rows = [weights.table(name)[0] for name in file_names(preset, role)]
+    return tuple(weights.path(row["name"]) for row in rows if row["present"])
 
 
 def absent_notes(preset: str, landmarks: Path | None, identity: Path | None, refining: bool) -> tuple[str, ...]:
-    """What the user of the ffhq preset should know of files that were not fetched: what stands in, and how to mend it.
+    """What users should know of optional files that are absent: what is used instead, and how to get them.
 
     Args:
-        preset: "studio" or "ffhq"; the studio's files come with the project.
-        landmarks, identity: as in `Networks`.
+        preset: "studio" or "ffhq".
+        landmarks, identity: files of the predictor and of the embedder; None where absent.
         refining: whether the identity network was wanted.
     """
-    lacking = []
-    if preset == "ffhq" and landmarks is None:
-        lacking.append(("the 68 landmarks are those of a predictor that has only seen renders", "dlib_68"))
-    if preset == "ffhq" and identity is None and refining:
-        lacking.append(("the refinement did not look at who it is", "vggface2"))
-    return tuple(f"{what}, since '{name}' is not here: run `kinlib weights fetch {name}`" for what, name in lacking)
+    absent = (["landmarks"] if landmarks is None else []) + (["identity"] if identity is None and refining else [])
+    return tuple(
+        f"{find_source(preset, role).absent}, since '{name}' is not here: run `kinlib weights fetch {name}`"
+        for role in absent
+        if find_source(preset, role).absent
+        for name in file_names(preset, role)
+    )
 
 
 def check_directions(preset: str, directions: Mapping[str, Direction], attributes: Iterable[str]) -> None:
@@ -74,7 +185,7 @@ def check_directions(preset: str, directions: Mapping[str, Direction], attribute
 
     Args:
         preset: "studio" or "ffhq".
-        directions: those that were loaded, as in `Networks`.
+        directions: those that were loaded, as in `Core`.
         attributes: such as "age" and "sex".
 
     Raises:
@@ -104,14 +215,8 @@ def _needed(preset: str) -> list[Path]:
     return [weights.path(name) for name in names]
 
 
-def _file(preset: str, role: str) -> Path | None:
-    """Where an optional network's file is, if it is here."""
-    name = weights.for_role(preset, role).name
-    return weights.path(name) if weights.table(name)[0]["present"] else None
-
-
 def _check_layers(paths: list[Path], generator: Generator, encoder: Encoder, directions: dict[str, Direction]) -> None:
-    """Networks of different runs may not speak the same W+."""
+    """Networks of different runs may not share a latent space."""
     layers = generator.num_layers
     if encoder.num_layers != layers:
         counts = f"{encoder.num_layers} layers instead of {layers}"
@@ -120,9 +225,3 @@ def _check_layers(paths: list[Path], generator: Generator, encoder: Encoder, dir
         if direction.step.shape[0] not in (1, layers):
             counts = f"{direction.step.shape[0]} layers instead of {layers}"
             raise KinlibError(f"the direction for {name} does not belong to the generator {paths[0]}: {counts}")
-
-
-def _published_directions() -> dict[str, Direction]:
-    """Directions of the ffhq preset that are here; they are small extras, so absent ones are left out."""
-    names = [row["name"] for row in weights.table() if row["present"] and row["role"].startswith("direction_")]
-    return {name.removeprefix("direction_"): Direction(load_direction(weights.path(name))) for name in names}

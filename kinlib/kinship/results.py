@@ -1,4 +1,4 @@
-"""What the way from photographs to children gives: an encoded face, a drawn child."""
+"""Results of `Kinship`: an encoded face, a generated child."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ __all__ = ["Child", "Face"]
 
 @dataclass(frozen=True)
 class Face:
-    """A photograph's face and its code.
+    """The face in a photograph, and its code.
 
     Attributes:
         image: the photograph, upright RGB.
@@ -29,12 +29,12 @@ class Face:
 
 @dataclass(frozen=True)
 class Child:
-    """A drawn child.
+    """A generated child.
 
     Attributes:
         image: the picture, at least 256 px.
         latent: W+ code [1, L, 512], on the CPU.
-        father, mother: the parents it was drawn from.
+        father, mother: the parents.
         method: method of inheritance.
         seed: seed of its randomness.
         notes: what a user should know.

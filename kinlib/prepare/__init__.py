@@ -1,7 +1,7 @@
 """A whole folder of photographs made ready: faces found, aligned, encoded, and one table that says it all.
 
 photos = list_photos("Family101_150x120")                   # one of the five sets, or any folder of pictures
-for done in prepare(photos, "prepared"): ...                # goes on where it was stopped
+for done in prepare(photos, "prepared"): ...                # resumes where it was stopped
 table = read_prepared("prepared")                           # one row a picture, also for those that failed
 codes = latents(table)                                      # W+ [N, L, 512]
 """

@@ -6,15 +6,19 @@ seconds for a million pixels. Enough is kept around it for the crop to be the sa
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from PIL import Image
 
 from kinlib.faces.align import AlignedFace
 from kinlib.faces.keypoints import Keypoints
 from kinlib.faces.landmarks import face_quad
+from kinlib.faces.orientation import UprightPhoto, examine
 from kinlib.prepare.settings import ALIGNED_SIZE, FACTOR, UPSCALING, PrepareSettings
+
+if TYPE_CHECKING:
+    import dlib
 
 __all__ = ["View", "enlarged"]
 
@@ -23,17 +27,15 @@ ROOM = 0.5  # on every side of the face's square, as a share of its side
 
 @dataclass(frozen=True)
 class View:
-    """A picture, or the part of it around the largest face, perhaps enlarged.
+    """A photo, or the part of it around the largest face, perhaps enlarged.
 
     Attributes:
-        picture: what is seen.
-        faces: in its pixels.
+        photo: what is seen, with faces in its pixels.
         factor: how many times it was enlarged.
         origin: left and top edge of what is seen in the whole picture.
     """
 
-    picture: Image.Image
-    faces: list[Keypoints]
+    photo: UprightPhoto
     factor: int = 1
     origin: tuple[int, int] = (0, 0)
 
@@ -51,7 +53,9 @@ class View:
         return (np.asarray(points, np.float64) + 0.5) / self.factor - 0.5 + self.origin
 
 
-def enlarged(picture: Image.Image, faces: list[Keypoints], settings: PrepareSettings, device: torch.device) -> View:
+def enlarged(
+    photo: UprightPhoto, settings: PrepareSettings, device: torch.device, predictor: "dlib.shape_predictor | None"
+) -> View:
     """The surroundings of the first face, enlarged as `settings.upscale` says if it is smaller than the aligned face.
 
     Raises:
@@ -59,15 +63,16 @@ def enlarged(picture: Image.Image, faces: list[Keypoints], settings: PrepareSett
     """
     method = UPSCALING[settings.upscale]
     if method is None:
-        return View(picture, faces)
+        return View(photo)
     from kinlib.faces.upscale import upscale
 
-    quad = face_quad(faces[0])
+    quad = face_quad(photo.faces[0])
     if np.hypot(*(quad[3] - quad[0])) >= ALIGNED_SIZE:
-        return View(picture, faces)
-    window = _window(quad, picture.size)
-    large = upscale(picture.crop(window), FACTOR, method, settings.preset, device=device)
-    return View(large, [_moved(face, window[:2]) for face in faces], FACTOR, window[:2])
+        return View(photo)
+    window = _window(quad, photo.image.size)
+    large = upscale(photo.image.crop(window), FACTOR, method, settings.preset, device=device)
+    faces = [_moved(face, window[:2]) for face in photo.faces]
+    return View(examine(large, faces, predictor, photo.rotated), FACTOR, window[:2])
 
 
 def _window(quad: np.ndarray, size: Sequence[int]) -> tuple[int, int, int, int]:

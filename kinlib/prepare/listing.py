@@ -5,24 +5,26 @@ The order is fixed and every picture stands once, so that the same folder always
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from kinlib.families import READERS, FamilyTables
-from kinlib.families.source import IMAGE_SUFFIXES, check_root, natural
+from kinlib.families.source import HIDDEN, check_root, natural
+from kinlib.io.photos import IMAGE_SUFFIXES
 from kinlib.runtime.errors import KinlibError
 
-__all__ = ["FOLDER", "Listing", "Photo", "list_photos"]
+__all__ = ["FOLDER", "ListedPhoto", "Listing", "describe_passed_over", "list_photos"]
 
 FOLDER = "folder"  # the kind of a folder that is none of the data sets
 JPEG = (".jpg", ".jpeg")
+NAMED = 5  # of the files passed over
 LONGEST = 255  # bytes of a file's name
 UNOPENED = ("empty_file", "unreadable")  # problems of a reader that are about a picture, which gets its row too
 
 
 @dataclass(frozen=True)
-class Photo:
+class ListedPhoto:
     """One picture to prepare.
 
     Attributes:
@@ -42,16 +44,19 @@ class Listing:
     """All pictures of a folder.
 
     Attributes:
-        root: the folder that `Photo.image` is relative to.
+        root: the folder that `ListedPhoto.image` is relative to.
         kind: name of the data set ("Family101", ...), or "folder".
         photos: in the order of the set's table, or by name.
         fingerprint: of names and sizes; another one means that the folder has changed.
+        passed_over: files and folders that are not prepared, by name: files of unknown type, and folders of a plain
+            folder that cannot be opened. What systems leave behind (.DS_Store, Thumbs.db) does not count.
     """
 
     root: Path
     kind: str
-    photos: tuple[Photo, ...]
+    photos: tuple[ListedPhoto, ...]
     fingerprint: str
+    passed_over: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.photos)
@@ -74,15 +79,30 @@ def list_photos(root: str | os.PathLike, kind: str | None = None) -> Listing:
     if len(found) > 1:
         names = " and ".join(found)
         raise KinlibError(f"'{root}' holds {names}: give the folder of one of them, or say which by --kind")
+    others: list[str] = []
     if found:
         tables = READERS[found[0]].read(folder)
         base, name, rows = tables.root, tables.name, _rows_of_tables(tables)
+        others = [problem.where for problem in tables.problems if problem.kind == "other_file"]
     else:
-        base, name, rows = folder, FOLDER, [(image, None, None) for image in _pictures_below(folder)]
+        pictures, others = _files_below(folder)
+        base, name, rows = folder, FOLDER, [(image, None, None) for image in pictures]
     if not rows:
-        raise KinlibError(f"'{root}' holds no pictures: give the folder of a data set, or of photographs")
+        beside = f" (there are {len(others):,} files of other types: {_few(others)})" if others else ""
+        raise KinlibError(f"'{root}' holds no pictures{beside}: give the folder of a data set, or of photographs")
     photos = tuple(_with_targets(rows))
-    return Listing(base.resolve(), name, photos, _fingerprint(base, photos))
+    return Listing(base.resolve(), name, photos, _fingerprint(base, photos), tuple(others))
+
+
+def describe_passed_over(listing: Listing) -> str:
+    """One sentence on what is not prepared, or "" if there is nothing of that kind."""
+    count = len(listing.passed_over)
+    return f"{count:,} passed over, of unknown type or unreadable: {_few(listing.passed_over)}" if count else ""
+
+
+def _few(names: Sequence[str]) -> str:
+    """The first of many names."""
+    return ", ".join(f"'{name}'" for name in names[:NAMED]) + (", ..." if len(names) > NAMED else "")
 
 
 def _rows_of_tables(tables: FamilyTables) -> list[tuple[str, str | None, str | None]]:
@@ -94,15 +114,35 @@ def _rows_of_tables(tables: FamilyTables) -> list[tuple[str, str | None, str | N
     return [(image, person, tables.family_of.get(person)) for image, person in rows.items()]
 
 
-def _pictures_below(folder: Path) -> list[str]:
-    """Pictures in a folder and those below it, by name; hidden files and folders are left out."""
-    found = []
-    for place, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+def _files_below(folder: Path) -> tuple[list[str], list[str]]:
+    """Pictures in a folder and those below it, and what else lies there, by name.
+
+    Hidden files and folders, and what systems leave behind, are in neither list; a folder that cannot be opened is in
+    the second, and does not stop the others.
+    """
+    pictures, others = [], []
+
+    def not_opened(error: OSError) -> None:
+        if Path(error.filename) == folder:
+            raise KinlibError(f"'{folder}' cannot be opened: {error.strerror or error}") from error
+        others.append(_as_text(Path(error.filename).relative_to(folder).as_posix()) + "/")
+
+    for place, folders, files in os.walk(folder, onerror=not_opened):
+        folders[:] = [name for name in folders if not _is_litter(name)]
         inside = Path(place).relative_to(folder)
-        names = [name for name in files if name.casefold().endswith(IMAGE_SUFFIXES) and not name.startswith(".")]
-        found += [(inside / _as_text(name)).as_posix() for name in names]
-    return sorted(found, key=lambda image: natural(image + "/"))
+        for name in files:
+            if not _is_litter(name):
+                kind = pictures if name.casefold().endswith(IMAGE_SUFFIXES) else others
+                kind.append((inside / _as_text(name)).as_posix())
+    return sorted(pictures, key=_in_order), sorted(others, key=_in_order)
+
+
+def _is_litter(name: str) -> bool:
+    return name.startswith(".") or name.casefold() in HIDDEN
+
+
+def _in_order(name: str) -> tuple:
+    return natural(name + "/")
 
 
 def _as_text(name: str) -> str:
@@ -110,7 +150,7 @@ def _as_text(name: str) -> str:
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
-def _with_targets(rows: list[tuple[str, str | None, str | None]]) -> Iterator[Photo]:
+def _with_targets(rows: list[tuple[str, str | None, str | None]]) -> Iterator[ListedPhoto]:
     """Give every picture a file of its own for the aligned face: a.png and a.png.jpg, file or folder, must not meet."""
     taken = {image for image, _, _ in rows if image.casefold().endswith(JPEG)}
     taken |= {str(folder) for image, _, _ in rows for folder in PurePosixPath(image).parents}
@@ -121,7 +161,7 @@ def _with_targets(rows: list[tuple[str, str | None, str | None]]) -> Iterator[Ph
             while target in taken:
                 target = _as_jpeg(target)
             taken.add(target)
-        yield Photo(image, person, family, f"aligned/{target}")
+        yield ListedPhoto(image, person, family, f"aligned/{target}")
 
 
 def _as_jpeg(image: str) -> str:
@@ -132,7 +172,7 @@ def _as_jpeg(image: str) -> str:
     return PurePosixPath(image).with_name(name).as_posix()
 
 
-def _fingerprint(root: Path, photos: tuple[Photo, ...]) -> str:
+def _fingerprint(root: Path, photos: tuple[ListedPhoto, ...]) -> str:
     digest = hashlib.sha256()
     for photo in photos:
         try:

@@ -54,7 +54,7 @@ def load_networks(settings: PrepareSettings, device: str) -> Networks:
     """
     files, place = network_files(settings), pick_device(device)
     pick_dtype(settings.dtype, place)
-    with torch.random.fork_rng(devices=[]):  # networks are born with random weights; the caller's numbers stay
+    with torch.random.fork_rng(devices=[]):  # initialising draws random numbers; the caller's stay
         encoder = load_encoder(files["encoder"])
         # A copy, since the loaded one is shared, and would stay on the device.
         identity = copy.deepcopy(load_identity(files["identity"])) if "identity" in files else None

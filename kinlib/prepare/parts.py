@@ -9,7 +9,7 @@ from pathlib import Path
 from PIL import Image
 from threadpoolctl import threadpool_limits
 
-from kinlib.prepare.listing import Listing, Photo
+from kinlib.prepare.listing import ListedPhoto, Listing
 from kinlib.prepare.settings import PrepareSettings
 from kinlib.runtime.errors import KinlibError
 
@@ -33,7 +33,7 @@ class Part:
 
     number: int
     root: Path
-    photos: tuple[Photo, ...]
+    photos: tuple[ListedPhoto, ...]
     settings: PrepareSettings
     device: str
 

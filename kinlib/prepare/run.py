@@ -6,7 +6,7 @@
     .work/               parts that are done, while it is not
 
 A part's pictures are written first, then its rows, which are the sign that it is done. When all are, their rows are put
-together. Whatever interrupts this, a later call goes on with what is missing.
+together. Whatever interrupts this, a later call resumes with what is missing.
 """
 
 import os
@@ -32,7 +32,7 @@ from kinlib.runtime.errors import KinlibError
 __all__ = ["ENGINES", "NOTE", "count_statuses", "prepare"]
 
 NOTE = "prepare.json"
-FORMAT = 1  # of the folder
+FORMAT = 2  # of the folder; 2 since crops are placed by both sets of points
 ROWS_AT_ONCE = 1024  # when parts are put together
 
 

@@ -1,9 +1,9 @@
 """The stages from a file to a code, each on a batch of pictures.
 
-    read -> detect -> (upscale) -> 68 landmarks -> align -> pose -> encode -> embed
+    read -> detect -> rotate -> (upscale) -> align -> pose -> encode -> embed
 
 A picture that a stage cannot use keeps its place in the batch, with the reason, and the stages after it leave it out.
-All points are in pixels of the picture as it was read, also where it was enlarged on the way.
+All points are in pixels of the upright picture, also where it was enlarged on the way.
 """
 
 import time
@@ -18,11 +18,12 @@ from PIL import Image
 
 from kinlib.faces.align import AlignedFace, align_found
 from kinlib.faces.keypoints import Keypoints, detect_all
+from kinlib.faces.orientation import UprightPhoto, find_upright
 from kinlib.faces.pose import estimate
 from kinlib.io import images
 from kinlib.io.photos import read_photo
 from kinlib.prepare.enlarge import enlarged
-from kinlib.prepare.listing import Photo
+from kinlib.prepare.listing import ListedPhoto
 from kinlib.prepare.networks import Networks
 from kinlib.prepare.settings import ALIGNED_SIZE
 from kinlib.runtime import memory
@@ -43,8 +44,9 @@ class Work:
         status: one of `kinlib.prepare.table.STATUSES`; the stages go on while it is "ok".
         reason: one sentence, for any other status.
         picture: as read; dropped when it is needed no more.
-        size: width and height as read.
-        faces: all that were found, the largest first.
+        size: width and height of the upright picture.
+        faces: all that were found in the picture as read, the largest first.
+        upright: the picture in the orientation in which its largest face stands upright; dropped after the crop.
         face: the largest face, aligned.
         factor: how many times the picture was enlarged before the crop was cut.
         pose: yaw, pitch and roll in degrees.
@@ -53,12 +55,13 @@ class Work:
         seconds: spent by stage; of a stage that takes pictures together, an equal share.
     """
 
-    photo: Photo
+    photo: ListedPhoto
     status: str = "ok"
     reason: str | None = None
     picture: Image.Image | None = None
     size: tuple[int, int] | None = None
     faces: list[Keypoints] = field(default_factory=list)
+    upright: UprightPhoto | None = None
     face: AlignedFace | None = None
     factor: int = 1
     pose: tuple[float, float, float] | None = None
@@ -68,10 +71,10 @@ class Work:
 
     def stop(self, status: str, reason: str) -> None:
         """No further stage looks at this picture."""
-        self.status, self.reason, self.picture = status, reason, None
+        self.status, self.reason, self.picture, self.upright = status, reason, None, None
 
 
-def run_stages(root: Path, photos: Iterable[Photo], networks: Networks) -> list[Work]:
+def run_stages(root: Path, photos: Iterable[ListedPhoto], networks: Networks) -> list[Work]:
     """Take every picture as far as it goes, in the order given.
 
     What comes out depends on these photos and their order, since the last bits of a sum depend on what is computed
@@ -81,8 +84,10 @@ def run_stages(root: Path, photos: Iterable[Photo], networks: Networks) -> list[
     for batch in _read(root, photos):
         _detect(_going(batch), networks)
         for work in _going(batch):
+            _rotate(work, networks)
+        for work in _going(batch):
             _align(work, networks)
-            work.picture = None
+            work.picture = work.upright = None
         for work in _going(batch):
             _estimate_pose(work)
         _encode(_going(batch), networks)
@@ -94,7 +99,7 @@ def _going(batch: list[Work]) -> list[Work]:
     return [work for work in batch if work.status == "ok"]
 
 
-def _read(root: Path, photos: Iterable[Photo]) -> Iterator[list[Work]]:
+def _read(root: Path, photos: Iterable[ListedPhoto]) -> Iterator[list[Work]]:
     """Pictures from their files, together as many as `AT_ONCE` allows."""
     batch, pixels = [], 0
     for photo in photos:
@@ -123,8 +128,6 @@ def _detect(batch: list[Work], networks: Networks) -> None:
         found = [_detect_alone(work, networks) for work in batch]
     for work, faces in zip(batch, found, strict=True):
         work.faces = faces
-        if work.status == "ok" and not faces:
-            work.stop("no face", "the detector found no face")
 
 
 def _detect_alone(work: Work, networks: Networks) -> list[Keypoints]:
@@ -133,13 +136,22 @@ def _detect_alone(work: Work, networks: Networks) -> list[Keypoints]:
     return []
 
 
+def _rotate(work: Work, networks: Networks) -> None:
+    """The orientation in which the face stands upright; nothing is computed twice where that is the one as read."""
+    with _attempt(work, "rotate", "failed"):
+        work.upright = find_upright(work.picture, networks.predictor, networks.device, work.faces)
+        work.size, work.faces, work.picture = work.upright.image.size, list(work.upright.faces), None
+        if not work.faces:
+            work.stop("no face", "the detector found no face")
+
+
 def _align(work: Work, networks: Networks) -> None:
     with _attempt(work, "upscale", "no crop"):
-        view = enlarged(work.picture, work.faces, networks.settings, networks.device)
+        view = enlarged(work.upright, networks.settings, networks.device, networks.predictor)
         work.factor = view.factor
     if work.status == "ok":
         with _attempt(work, "align", "no crop"):
-            work.face = view.put_back(align_found(view.picture, view.faces, ALIGNED_SIZE, networks.predictor))
+            work.face = view.put_back(align_found(view.photo, ALIGNED_SIZE))
 
 
 def _estimate_pose(work: Work) -> None:

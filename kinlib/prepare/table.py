@@ -5,8 +5,9 @@
 | image | path relative to the data set's folder, with slashes |
 | person, family | as in `kinlib.families`; missing in a plain folder |
 | status, reason | one of `STATUSES`; why, where it is not "ok" |
-| notes | what to know of a face that is "ok": others beside it, turned aside, cut off |
-| width, height | of the picture as it was read (upright), in pixels |
+| notes | what to know of a face that is "ok": others beside it, a rotated picture, a face turned aside, cut off |
+| rotated | degrees, clockwise, by which the picture was rotated for its face to stand upright: 0, 90, 180, 270 |
+| width, height | of the upright picture, in pixels |
 | faces | how many were found; what follows is about the largest |
 | box, score | left, top, right, bottom edge; how sure the detector is, 0 to 1 |
 | points | 10 numbers: x and y of eyes, tip of the nose, mouth corners (`kinlib.faces.keypoints`) |
@@ -19,7 +20,7 @@
 | embedding | identity, 512 numbers of unit length; missing where the preset has no such network |
 | seconds_read, ... | spent in each of `STAGES`; of one that takes pictures together, an equal share |
 
-All points are in pixels of the picture as it was read, a whole number being a pixel's centre.
+All points are in pixels of the upright picture, a whole number being a pixel's centre.
 """
 
 import io
@@ -50,14 +51,14 @@ STATUSES = {
     "no crop": "a face, but none that an aligned crop can be cut of",
     "failed": "something else went wrong",
 }
-STAGES = ("read", "detect", "upscale", "align", "pose", "encode", "embed")
+STAGES = ("read", "detect", "rotate", "upscale", "align", "pose", "encode", "embed")
 STYLE = 512  # numbers of one code
 
 SCHEMA = pa.schema(
     [
         *((name, pa.string()) for name in ("image", "person", "family", "status", "reason")),
         ("notes", pa.list_(pa.string())),
-        *((name, pa.int32()) for name in ("width", "height", "faces")),
+        *((name, pa.int32()) for name in ("rotated", "width", "height", "faces")),
         ("box", pa.list_(pa.float32())),
         ("score", pa.float32()),
         ("points", pa.list_(pa.float32())),
@@ -128,7 +129,12 @@ def _row(work: "Work") -> dict:
         row |= {"box": work.faces[0].box, "score": work.faces[0].score, "points": work.faces[0].points.ravel()}
     if work.face:
         landmarks = None if work.face.landmarks is None else work.face.landmarks.ravel()
-        row |= {"landmarks": landmarks, "quad": work.face.quad.ravel(), "notes": list(work.face.notes)}
+        row |= {
+            "landmarks": landmarks,
+            "rotated": work.face.rotated,
+            "quad": work.face.quad.ravel(),
+            "notes": list(work.face.notes),
+        }
         row["factor"] = work.factor
     if work.pose:
         row |= dict(zip(("yaw", "pitch", "roll"), work.pose, strict=True))

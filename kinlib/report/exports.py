@@ -1,6 +1,6 @@
-"""Numbers of the bundled sets and networks, for the report: counted, or read from what training wrote.
+"""Numbers of the bundled data sets and networks for the report: counted, or read from the training records.
 
-They go to `report/numbers/studio.json`; those of the notebooks lie beside it.
+They go to `report/numbers/studio.json`, beside the files that the notebooks write.
 """
 
 import json
@@ -21,7 +21,7 @@ __all__ = ["bundled_numbers", "export"]
 
 
 def export() -> Path:
-    """Write the numbers anew and return the file.
+    """Recompute and write the numbers; returns the file.
 
     Raises:
         KinlibError: if the bundled sets are missing or damaged.
@@ -32,7 +32,7 @@ def export() -> Path:
 
 
 def bundled_numbers(data: Path) -> dict:
-    """What lies in a folder such as `data/`: the studio's sets, and what its networks reached.
+    """Counts of the data sets in a folder such as `data/`, and the metrics of its networks.
 
     Raises:
         KinlibError: if the sets are missing or damaged.
@@ -77,7 +77,7 @@ def _photographs(truth: pd.DataFrame) -> dict:
 
 
 def _design() -> dict:
-    """What the renderer has, as its own lists say."""
+    """Sizes of the renderer's own tables: traits, styles, populations."""
     stated = [trait.heritability for trait in TRAITS]
     return {
         "loci_with_dominance": len(LOCI),
@@ -94,10 +94,10 @@ def _design() -> dict:
 
 
 def _networks(folder: Path) -> dict:
-    """By network: the figures that its training measured on people it was not trained on."""
+    """Network -> its metrics on held-out people, as recorded by training."""
     notes = {path.stem: read_note(path) for path in sorted(folder.glob("*.json")) if path.stem != "manifest"}
-    return {name: _numbers(note.get("figures", {})) for name, note in notes.items()}
+    return {name: _numbers(note.get("metrics", {})) for name, note in notes.items()}
 
 
-def _numbers(figures: dict) -> dict:
-    return {name: one for name, one in figures.items() if isinstance(one, int | float)}
+def _numbers(metrics: dict) -> dict:
+    return {name: one for name, one in metrics.items() if isinstance(one, int | float)}

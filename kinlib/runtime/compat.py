@@ -1,6 +1,6 @@
-"""Small repairs for libraries that have fallen behind the ones they build on.
+"""Repairs for libraries that lag behind their own dependencies.
 
-Nothing happens when this module is imported; each repair is a function that its one user calls.
+Importing this module changes nothing; each repair is a function that its one user calls.
 """
 
 import importlib

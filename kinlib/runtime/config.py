@@ -1,10 +1,10 @@
 """Where things are, which device to use, and how a notebook starts.
 
-Nothing here touches the disk or the network when it is imported. Paths follow from the location of this file and can be
-moved with environment variables:
+Importing this module touches neither disk nor network. Paths follow from the location of this file; environment
+variables change them:
 
 - `KINLIB_DATA`    the bundled data (default: `data/` beside the package, or in it when installed from a wheel)
-- `KINLIB_CACHE`   downloads and other things that can be made again (default: `~/.cache/kinlib`)
+- `KINLIB_CACHE`   downloads and other files that can be created again (default: `~/.cache/kinlib`)
 - `KINLIB_ICT_DIR` the studio's head model, where it need not be downloaded (see `kinlib.studio.head.model`)
 - `KINLIB_PRESET`  the preset that notebooks use (default: `studio`)
 - `KINLIB_FAMILY101` the folder of Family101, where notebooks are to use it instead of the studio's families
@@ -14,6 +14,7 @@ import os
 import platform
 import random
 import subprocess
+import tempfile
 from pathlib import Path
 
 from kinlib.runtime.errors import KinlibError
@@ -40,8 +41,24 @@ def families_dir() -> Path:
 
 
 def cache_dir() -> Path:
-    """Folder for downloads; made by whoever writes into it, not here."""
-    return Path(os.environ.get("KINLIB_CACHE") or Path.home() / ".cache" / "kinlib")
+    """Folder for downloads; created by whoever writes into it, not here.
+
+    Where the home is missing or read-only (a container's bare user number), it is a temporary folder of that user.
+    """
+    if named := os.environ.get("KINLIB_CACHE"):
+        return Path(named)
+    try:
+        folder = Path.home() / ".cache" / "kinlib"
+    except RuntimeError:  # neither HOME nor an entry in the table of users
+        folder = None
+    if folder and (os.path.exists(folder) or _can_make(folder)):  # one that is filled and read-only serves as well
+        return folder
+    return Path(tempfile.gettempdir()) / f"kinlib-{os.getuid() if hasattr(os, 'getuid') else 'cache'}"
+
+
+def _can_make(folder: Path) -> bool:
+    """Whether the nearest folder above that exists may be written to."""
+    return os.access(next(one for one in folder.parents if os.path.exists(one)), os.W_OK)
 
 
 def default_preset() -> str:

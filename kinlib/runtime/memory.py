@@ -1,4 +1,4 @@
-"""Less memory: networks that idle leave the accelerator, and those that work may compute in half precision.
+"""Less memory: idle networks leave the accelerator, active ones may compute in half precision.
 
     with memory.on_device(encoder, device):            # moved there for this block, then back where it was
         with memory.autocast(device, torch.float16):
@@ -19,8 +19,8 @@ from kinlib.runtime.errors import KinlibError
 __all__ = ["DTYPES", "LENDING", "autocast", "half_dtype", "on_device", "pick_dtype"]
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
-LENDING = threading.RLock()  # a thread may lend several networks, but two threads would restore each other's copies
-RECENT = 8  # compute capability of the first cards that calculate in bfloat16; older ones emulate it slowly
+LENDING = threading.RLock()  # one thread may place several networks; two threads would restore each other's copies
+BFLOAT16_CAPABILITY = 8  # compute capability of the first cards with bfloat16 (Ampere); older ones emulate it slowly
 
 
 def half_dtype(device: torch.device) -> torch.dtype:
@@ -55,14 +55,15 @@ def autocast(device: torch.device, dtype: torch.dtype) -> AbstractContextManager
 
 @contextmanager
 def on_device(net: nn.Module, device: torch.device | str) -> Iterator[nn.Module]:
-    """Lend a frozen network to a device for the length of a block.
+    """Place a frozen network on a device for the duration of a block.
 
-    What is lent are copies. Afterwards they are dropped and the network has its own tensors back, which never moved, so
-    leaving costs no time; for the same reason, changes made to the weights within the block are lost. On the device
-    where the network is anyway, nothing happens. Where weights have to move, other threads wait until they are back.
+    The network gets copies of its tensors there. Afterwards they are dropped and the network has its own tensors back,
+    which never moved, so leaving takes no time; for the same reason, changes made to the weights within the block are
+    lost. A network that is on the device already stays as it is. Where tensors are copied, other threads wait until the
+    block ends.
     """
     device = torch.device(device)
-    with LENDING:  # else a network that another thread has lent would seem to be there already
+    with LENDING:  # else a network that another thread has placed would seem to be there already
         there = all(tensor.device == device for tensor in (*net.parameters(), *net.buffers()))
     if there:
         yield net
@@ -91,11 +92,11 @@ def _lent(net: nn.Module, device: torch.device) -> Iterator[nn.Module]:
 def _copy(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
     if tensor.device == device:
         return tensor
-    with torch.inference_mode(False), torch.no_grad():  # else it could not take part in a refinement's gradients
+    with torch.inference_mode(False), torch.no_grad():  # an inference tensor could not take part in autograd later
         copy = tensor.to(device)
     return nn.Parameter(copy, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else copy
 
 
 def _has_bfloat16(device: torch.device) -> bool:
     """Asked of the card itself: `torch.cuda.is_bf16_supported()` also says yes to emulation."""
-    return device.type != "cuda" or torch.cuda.get_device_capability(device)[0] >= RECENT
+    return device.type != "cuda" or torch.cuda.get_device_capability(device)[0] >= BFLOAT16_CAPABILITY

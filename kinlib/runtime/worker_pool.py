@@ -1,8 +1,21 @@
-"""Work spread over all cores, in processes of one thread each.
+"""A pool of single-threaded processes, one per core, that a function is mapped over.
 
 Results come in the order of the jobs, so that what is written does not depend on the number of processes. The processes
-only compute: whoever takes the results writes them, so that everything can be stopped at any moment and no file is left
-half done. When the caller stops, fails or dies, the processes end too.
+only compute; the caller writes what they return. It can be stopped at any moment, and no file is left half written.
+
+The pool is our own because none of the usual ones kept all of five promises when each was tried (Linux, Python 3.11,
+joblib 1.6.0 with its loky, two workers, jobs of 5 s or results of 1 MB):
+
+| promise | `joblib.Parallel` as a generator | loky's executor | `ProcessPoolExecutor` | `multiprocessing.Pool.imap` |
+|---|---|---|---|---|
+| results in the order of the jobs | kept | kept | kept | kept |
+| flat memory with a slow reader | took all 400 jobs, 438 MB | kept | kept | took all 400 jobs, 398 MB |
+| a worker that dies raises | kept | kept | kept | no answer within 60 s |
+| workers end with a killed caller | 4 processes left after 60 s | ended after 55 s | 3 left after 60 s | kept |
+| Ctrl-C: at once, one traceback | kept | two tracebacks | waited 5 s for its jobs | two tracebacks |
+
+The two executors were given jobs through a sliding window, without which they take all jobs at once as well. Here the
+pipe to a worker breaks when its caller dies, and the worker ends after the job in hand (4 s in the same trial).
 """
 
 import contextlib
@@ -21,10 +34,10 @@ from kinlib.runtime.errors import KinlibError
 __all__ = ["check_workers", "cores", "spread"]
 
 Job, Result = TypeVar("Job"), TypeVar("Result")
-Team = dict[Connection, BaseProcess]
+Pool = dict[Connection, BaseProcess]  # each worker by the caller's end of its pipe
 
-MOST = 256  # processes; more are a slip of the finger
-AHEAD = 4  # jobs begun per process before the oldest is taken, so that results do not pile up in memory
+MAX_WORKERS = 256  # processes; more are a slip of the finger
+JOBS_AHEAD = 4  # per worker, started before the oldest result is taken: keeps workers busy, and memory flat
 
 
 def cores() -> int:
@@ -33,13 +46,13 @@ def cores() -> int:
 
 
 def check_workers(workers: int | None) -> None:
-    """Check a number of processes that somebody asked for; None leaves the choice here.
+    """Check a number of processes given by the user; None leaves the choice to `spread`.
 
     Raises:
         KinlibError: if it is out of its range.
     """
-    if workers is not None and not 1 <= workers <= MOST:
-        raise KinlibError(f"--workers must be from 1 to {MOST}, not {workers}")
+    if workers is not None and not 1 <= workers <= MAX_WORKERS:
+        raise KinlibError(f"--workers must be from 1 to {MAX_WORKERS}, not {workers}")
 
 
 def spread(function: Callable[[Job], Result], jobs: Iterable[Job], workers: int | None = None) -> Iterator[Result]:
@@ -47,65 +60,67 @@ def spread(function: Callable[[Job], Result], jobs: Iterable[Job], workers: int 
 
     Args:
         function: at the top level of a module, so that other processes find it.
-        jobs: small picklable things, taken as they are needed.
-        workers: number of processes; all cores by default, 1 computes here.
+        jobs: small picklable objects, taken from the iterator as they are needed.
+        workers: number of processes; all cores by default. 1 computes in this process.
 
     Raises:
-        KinlibError: if a process dies, which is most often a lack of memory.
+        KinlibError: if a worker dies, which is most often a lack of memory.
+        Exception: what `function` raises is raised here, with the worker's traceback as a note.
     """
     workers = workers or cores()
     if workers == 1:
         yield from map(function, jobs)
         return
-    team: Team = {}
+    pool: Pool = {}
     try:
-        yield from _in_order(function, jobs, workers, team)
+        yield from _in_order(function, jobs, workers, pool)
     finally:
-        _dismiss(team)
+        _stop(pool)
 
 
-def _in_order(function: Callable, jobs: Iterable, workers: int, team: Team) -> Iterator:
-    """Results as their turn comes; a process is started when there is work for it."""
-    waiting = enumerate(jobs)
-    at_work: dict[Connection, int] = {}
+def _in_order(function: Callable, jobs: Iterable, workers: int, pool: Pool) -> Iterator:
+    """Yield results in order; a worker is started only when there is a job for it."""
+    queue = enumerate(jobs)
+    busy: dict[Connection, int] = {}  # number of the job that each worker has
     idle: list[Connection] = []
-    results: dict[int, object] = {}  # done, but it is not their turn yet
-    due = 0
+    results: dict[int, object] = {}  # of finished jobs that an earlier job holds up
+    due = 0  # number of the next job to be yielded
     while True:
         while (
-            len(at_work) < workers
-            and len(at_work) + len(results) < workers * AHEAD
-            and (job := next(waiting, None)) is not None
+            len(busy) < workers
+            and len(busy) + len(results) < workers * JOBS_AHEAD
+            and (job := next(queue, None)) is not None
         ):
-            connection = idle.pop() if idle else _hire(function, team)
+            connection = idle.pop() if idle else _start(function, pool)
             _send(connection, job[1])
-            at_work[connection] = job[0]
-        if not at_work:
+            busy[connection] = job[0]
+        if not busy:
             return
-        for connection in wait(list(at_work)):
-            results[at_work.pop(connection)] = _receive(connection)
+        for connection in wait(list(busy)):
+            results[busy.pop(connection)] = _receive(connection)
             idle.append(connection)
         while due in results:
             yield results.pop(due)
             due += 1
 
 
-def _hire(function: Callable, team: Team) -> Connection:
-    """Start one process; returns the line to it."""
+def _start(function: Callable, pool: Pool) -> Connection:
+    """Start one worker; returns the caller's end of its pipe."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_work, args=(function, theirs), daemon=True)
-    with _deaf_to_interrupts():
+    with _ignore_interrupts():
         process.start()
-    theirs.close()  # so that the line breaks if the process dies
-    team[ours] = process
+    theirs.close()  # so that reading from our end fails when the worker dies
+    pool[ours] = process
     return ours
 
 
 @contextlib.contextmanager
-def _deaf_to_interrupts() -> Iterator[None]:
-    """What is started meanwhile never hears of Ctrl-C, which a terminal sends to all: the caller alone answers it."""
-    if threading.current_thread() is not threading.main_thread():
+def _ignore_interrupts() -> Iterator[None]:
+    """Processes started within ignore SIGINT, which a terminal sends to the whole group: only the caller answers it."""
+    main = threading.current_thread() is threading.main_thread()
+    if not main or signal.getsignal(signal.SIGINT) is None:  # Python may not set, or cannot restore, the handler
         yield
         return
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -115,21 +130,21 @@ def _deaf_to_interrupts() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _dismiss(team: Team) -> None:
-    for process in team.values():
+def _stop(pool: Pool) -> None:
+    for process in pool.values():
         process.terminate()
-    for connection, process in team.items():
+    for connection, process in pool.items():
         process.join()
         connection.close()
 
 
 def _send(connection: Connection, job: object) -> None:
-    with _alive():
+    with _death_in_words():
         connection.send(job)
 
 
 def _receive(connection: Connection) -> object:
-    with _alive():
+    with _death_in_words():
         result, error = connection.recv()
     if error is not None:
         raise error
@@ -137,8 +152,8 @@ def _receive(connection: Connection) -> object:
 
 
 @contextlib.contextmanager
-def _alive() -> Iterator[None]:
-    """Say in a sentence that the process at the other end is gone."""
+def _death_in_words() -> Iterator[None]:
+    """Raise a KinlibError when the worker at the other end of the pipe has died."""
     try:
         yield
     except (EOFError, ConnectionError) as error:
@@ -148,12 +163,12 @@ def _alive() -> Iterator[None]:
 
 
 def _work(function: Callable, connection: Connection) -> None:
-    """Life of a process: job after job until the caller is gone."""
+    """Main function of a worker: one job after another until the caller closes the pipe or dies."""
     import cv2
     from threadpoolctl import threadpool_limits
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # not inherited everywhere
-    os.environ["OMP_NUM_THREADS"] = "1"  # for libraries that are loaded later
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # `_ignore_interrupts` does not reach Windows, nor other threads
+    os.environ["OMP_NUM_THREADS"] = "1"  # for libraries that `function` loads later
     cv2.setNumThreads(1)
     threadpool_limits(1)
     with contextlib.suppress(EOFError, ConnectionError):

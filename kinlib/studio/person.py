@@ -1,9 +1,9 @@
-"""Who is in front of the camera: what a genome gives, what a life adds, and how a picture is taken.
+"""The records that describe a render: inherited traits, appearance at one age, and the settings of one picture.
 
-Three plain records, each with its own cause. `Traits` come from the genome and from chance at birth and last for life.
-`Look` is the person at one age: hair style, glasses, make-up, clothes; nothing of it is inherited. `Shot` is one
-picture: pose, expression, light, background. The renderer needs nothing else, so that the same person can be shown at
-five and at sixty, and two siblings under the same lamp.
+`Traits` follow from the genome and environmental noise and are constant for life. `Look` is a person's appearance at
+one age (hair style, glasses, make-up, clothes); none of it is inherited. `Shot` describes one picture (pose,
+expression, light, background). The renderer needs nothing else, so the same person can be rendered at five and at
+sixty, and two siblings in the same light.
 """
 
 from dataclasses import dataclass, field
@@ -23,10 +23,10 @@ __all__ = [
 ]
 __all__ += ["Glasses", "Light", "Look", "Person", "Shot", "Traits"]
 
-NUM_SHAPE = 100  # identity coefficients of the head model
+NUM_SHAPE = 100  # identity coefficients of the head model (ICT-FaceKit)
 SEXES = ("female", "male")
 
-# Named proportions of a face, z-scores over all adults; +1 means more of what the name says.
+# Named proportions of a face, z-scores over all adults; positive means more of what the name says.
 PROPORTIONS = (
     "eye_size",
     "eye_spacing",
@@ -53,7 +53,7 @@ PROPORTIONS = (
     "ear_projection",
 )
 
-# sRGB, of hair as a whole in soft light.
+# sRGB of hair as a whole in soft light; by eye.
 HAIR_COLOURS = {
     "black": (0.10, 0.085, 0.08),
     "dark": (0.20, 0.145, 0.11),
@@ -63,7 +63,7 @@ HAIR_COLOURS = {
     "red": (0.50, 0.24, 0.12),
 }
 GREY_HAIR = (0.68, 0.67, 0.65)
-# sRGB, of the iris' middle ring.
+# sRGB of the iris' middle ring; by eye.
 IRIS_COLOURS = {
     "dark": (0.13, 0.07, 0.045),
     "brown": (0.24, 0.12, 0.06),
@@ -74,7 +74,7 @@ IRIS_COLOURS = {
 }
 
 HAIR_STYLES = (
-    "bald",  # shaven; a shadow is left
+    "bald",  # shaven; a shadow remains
     "receding",  # hair on the sides and the back only
     "buzz",
     "short",  # upwards and to the sides, untidy
@@ -98,7 +98,7 @@ CLOTHES = ("t-shirt", "crew", "v-neck", "collar", "hoodie")
 
 @dataclass(frozen=True)
 class Traits:
-    """What genome and chance give a person for life.
+    """Traits that are constant for life, from genome and environmental noise.
 
     Attributes:
         shape: float32 [100], identity coefficients of the head model, about standard normal over all people.
@@ -111,8 +111,8 @@ class Traits:
         hair_curl: 0 straight, about 0.3 wavy, 0.6 curly, 1 tightly coiled.
         freckles: 0 to 1.
         cleft_chin: 0 to 1.
-        free_lobes: ear lobes that hang free.
-        beard: 0 to 1, density of the beard a man would grow; a woman carries it unseen.
+        free_lobes: whether the ear lobes hang free.
+        beard: 0 to 1, density of the beard in men; not expressed in women.
         brow: z-score, thickness and density of the brows.
     """
 
@@ -137,7 +137,7 @@ class Traits:
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody: traits, sex ("female" or "male"), and a seed for what is neither inherited nor chosen, as moles."""
+    """Traits, sex ("female" or "male"), and a seed for details that are not inherited, such as moles."""
 
     traits: Traits
     sex: str
@@ -145,41 +145,41 @@ class Person:
 
     @property
     def male(self) -> bool:
-        """Whether sex-limited traits show as a man's."""
+        """Whether the sex is male."""
         return self.sex == "male"
 
 
 @dataclass(frozen=True)
 class Glasses:
-    """A pair of glasses: sizes in cm, roundness 2 (circle) to 6 (nearly a rectangle)."""
+    """Glasses: sizes in cm; roundness is the exponent of a superellipse, 2 (ellipse) to 6 (nearly a rectangle)."""
 
-    width: float = 2.5  # half of a lens
-    height: float = 1.9
+    width: float = 2.5  # half width of a lens
+    height: float = 1.9  # half height
     roundness: float = 3.0
-    rim: float = 0.09
+    rim: float = 0.09  # radius of the frame
     colour: tuple[float, float, float] = (0.06, 0.06, 0.07)  # sRGB
-    tint: float = 0.0  # 0 clear to 1 dark
+    tint: float = 0.0  # 0 (clear) to 1 (dark)
 
 
 @dataclass(frozen=True)
 class Look:
-    """A person at one age. Colours are sRGB in 0..1.
+    """Appearance at one age. Colours are sRGB in 0..1.
 
     Attributes:
         age: years, 3 to 90.
         hair_style: one of `HAIR_STYLES`.
-        hair_length: factor, 0.7 to 1.3.
-        volume: factor, 0.6 to 1.4.
-        part: side of the parting in cm, negative at the image's left.
+        hair_length: factor on the style's length, 0.7 to 1.3.
+        volume: factor on the hair's volume, 0.6 to 1.4.
+        part: x of the parting in cm, negative at the image's left.
         fringe: whether hair covers the forehead.
-        recede: 0 to 2, how far the hairline went back.
-        grey: 0 to 1.
+        recede: 0 to 2, how far the hairline has receded.
+        grey: 0 to 1, share of grey hair.
         beard: one of `BEARDS`.
-        shadow: 0 to 1, shaven but visible.
-        glasses: or None.
+        shadow: 0 to 1, visibility of a shaven beard.
+        glasses: frame and lenses, or None.
         hat: one of `HATS`, or None.
-        earrings, necklace: worn or not.
-        lipstick: 0 to 1.
+        earrings, necklace: whether they are worn.
+        lipstick: 0 to 1, opacity.
         clothes: one of `CLOTHES`.
     """
 
@@ -202,19 +202,19 @@ class Look:
     lip_colour: tuple[float, float, float] = (0.66, 0.22, 0.25)
     clothes: str = "t-shirt"
     clothes_colour: tuple[float, float, float] = (0.3, 0.4, 0.55)
-    seed: int = 0  # which hair falls where
+    seed: int = 0  # of the hair strands and of the details of what is worn
 
 
 @dataclass(frozen=True)
 class Light:
-    """Three lamps and the sky.
+    """Three directional lamps and an ambient sky.
 
     Attributes:
-        directions: float32 [3, 3], unit vectors towards key, fill and rim lamp.
+        directions: float32 [3, 3], unit vectors towards the key, fill and rim lamp.
         colours: float32 [3, 3], linear RGB of each lamp.
-        ambient: float32 [3], linear RGB from everywhere.
+        ambient: float32 [3], linear RGB, the mean of the sky.
         gradient: float32 [3, 3], first-order spherical harmonics of the sky: [rgb, xyz].
-        softness: 1 (hard shadow) to 4.
+        softness: 1 (hard shadow) to 4, width of the shadow filter.
     """
 
     directions: np.ndarray
@@ -226,16 +226,16 @@ class Light:
 
 @dataclass(frozen=True)
 class Shot:
-    """One picture.
+    """Settings of one picture.
 
     Attributes:
         yaw, pitch, roll: degrees; yaw > 0 turns to the image's right, pitch > 0 up, roll > 0 clockwise in the image.
         expression: name of an expression of the head model -> 0..1.
-        gaze: where the eyes look, x and y in about -0.3..0.3.
-        light: lamps and sky, or None for a plain studio light.
+        gaze: tangents of the angles of the eyes, to the image's right and up, relative to the head.
+        light: lamps and sky, or None for a neutral studio light.
         background: "plain", "gradient", "room", "garden" or "street".
         width: cm across the picture.
-        shift: how far the head's middle is off the picture's, cm.
+        shift: offset of the head from the picture's centre, cm, to the right and up.
         seed: of background and grain.
     """
 

@@ -1,10 +1,10 @@
-"""From a person, a look and a shot to a picture and its truth.
+"""The renderer: from a person, a look and a shot to a picture with its ground truth.
 
-    sitter = sit(person, look)            # geometry, skin and hair: once for many pictures
-    picture = take(sitter, shot, 256)     # expression, pose, light, camera
+    subject = prepare_subject(person, look)       # geometry, skin and hair: once for many pictures
+    picture = render_shot(subject, shot, 256)     # expression, pose, light, camera
 
-Everything is drawn into one z-buffer, so that image, labels, landmarks and pose agree to the pixel. The result depends
-on nothing but the arguments.
+All geometry is rasterised into one z-buffer, so that image, labels, landmarks and pose agree to the pixel. The result
+depends on the arguments only.
 """
 
 from dataclasses import dataclass
@@ -14,39 +14,43 @@ import numpy as np
 
 from kinlib.runtime.errors import KinlibError
 from kinlib.studio.appearance.light import studio_light
-from kinlib.studio.atlas.build import Atlas, load_atlas
-from kinlib.studio.clothing.accessories import earrings, glasses, hat, necklace
+from kinlib.studio.atlas.atlas import Atlas, load_atlas
+from kinlib.studio.clothing.accessories import earrings, glasses, necklace
 from kinlib.studio.clothing.clothes import clothes
-from kinlib.studio.clothing.wear import Solid
+from kinlib.studio.clothing.hats import hat
+from kinlib.studio.clothing.meshes import Solid
 from kinlib.studio.colour import to_linear, to_srgb
-from kinlib.studio.hair.facial import beard, brows, lashes
+from kinlib.studio.hair.beard import beard
+from kinlib.studio.hair.brows import brows
+from kinlib.studio.hair.lashes import lashes
 from kinlib.studio.hair.scalp_hair import scalp_hair
 from kinlib.studio.hair.strands import Strands
 from kinlib.studio.head.model import HeadModel, load_head
 from kinlib.studio.labels import NONE, class_id
 from kinlib.studio.person import IRIS_COLOURS, NUM_SHAPE, PROPORTIONS, Glasses, Light, Look, Person, Shot, Traits
 from kinlib.studio.rendering import backdrop, ground_truth
-from kinlib.studio.rendering.camera import Camera, crop_camera, photo_camera, turn, turn_matrix
+from kinlib.studio.rendering.camera import Camera, crop_camera, photo_camera, rotate_head, rotation_matrix
 from kinlib.studio.rendering.raster import Coverage, cover, draw_strands, majority, strand_depths, vertex_normals
 from kinlib.studio.rendering.shading import SHADOW_SIZE, Shadow, light_strands, light_surface, shadow_view
 from kinlib.studio.rendering.surface import SOLID, Scene, look_up
-from kinlib.studio.shape.build import build
-from kinlib.studio.skin import Skin, paint_skin
+from kinlib.studio.shape.head_shape import build_head
+from kinlib.studio.skin import SkinTextures, paint_skin
 
-__all__ = ["LARGEST", "SMALLEST", "VERSION", "Picture", "Sitter", "render", "sit", "take", "warm_up"]
+__all__ = ["LARGEST", "SMALLEST", "VERSION", "Picture", "Subject", "prepare_subject", "render", "render_shot"]
+__all__ += ["warm_up"]
 
-VERSION = 1  # counts up when the same arguments give another picture
+VERSION = 1  # to be raised whenever the same arguments give another picture
 
-SMALLEST, LARGEST = 32, 2048  # pixels
-FEW_HAIRS = 160  # pixels, up to which half the hairs do
-CLOSED, PARTED = 0.10, 0.22  # cm between the lips
-SHARP = 0.45  # pixels, softness of the lens
-HAIR_CAST = 0.9  # 1/cm
+SMALLEST, LARGEST = 32, 2048  # pixels, limits of a picture's sides
+HALF_DETAIL_SIZE = 160  # pixels; up to this size half the strands, twice as wide, look the same
+LIPS_CLOSED, LIPS_PARTED = 0.10, 0.22  # cm between the lips at which no light, and all light, enters the mouth
+LENS_BLUR = 0.45  # pixels, standard deviation of the lens' point spread
+HAIR_EXTINCTION = 0.9  # 1/cm, extinction of the key lamp in scalp hair, by eye
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture and its truth.
+    """A picture and its ground truth.
 
     Attributes:
         image: uint8 [H, W, 3], sRGB.
@@ -54,7 +58,7 @@ class Picture:
         yaw, pitch, roll: degrees.
         classes: uint8 [H, W], numbers of `labels.CLASSES` (CelebAMask-HQ).
         regions: uint8 [H, W], numbers of `labels.REGIONS` (StyleGene).
-        attributes: what is in the picture, in words and numbers; see `ground_truth.attributes`.
+        attributes: flat record of words and numbers; see `ground_truth.attributes`.
     """
 
     image: np.ndarray
@@ -68,12 +72,12 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Sitter:
-    """A person ready to be photographed: everything that does not change from one picture to the next."""
+class Subject:
+    """Everything about a person at one age that does not change between pictures."""
 
     person: Person
     look: Look
-    skin: Skin
+    skin: SkinTextures
     hair: Strands | None
     solids: list[Solid]
     detail: float
@@ -81,56 +85,67 @@ class Sitter:
     atlas: Atlas
 
 
-def sit(person: Person, look: Look, size: int = 256) -> Sitter:
-    """Shape, paint, comb and dress a person for pictures of about `size` pixels; small ones need fewer hairs."""
-    detail = 1.0 if size > FEW_HAIRS else 0.5
+def prepare_subject(person: Person, look: Look, size: int = 256) -> Subject:
+    """Compute geometry, skin textures, scalp hair and worn solids.
+
+    Args:
+        person: traits, sex and seed.
+        look: appearance at one age.
+        size: longer side of the pictures in pixels; up to 160 the hair gets half the strands.
+
+    Raises:
+        KinlibError: if the head model is missing or the look is unknown to the renderer.
+    """
+    detail = 1.0 if size > HALF_DETAIL_SIZE else 0.5
     head, atlas = load_head(), load_atlas()
-    neutral, _ = build(person, look.age, {})
+    neutral, _ = build_head(person, look.age, {})
     normals = vertex_normals(neutral, head.triangles)
     hair = scalp_hair(person, look, neutral, normals, detail)
     solids = [*clothes(person, look, neutral), *hat(look, neutral), *earrings(look, neutral), *necklace(look, neutral)]
     solids += glasses(look, neutral, head.landmarks)
-    return Sitter(person, look, paint_skin(person, look, atlas), hair, solids, detail, head, atlas)
+    return Subject(person, look, paint_skin(person, look, atlas), hair, solids, detail, head, atlas)
 
 
 def render(person: Person, look: Look, shot: Shot, size: int | tuple[int, int] = 256, crop: str = "photo") -> Picture:
-    """One picture of a person; see `take`."""
+    """One picture of a person; arguments as for `prepare_subject` and `render_shot`."""
     height, width = _check_size(size)
-    return take(sit(person, look, max(height, width)), shot, (height, width), crop)
+    return render_shot(prepare_subject(person, look, max(height, width)), shot, (height, width), crop)
 
 
 def warm_up() -> None:
-    """Load the head model and compile what is not compiled yet (about half a minute once), so that workers need not."""
+    """Load the head model and compile all kernels (about half a minute, once); worker processes find them cached."""
     traits = Traits(np.zeros(NUM_SHAPE, np.float32), np.zeros(len(PROPORTIONS), np.float32), 0.2, 0.5, "brown", "dark")
     render(Person(traits, "male"), Look(beard="full", glasses=Glasses(), hair_style="wavy"), Shot(), SMALLEST)
 
 
-def take(sitter: Sitter, shot: Shot, size: int | tuple[int, int] = 256, crop: str = "photo") -> Picture:
-    """Photograph a sitter.
+def render_shot(subject: Subject, shot: Shot, size: int | tuple[int, int] = 256, crop: str = "photo") -> Picture:
+    """Render one picture of a prepared subject.
 
     Args:
-        sitter: from `sit`.
+        subject: from `prepare_subject`.
         shot: pose, expression, light, background and framing.
         size: side in pixels, or (height, width).
-        crop: "photo" frames as the shot says; "ffhq" frames exactly the FFHQ crop (square; the roll is undone).
+        crop: "photo" frames as the shot says; "ffhq" is exactly the FFHQ crop (square; the roll is compensated).
 
     Returns:
-        The picture with its truth.
+        The picture with its ground truth.
 
     Raises:
         KinlibError: if the size or the crop is impossible.
     """
     height, width = _check_size(size)
-    _, vertices = build(sitter.person, sitter.look.age, shot.expression, shot.gaze)
-    posed = turn(vertices, shot)
-    camera = _frame(posed[sitter.head.landmarks], shot, height, width, crop)
-    finer = 2 if max(height, width) > FEW_HAIRS else 3
+    _, vertices = build_head(subject.person, subject.look.age, shot.expression, shot.gaze)
+    posed = rotate_head(vertices, shot)
+    camera = _frame(posed[subject.head.landmarks], shot, height, width, crop)
+    # supersampling per axis: hair in small pictures needs more
+    samples = 2 if max(height, width) > HALF_DETAIL_SIZE else 3
     light = shot.light or studio_light()
-    linear, labels, regions = _draw(sitter, vertices, posed, shot, light, camera.finer(finer))
-    classes, areas = majority(labels, finer, 1), majority(regions, finer, 1)
-    image = _develop(cv2.resize(linear, (width, height), interpolation=cv2.INTER_AREA), classes, sitter, shot)
-    landmarks = ground_truth.visible_landmarks(posed, sitter.head, camera)
-    roll = shot.roll + ground_truth.frame_turn(camera)
+    # all [h * samples, w * samples, ...]
+    linear, labels, regions = _rasterise(subject, vertices, posed, shot, light, camera.supersampled(samples))
+    classes, areas = majority(labels, samples, 1), majority(regions, samples, 1)  # [h, w]
+    image = _tone_map(cv2.resize(linear, (width, height), interpolation=cv2.INTER_AREA), classes, subject, shot)
+    landmarks = ground_truth.visible_landmarks(posed, subject.head, camera)
+    roll = shot.roll + ground_truth.frame_roll(camera)
     return Picture(
         image,
         landmarks,
@@ -139,11 +154,12 @@ def take(sitter: Sitter, shot: Shot, size: int | tuple[int, int] = 256, crop: st
         roll,
         classes,
         areas,
-        ground_truth.attributes(sitter.person, sitter.look, shot),
+        ground_truth.attributes(subject.person, subject.look, shot),
     )
 
 
 def _check_size(size: int | tuple[int, int]) -> tuple[int, int]:
+    """(height, width) in pixels; KinlibError where the renderer cannot make them."""
     height, width = (size, size) if isinstance(size, int) else (int(size[0]), int(size[1]))
     if not (SMALLEST <= height <= LARGEST and SMALLEST <= width <= LARGEST):
         raise KinlibError(f"cannot render {width}x{height} px: choose sides from {SMALLEST} to {LARGEST}")
@@ -151,6 +167,7 @@ def _check_size(size: int | tuple[int, int]) -> tuple[int, int]:
 
 
 def _frame(landmarks: np.ndarray, shot: Shot, height: int, width: int, crop: str) -> Camera:
+    """The camera of a crop, for landmarks [68, 3] of the posed head."""
     if crop == "photo":
         return photo_camera(shot, height, width)
     if crop != "ffhq" or height != width:
@@ -158,52 +175,57 @@ def _frame(landmarks: np.ndarray, shot: Shot, height: int, width: int, crop: str
     return crop_camera(landmarks, height)
 
 
-def _draw(
-    sitter: Sitter, vertices: np.ndarray, posed: np.ndarray, shot: Shot, light: Light, camera: Camera
+def _rasterise(
+    subject: Subject, vertices: np.ndarray, posed: np.ndarray, shot: Shot, light: Light, camera: Camera
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Linear picture [h, w, 3], classes and regions [h, w] at the camera's full resolution."""
-    normals = vertex_normals(posed, sitter.head.triangles)
-    opaque = [solid for solid in sitter.solids if solid.opacity >= 1]
-    scene = _assemble(sitter, posed, normals, opaque, shot, _mouth_light(vertices[sitter.head.landmarks]))
+    """Linear picture [H, W, 3], classes and regions uint8 [H, W], at the camera's resolution.
+
+    Opaque surfaces are shaded first; hair and then lenses are drawn over them in the same z-buffer.
+    """
+    normals = vertex_normals(posed, subject.head.triangles)
+    opaque = [solid for solid in subject.solids if solid.opacity >= 1]
+    scene = _assemble(subject, posed, normals, opaque, shot, _mouth_light(vertices[subject.head.landmarks]))
     coverage = cover(camera.project(scene.points), scene.triangles, camera.height, camera.width)
     surface = look_up(coverage, scene)
-    hair = _posed(sitter.hair, shot) if sitter.hair is not None else None
-    on_mesh, with_hair = _shadows(scene, hair, light)
+    hair = _posed(subject.hair, shot) if subject.hair is not None else None
+    on_mesh, with_hair = _shadows(scene, hair, light)  # two shadow maps: hair does not shadow the brows
     lit = light_surface(surface, light, with_hair, camera.scale)
     picture = np.where((coverage.triangle >= 0)[..., None], lit, backdrop.draw(shot, camera.height, camera.width))
     picture = np.ascontiguousarray(picture, np.float32)
     canvas = (picture, coverage.depth, surface.labels, surface.regions)
-    rest_normals = vertex_normals(vertices, sitter.head.triangles)
-    for strands in _face_hair(sitter, vertices, rest_normals):
+    rest_normals = vertex_normals(vertices, subject.head.triangles)
+    for strands in _face_hair(subject, vertices, rest_normals):
         _draw_hair(_posed(strands, shot), light, on_mesh, camera, canvas)
     if hair is not None:
         _draw_hair(hair, light, with_hair, camera, canvas)
-    for lens in (solid for solid in sitter.solids if solid.opacity < 1):
+    for lens in (solid for solid in subject.solids if solid.opacity < 1):
         _draw_lens(lens, shot, light, camera, canvas)
     return picture, surface.labels, surface.regions
 
 
 def _assemble(
-    sitter: Sitter, posed: np.ndarray, normals: np.ndarray, solids: list[Solid], shot: Shot, mouth_light: float
+    subject: Subject, posed: np.ndarray, normals: np.ndarray, solids: list[Solid], shot: Shot, mouth_light: float
 ) -> Scene:
-    """The head and everything worn, as one list of triangles."""
-    head = sitter.head
+    """The head and all opaque solids as one mesh."""
+    head = subject.head
     points, all_normals, rest = [posed], [normals], [head.vertices]
     triangles, parts, corners = [head.triangles], [head.triangle_part.astype(np.int32)], [head.triangle_uv]
     colours, start = [np.zeros_like(posed)], len(posed)
     for number, solid in enumerate(solids):
-        moved = solid.vertices if solid.fixed else turn(solid.vertices, shot)
+        # solids follow the head unless they are fixed
+        moved = solid.vertices if solid.fixed else rotate_head(solid.vertices, shot)
         points.append(moved)
         all_normals.append(vertex_normals(np.ascontiguousarray(moved, np.float32), solid.triangles))
         rest.append(solid.vertices)
-        triangles.append(solid.triangles + start)
+        triangles.append(solid.triangles + start)  # [t, 3], rows of the joint vertex list
         parts.append(np.full(len(solid.triangles), SOLID + number, np.int32))
         corners.append(np.zeros_like(solid.triangles))
         colours.append(solid.colour)
         start += len(solid.vertices)
-    materials = np.array([[s.specular, s.roughness, s.bump] for s in solids], np.float32).reshape(-1, 3)
+    materials = np.array([[s.specular, s.roughness, s.bump] for s in solids], np.float32).reshape(-1, 3)  # [solids, 3]
+    # [solids, 2]
     labels = np.array([[s.label, s.region if s.region != NONE else 0] for s in solids], np.uint8).reshape(-1, 2)
-    occlusion = np.concatenate([sitter.atlas.occlusion, np.ones(start - len(posed), np.float32)])
+    occlusion = np.concatenate([subject.atlas.occlusion, np.ones(start - len(posed), np.float32)])
     join = lambda arrays, kind: np.ascontiguousarray(np.concatenate(arrays), kind)  # noqa: E731
     return Scene(
         *(join(arrays, np.float32) for arrays in (points, all_normals, rest)),
@@ -213,28 +235,31 @@ def _assemble(
         join(colours, np.float32),
         materials,
         labels,
-        sitter.skin.face,
-        sitter.skin.back,
-        to_linear(IRIS_COLOURS[sitter.person.traits.iris]),
-        0.17 + 0.07 * ((sitter.person.seed % 7) / 7) + 0.02 * (sitter.look.age < 14),
+        subject.skin.face,
+        subject.skin.back,
+        to_linear(IRIS_COLOURS[subject.person.traits.iris]),
+        # radius of the pupil in cm: 1.7 to 2.4 mm by the seed, 0.2 mm more below 14 years
+        0.17 + 0.07 * ((subject.person.seed % 7) / 7) + 0.02 * (subject.look.age < 14),
         mouth_light,
     )
 
 
 def _mouth_light(landmarks: np.ndarray) -> float:
-    """How much light falls between lips that far apart; landmarks [68, 3] before turning."""
+    """Share of the light that enters between the lips, 0.06..1, from landmarks [68, 3] of the unrotated head."""
+    # mean over the three pairs of inner lip landmarks
     gap = float(np.linalg.norm(landmarks[61:64] - landmarks[[67, 66, 65]], axis=1).mean())
-    return float(np.clip((gap - CLOSED) / (PARTED - CLOSED), 0.06, 1.0))
+    return float(np.clip((gap - LIPS_CLOSED) / (LIPS_PARTED - LIPS_CLOSED), 0.06, 1.0))
 
 
 def _posed(strands: Strands, shot: Shot) -> Strands:
-    matrix = turn_matrix(shot.yaw, shot.pitch, shot.roll)
+    """Strands rotated with the head."""
+    matrix = rotation_matrix(shot.yaw, shot.pitch, shot.roll)
     normals = np.ascontiguousarray(strands.normals @ matrix.T, np.float32)
-    return Strands(**{**vars(strands), "points": turn(strands.points, shot), "normals": normals})
+    return Strands(**{**vars(strands), "points": rotate_head(strands.points, shot), "normals": normals})
 
 
 def _shadows(scene: Scene, hair: Strands | None, light: Light) -> tuple[Shadow, Shadow]:
-    """What the key lamp sees without and with the hair."""
+    """Shadow maps of the key lamp, without and with scalp hair."""
     seen, axes, scale = shadow_view(scene.points, light)
     depth = cover(seen, scene.triangles, SHADOW_SIZE, SHADOW_SIZE).depth
     if hair is None:
@@ -244,21 +269,22 @@ def _shadows(scene: Scene, hair: Strands | None, light: Light) -> tuple[Shadow, 
     return Shadow(axes, depth, scale), Shadow(axes, hairy, scale)
 
 
-def _face_hair(sitter: Sitter, vertices: np.ndarray, normals: np.ndarray) -> list[Strands]:
-    """Lashes, brows and beard move with the expression, so they are grown anew for each picture."""
-    person, look = sitter.person, sitter.look
-    grown = [lashes(person, look, vertices, sitter.head)]
-    grown += [brows(person, look, vertices, normals, sitter.atlas, sitter.detail)]
-    grown += [beard(person, look, vertices, normals, sitter.atlas, sitter.detail)]
+def _face_hair(subject: Subject, vertices: np.ndarray, normals: np.ndarray) -> list[Strands]:
+    """Lashes, brows and beard; grown on the posed face (vertices, normals [V, 3]) for each picture."""
+    person, look = subject.person, subject.look
+    grown = [lashes(person, look, vertices, subject.head)]
+    grown += [brows(person, look, vertices, normals, subject.atlas, subject.detail)]
+    grown += [beard(person, look, vertices, normals, subject.atlas, subject.detail)]
     return [strands for strands in grown if strands is not None]
 
 
 def _draw_hair(strands: Strands, light: Light, shadow: Shadow, camera: Camera, canvas: tuple) -> None:
+    """Shade strands and draw them into the canvas (picture, depth, labels, regions), in place."""
     colours = light_strands(
         *(strands.points, strands.normals, strands.openness, strands.colour),
-        *(strands.shine, HAIR_CAST * strands.cast, light, shadow),
+        *(strands.shine, HAIR_EXTINCTION * strands.cast, light, shadow),
     )
-    thickness = (strands.width * camera.scale).astype(np.float32)
+    thickness = (strands.width * camera.scale).astype(np.float32)  # [n], pixels
     picture, depth, labels, regions = canvas
     draw_strands(
         *(camera.project(strands.points), colours, thickness, strands.label, strands.region),
@@ -267,33 +293,39 @@ def _draw_hair(strands: Strands, light: Light, shadow: Shadow, camera: Camera, c
 
 
 def _draw_lens(lens: Solid, shot: Shot, light: Light, camera: Camera, canvas: tuple) -> None:
-    """A lens lies over what is behind it: a tint, a reflection, and the label of glasses except over the eyes."""
+    """Blend a lens over the canvas, in place: tint, reflection, and the label of glasses except over the eyes."""
     picture, depth, labels, _ = canvas
-    moved = np.ascontiguousarray(turn(lens.vertices, shot), np.float32)
+    moved = np.ascontiguousarray(rotate_head(lens.vertices, shot), np.float32)
     seen: Coverage = cover(camera.project(moved), lens.triangles, camera.height, camera.width)
     front = (seen.triangle >= 0) & (seen.depth < depth)
     if not front.any():
         return
     rows, columns = np.nonzero(front)
+    # a diagonal streak: position 0..2 across the lens, centred at 0.75 plus up to 0.3 by the seed
     across = (columns - columns.min()) / (np.ptp(columns) + 1) + (rows - rows.min()) / (np.ptp(rows) + 1)
     glare = np.clip(1 - np.abs(across - 0.75 - 0.3 * np.sin(shot.seed)) * 5, 0, 1) * 0.10
+    # alpha blending, then 10% of the ambient light as a reflection
     picture[front] = picture[front] * (1 - lens.opacity) + lens.colour[0] * lens.opacity
     picture[front] += glare[:, None].astype(np.float32) * np.asarray(light.ambient, np.float32)
     eyes = (labels == class_id("l_eye")) | (labels == class_id("r_eye"))
     labels[front & ~eyes] = class_id("eye_g")
 
 
-def _develop(linear: np.ndarray, classes: np.ndarray, sitter: Sitter, shot: Shot) -> np.ndarray:
-    """Exposure by the face, a film-like tone curve, a soft lens and a little grain; uint8 [H, W, 3].
+def _tone_map(linear: np.ndarray, classes: np.ndarray, subject: Subject, shot: Shot) -> np.ndarray:
+    """Exposure from the face, lens blur, a filmic tone curve and sensor noise; uint8 [H, W, 3].
 
-    The exposure goes three quarters of the way to a middle value that is lower for darker skin, as a photographer's.
+    The exposure corrects 75% of the difference to a target (on a log scale) that is lower for darker skin, so that
+    skin tones keep their order.
     """
     face = (classes == class_id("skin")) | (classes == class_id("nose"))
     seen = float(np.median(linear[face].mean(axis=-1))) if face.any() else 0.3
-    wanted = 0.11 + 0.20 * (1 - sitter.person.traits.melanin)
-    light = cv2.GaussianBlur(linear * (wanted / max(seen, 1e-3)) ** 0.75, (0, 0), SHARP)
+    # target of the median linear radiance of the face; by eye
+    wanted = 0.11 + 0.20 * (1 - subject.person.traits.melanin)
+    light = cv2.GaussianBlur(linear * (wanted / max(seen, 1e-3)) ** 0.75, (0, 0), LENS_BLUR)
+    # Reinhard-like: slope 1.4 in the shadows, a soft shoulder; by eye
     curve = light * (1 + light / 6) / (1 + light * 0.55) * 1.40
     image = to_srgb(curve)
+    # a mild S-curve in sRGB, then noise: 0.5% in luminance and 0.3% per channel
     image += 0.12 * (image - 0.5) * 4 * image * (1 - image)
     rng = np.random.default_rng([shot.seed, 7])
     image += (rng.normal(size=image.shape[:2])[..., None] * 0.005 + rng.normal(size=image.shape) * 0.003).astype("f4")

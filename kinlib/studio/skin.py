@@ -1,8 +1,8 @@
-"""Skin, painted once for a person at one age: pigments, creases, lips, hair roots, and where each label lies.
+"""Skin textures of a person at one age: pigments, wrinkles, lips, hair roots, and label maps.
 
-Melanin and haemoglobin are laid on in layers, as a make-up artist would (blotches, rosy cheeks and ears, dark lids,
-freckles, moles, age spots), and turned into colour at the end. A second map holds the strength and roughness of the
-highlight and the height of pores and wrinkles.
+Melanin and haemoglobin are accumulated in layers (blotches, flushed cheeks and ears, dark lids, freckles, moles, age
+spots) and converted to albedo at the end. A second map holds the strength and roughness of the highlight and the height
+of pores and wrinkles. All amounts were set by eye.
 """
 
 from dataclasses import dataclass
@@ -10,32 +10,34 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from kinlib.studio.atlas.build import Atlas
+from kinlib.studio.atlas.atlas import Atlas
 from kinlib.studio.colour import skin_colour, to_linear
-from kinlib.studio.hair.facial import brow_colour
-from kinlib.studio.hair.scalp_hair import hair_colour, hairline
+from kinlib.studio.hair.colour import brow_colour, hair_colour
+from kinlib.studio.hair.hairline import hairline
 from kinlib.studio.labels import class_id, region_id
 from kinlib.studio.person import Look, Person
 from kinlib.studio.rendering.surface import Texture
 
-__all__ = ["Skin", "paint_skin"]
+__all__ = ["SkinTextures", "paint_skin"]
 
-SCALP = 0.6  # share of hair from which a place is labelled hair
-SHAVEN = {"bald": 0.22, "buzz": 0.75, "receding": 0.6}  # how dark the scalp is below the hair, others 0.92
+SCALP = 0.6  # density of hair roots from which a texel is labelled "hair"
+# opacity of the hair's colour on the scalp; 0.92 for other styles
+SHAVEN = {"bald": 0.22, "buzz": 0.75, "receding": 0.6}
+# Opacity of the beard's roots on the skin, and the mask that they follow.
 STUBBLE = {"none": 0.0, "stubble": 0.45, "full": 0.8, "goatee": 0.8, "moustache": 0.7}
 BEARD_MASK = {"none": "beard", "stubble": "beard", "full": "beard", "goatee": "goatee", "moustache": "moustache"}
 
 
 @dataclass(frozen=True)
-class Skin:
-    """The painted maps: the face with the ears, and the back of the head with the neck."""
+class SkinTextures:
+    """Two maps: the face with the ears, and the back of the head with the neck."""
 
     face: Texture
     back: Texture
 
 
 class _Layers:
-    """Pigments and relief of one map while it is painted; float32 [S, S] each."""
+    """Pigments and relief of one map, float32 [S, S] each."""
 
     def __init__(self, person: Person, shape: tuple[int, int]):
         self.melanin = np.full(shape, person.traits.melanin, np.float32)
@@ -45,15 +47,23 @@ class _Layers:
         self.roughness = np.full(shape, 0.52, np.float32)
 
 
-def paint_skin(person: Person, look: Look, atlas: Atlas) -> Skin:
-    """Paint the skin of a person at one age; the same arguments give the same maps."""
+def paint_skin(person: Person, look: Look, atlas: Atlas) -> SkinTextures:
+    """Compute the textures of a person at one age; deterministic.
+
+    Args:
+        person: pigments, freckles, cleft chin and seed.
+        look: age, hair style, beard, lipstick.
+        atlas: masks, wrinkles and noise of the generic head.
+    """
     rng = np.random.default_rng([person.seed, 11])
+    # the noise of another person: a cyclic shift of the tileable fields
     shift = tuple(int(s) for s in rng.integers(0, atlas.size, 2))
     noise = {name: np.roll(field, shift, (0, 1)) for name, field in atlas.noise.items()}
-    return Skin(_paint_face(person, look, atlas, noise, rng), _paint_back(person, look, atlas, noise))
+    return SkinTextures(_paint_face(person, look, atlas, noise, rng), _paint_back(person, look, atlas, noise))
 
 
 def _paint_face(person: Person, look: Look, atlas: Atlas, noise: dict[str, np.ndarray], rng) -> Texture:
+    """The map of the face; layers are applied in this order."""
     masks = atlas.masks
     layers = _Layers(person, masks["lip"].shape)
     _complexion(layers, person, look, masks, noise)
@@ -71,6 +81,7 @@ def _paint_face(person: Person, look: Look, atlas: Atlas, noise: dict[str, np.nd
 
 
 def _paint_back(person: Person, look: Look, atlas: Atlas, noise: dict[str, np.ndarray]) -> Texture:
+    """The map of the back of the head and the neck: slightly darker, less shiny, no features."""
     size = atlas.back_positions.shape[0]
     noise = {name: cv2.resize(field, (size, size)) for name, field in noise.items()}
     layers = _Layers(person, (size, size))
@@ -88,37 +99,42 @@ def _paint_back(person: Person, look: Look, atlas: Atlas, noise: dict[str, np.nd
 
 
 def _gloss(layers: _Layers) -> np.ndarray:
+    """Strength of the highlight, roughness, height: float32 [S, S, 3]."""
     maps = [np.clip(layers.highlight, 0, 2), np.clip(layers.roughness, 0.28, 0.85), layers.height]
     return np.ascontiguousarray(np.stack(maps, axis=-1), np.float32)
 
 
 def _over(below: np.ndarray, above: np.ndarray, share: np.ndarray) -> np.ndarray:
-    """Paint a colour over albedo [S, S, 3] with a share [S, S] in 0..1."""
+    """Blend a colour ([3] or [S, S, 3]) over albedo [S, S, 3] with opacity `share` [S, S]."""
     share = np.clip(share, 0, 1)[..., None]
     return (below + (above - below) * share).astype(np.float32)
 
 
 def _complexion(layers: _Layers, person: Person, look: Look, masks, noise) -> None:
-    """Uneven colour: blood in cheeks, nose, ears; darker lids and neck; T-zone shinier. Children are rosier, evener."""
+    """Uneven colour: flushed cheeks, nose and ears, darker lids and neck, shinier T-zone; more even in children."""
+    # child: 1 up to 4 years, 0 from 14
     redness, child = person.traits.redness, float(np.clip((14 - look.age) / 10, 0, 1))
     uneven = 1 - 0.5 * child
     low, middle, fine, pore = (noise[name] for name in ("low", "middle", "fine", "pore"))
     layers.haemoglobin += uneven * (0.012 * middle + 0.018 * low + 0.012 * fine)
+    # where blood shows; weights of the masks
     flush = 0.42 * masks["cheek"] + 0.40 * masks["nose_tip"] + 0.16 * masks["lids"] + 0.28 * masks["inner_eye"]
     flush = flush + 0.26 * masks["ears"] + 0.10 * masks["chin"]
     light = 1 - person.traits.melanin
+    # blood shows less through dark skin
     layers.haemoglobin += flush * (0.30 + 0.60 * redness + 0.25 * child) * (0.25 + 0.65 * light)
     layers.melanin *= 1 + uneven * (0.022 * low + 0.008 * middle)
     layers.melanin += 0.004 * uneven * (middle + fine + pore)
     layers.melanin += 0.03 * masks["lids"] + 0.025 * masks["neck"] + 0.015 * masks["forehead"]
     layers.melanin += 0.035 * masks["eye_bags"] * (1 - 0.6 * child)
+    # cm: pores of about 20 µm, shallower in children
     layers.height += 0.0022 * (1 - 0.6 * child) * pore + 0.0016 * fine
     layers.highlight += 0.22 * masks["t_zone"]
     layers.roughness -= 0.08 * masks["t_zone"] + 0.01 * low
 
 
 def _marks(layers: _Layers, person: Person, look: Look, masks, noise, rng) -> None:
-    """Freckles, moles and the spots of age."""
+    """Freckles (from 4 years), moles (from 12, one on average) and age spots (from 50)."""
     spots = np.clip(noise["freckles"], 0, 1)
     if person.traits.freckles > 0 and look.age > 4:
         where = np.clip(1.3 * masks["cheek"] + masks["nose_tip"] + 0.25 * masks["forehead"] + 0.12, 0, 1.2)
@@ -135,7 +151,7 @@ def _marks(layers: _Layers, person: Person, look: Look, masks, noise, rng) -> No
 
 
 def _creases(layers: _Layers, look: Look, atlas: Atlas, noise) -> None:
-    """Wrinkles come one after another: the nasolabial fold early, forehead and eyes from forty, all by seventy."""
+    """Wrinkles by age: the nasolabial fold from 16, the other groups from 35 to 55; each is complete after 40 years."""
     age = look.age
     old = float(np.clip((age - 30) / 45, 0, 1))
     lines = 0.10 * float(np.clip((age - 16) / 20, 0, 1)) * atlas.wrinkles["nasolabial"]
@@ -145,6 +161,7 @@ def _creases(layers: _Layers, look: Look, atlas: Atlas, noise) -> None:
         if name in atlas.wrinkles:
             lines = lines + float(np.clip((age - begins) / 40, 0, 1)) * atlas.wrinkles[name]
     lines = np.clip(lines, 0, 2)
+    # cm: creases of 0.75 mm per unit of depth; they look darker and redder
     layers.height += 0.003 * old * noise["middle"] - 0.075 * lines
     layers.melanin += 0.06 * lines + 0.07 * old * atlas.masks["eye_bags"]
     layers.haemoglobin += 0.08 * lines + 0.16 * (0.3 + old) * atlas.masks["eye_bags"]
@@ -152,7 +169,7 @@ def _creases(layers: _Layers, look: Look, atlas: Atlas, noise) -> None:
 
 
 def _cleft(layers: _Layers, person: Person, atlas: Atlas) -> None:
-    """The dimple of a cleft chin, where geometry alone would be too fine to see."""
+    """The dimple of a cleft chin, which the geometry alone is too coarse for."""
     x, y, z = np.moveaxis(atlas.face_positions, -1, 0)
     dimple = np.exp(-((x / 0.16) ** 2) - ((y + 6.6) / 0.65) ** 2) * (z > 6) * person.traits.cleft_chin
     layers.height -= 0.12 * dimple
@@ -161,9 +178,9 @@ def _cleft(layers: _Layers, person: Person, atlas: Atlas) -> None:
 
 
 def _lips(layers: _Layers, person: Person, look: Look, masks, noise) -> np.ndarray:
-    """Turn pigments into colour, with lips in their own and in lipstick."""
+    """Albedo [S, S, 3] from the pigments; lips are redder and smoother, with lipstick on top."""
     lip, dark = masks["lip"], person.traits.melanin
-    grown = float(np.clip((look.age - 8) / 10, 0, 1))
+    grown = float(np.clip((look.age - 8) / 10, 0, 1))  # men's lips lose colour at puberty
     red = 0.40 + (0.20 + 0.25 * person.traits.redness) * (1.0 if person.male else 1.3) - 0.12 * grown * person.male
     layers.melanin += 0.05 * lip * (1 - dark)
     layers.haemoglobin += lip * red * (1 - 0.45 * dark)
@@ -178,18 +195,19 @@ def _lips(layers: _Layers, person: Person, look: Look, masks, noise) -> np.ndarr
 
 
 def _scalp(positions: np.ndarray, person: Person, look: Look, noise) -> np.ndarray:
-    """Share of hair roots [S, S], with an uneven border."""
+    """Density of scalp hair roots float32 [S, S] in 0..1, with an uneven border."""
     share = hairline(positions, person, look)
     return np.clip(share * (1 + 0.25 * noise["middle"] * (1 - share)), 0, 1).astype(np.float32)
 
 
 def _hair_roots(albedo, person: Person, look: Look, masks, noise, scalp) -> np.ndarray:
-    """Beard shadow, brows' ground and scalp: the roots of hair darken the skin they grow from."""
+    """Albedo darkened by hair roots: beard shadow, skin under the brows, scalp."""
     roots = hair_colour(person, look)
     if person.male and look.age > 14:
         region = masks[BEARD_MASK[look.beard]]
         share = region * STUBBLE[look.beard] * person.traits.beard * (0.75 + 0.3 * noise["pore"])
         share = share + masks["beard"] * look.shadow * person.traits.beard * 0.22 * (1 + 0.3 * noise["pore"])
+        # roots lie below the skin: never lighter than it, slightly bluish
         ground = np.minimum(roots + 0.02, albedo * 0.8) * np.array([0.94, 1.0, 1.05], np.float32)
         albedo = _over(albedo, ground, np.clip(share, 0, 0.9) * (1 - masks["lip"]))
     brows = np.clip(masks["brow_left"] + masks["brow_right"], 0, 1)

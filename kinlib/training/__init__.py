@@ -1,1 +1,1 @@
-"""How the bundled networks are trained."""
+"""Training of the bundled networks, and their model cards."""

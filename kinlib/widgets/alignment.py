@@ -23,9 +23,9 @@ from kinlib.widgets.snapshot import GREY, Panel, as_jpeg, as_png
 __all__ = ["AlignPanel"]
 
 TRUTH = "truth"
-MOST = 0.5  # face scales, where the slider ends
+MOST = 0.5  # face scales; end of the slider
 SHOWN = 360  # pixels of height on the page
-WIDE = {"layout": {"width": "420px"}, "style": {"description_width": "80px"}}
+WIDE = {"layout": {"width": "420px"}, "style": {"description_width": "110px"}}
 
 
 class AlignPanel(Panel):
@@ -48,7 +48,7 @@ class AlignPanel(Panel):
         predictor: "shape.Predictor" = None,
         private: bool = False,
     ):
-        """Begin with the first photograph.
+        """Show the first photograph.
 
         Args:
             pictures: RGB.
@@ -99,7 +99,7 @@ class AlignPanel(Panel):
         self.status.value = html.escape(words)
 
     def _points(self, number: int, way: str) -> tuple[np.ndarray, np.ndarray, str]:
-        """Points, the square that follows from them, and what is to be said of them."""
+        """Points, the square that follows from them, and a note."""
         if way == TRUTH:
             return self._truths[number], shape.quad_of(self._truths[number]), ""
         if number not in self._faces:
@@ -124,5 +124,5 @@ class AlignPanel(Panel):
 
 
 def _scaled(picture: Image.Image) -> Image.Image:
-    """As high as the page shows it."""
+    """At the height that the page shows."""
     return picture.resize((round(picture.width * SHOWN / picture.height), SHOWN), Image.Resampling.LANCZOS)

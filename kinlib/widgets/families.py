@@ -1,9 +1,9 @@
-"""Leafing through a data set of families, and through its trios: the panels of notebooks 01 and 02.
+"""Browsers of a data set of families and of its trios: the panels of notebooks 01 and 02.
 
-    families_panel = FamilyBrowser(tables)          a family's tree, somebody's album, relatives and problems
+    families_panel = FamilyBrowser(tables)          a family's tree, a person's album, relatives and problems
     trios_panel = TrioBrowser(tables, trios)        father, mother and child, image trio after image trio
 
-A stored notebook shows a plain picture instead, and of a private data set nothing.
+A stored notebook shows a static picture instead, and none of a private data set.
 """
 
 import html
@@ -28,9 +28,9 @@ MOST_SHOWN = 500  # image trios that the slider goes through
 
 
 class _Browser(Panel):
-    """Controls, pictures, and a line of text that says what went wrong."""
+    """Controls, pictures, and a line of text for what could not be shown."""
 
-    WORDS = "a panel to leaf through; run the notebook to use it"
+    WORDS = "a browser of the data set; run the notebook to use it"
 
     def __init__(self, tables: FamilyTables):
         super().__init__()
@@ -41,7 +41,7 @@ class _Browser(Panel):
         self._filling = False
 
     def _fill(self, control: widgets.Widget, options: list[tuple[str, object]]) -> None:
-        """Give a menu other entries; the first of them is chosen without anybody having asked for it."""
+        """Give a menu other entries and choose the first, without calling the observers."""
         self._filling = True
         control.options = options
         control.value = options[0][1] if options else None
@@ -51,7 +51,7 @@ class _Browser(Panel):
         self.controls[name].observe(lambda change: None if self._filling else action(), names="value")
 
     def _put(self, name: str, draw: Callable[[], bytes]) -> None:
-        """Show a picture, or hide its place and say why there is none."""
+        """Show a picture, or hide its widget and say why there is none."""
         try:
             self.images[name].value = draw()
             self.images[name].layout.display = ""
@@ -64,11 +64,11 @@ class FamilyBrowser(_Browser):
     """A menu of families, a menu of people; a tree, an album, and what is known of the person.
 
     Attributes:
-        tables: what is leafed through.
+        tables: the data set.
         controls: `family` and `person`.
         images: `tree` and `album`, JPEG.
-        facts: who the person is to others, and the problems that concern them.
-        status: what could not be drawn.
+        facts: the person's relatives, and the data set's problems that concern the person.
+        status: what could not be shown.
     """
 
     def __init__(self, tables: FamilyTables, family: str | None = None):
@@ -81,7 +81,7 @@ class FamilyBrowser(_Browser):
         sizes = extended_families(tables)
         entries = [(f"{row.family} ({row.people} people)", row.family) for row in sizes.itertuples()]
         if not entries:
-            raise KinlibError("there are no families to leaf through: give a data set that lists people")
+            raise KinlibError("there are no families to show: give a data set that lists people")
         if family not in (None, *sizes["family"]):
             raise KinlibError(f"there is no family '{family}': give its name as in the data set's list")
         self.controls = {
@@ -135,10 +135,10 @@ class TrioBrowser(_Browser):
     """Menus of families, trios and strategies, a slider over image trios, and the three pictures.
 
     Attributes:
-        tables, trios: what is leafed through.
+        tables, trios: the data set and its trios.
         controls: `family`, `trio` (row of the table), `how` and `number` (of the image trio, from 1).
         images: `father`, `mother` and `child`, PNG.
-        captions: the words below them.
+        captions: the text below them.
         status: how many image trios there are, and what could not be read.
     """
 
@@ -150,7 +150,7 @@ class TrioBrowser(_Browser):
         """
         super().__init__(tables)
         if not len(trios):
-            raise KinlibError("there are no trios to leaf through: no child has a known father and mother")
+            raise KinlibError("there are no trios to show: no child has a known father and mother")
         self.trios, self.seed = trios.reset_index(drop=True), seed
         self._pairs, self._refused = pair_images(self.trios[:0]), ""
         families = list(dict.fromkeys(self.trios["family"]))

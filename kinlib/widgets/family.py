@@ -1,149 +1,209 @@
-"""What the sliders do, without any layout: two parents and their child as PNG pictures."""
+"""The panel of notebook 00: a layout over `kinlib.session.Session`.
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+    studio = family_studio()                          the bundled couples, or photographs to upload
+    studio.controls["coarse"].value = 1.0             code can do what a hand does with a slider
 
-from PIL import Image
+Photographs are encoded once, so that moving a slider only blends and synthesises.
+"""
 
-from kinlib.inheritance.blend import group_shares
-from kinlib.kinship.kinship import Child, Face, Kinship, Photo
-from kinlib.runtime.errors import KinlibError
+import html
+
+import ipywidgets as widgets
+
+from kinlib import figures
+from kinlib.kinship.kinship import Face, Kinship, Photo
+from kinlib.runtime import config
+from kinlib.session import AGES, ATTRIBUTES, PICTURES, REFINE_STEPS, ROLES, SHARES, Session, Settings
 from kinlib.studio.datasets import sample_parents
-from kinlib.widgets.snapshot import GREY, as_png
-from kinlib.widgets.uploads import read_upload
+from kinlib.widgets.snapshot import FITTED, Panel, as_png
+from kinlib.widgets.uploads import uploaded
 
-__all__ = ["PICTURES", "REFINE_STEPS", "ROLES", "Family", "Settings"]
+__all__ = ["FamilyStudio", "family_studio"]
 
-ROLES = ("father", "mother")
-PICTURES = (*ROLES, *(f"{role}_drawn" for role in ROLES), "child")
-REFINE_STEPS = 100  # of fitting a photograph's code; bundled parents are left as the encoder sees them
-SHOWN_SIZE = 512  # px; larger pictures only slow the connection down
-BLANK = Image.new("RGB", (256, 256), GREY)
+OWN = 0  # entry of the couples' menu for photographs of one's own
+LIVE = 256  # px; larger pictures take too long to follow a slider while it is still moving
+WIDE = {"layout": {"width": "400px"}, "style": {"description_width": "160px"}}
 
 
-@dataclass(frozen=True)
-class Settings:
-    """Where the sliders stand.
+class FamilyStudio(Panel):
+    """Pictures, controls, and a line that says what is going on.
 
     Attributes:
-        coarse, middle, fine: the father's share in each group of layers, from 0 to 1.
-        method: one of `kinlib.inheritance.blend.methods()`.
-        seed: of the method's randomness.
-        age: in years; None as inherited.
-        sex: "female", "male"; None as inherited.
-        truncation: below 1, pulls towards the average face.
+        session: the state that the panel shows.
+        controls: couple, upload_father, upload_mother, method, seed, another, coarse, middle, fine, truncation,
+            age_inherited, age and sex.
+        images: the pictures' widgets, by the names of `PICTURES`.
+        status: the line of text.
+        bar: progress of a long computation.
     """
 
-    coarse: float = 0.5
-    middle: float = 0.5
-    fine: float = 0.5
-    method: str = "average"
-    seed: int = 0
-    age: float | None = None
-    sex: str | None = None
-    truncation: float = 1.0
+    WORDS = "the panel of sliders; run the notebook to use it"
 
+    def __init__(self, session: Session):
+        super().__init__()
+        self.session = session
+        self._shown: dict[str, object] = {}  # the pictures that the images hold, so that others are not encoded again
+        self.images = {name: _image(320 if name == "child" else 144) for name in PICTURES}
+        self.controls = _controls(session)
+        self.status = widgets.HTML()
+        self.bar = widgets.FloatProgress(min=0.0, max=1.0, layout={"visibility": "hidden", "width": "320px"})
+        session.report = self._report
+        self._listen()
+        self.children = [_pictures_box(self.images), _controls_box(self.controls), self.status, self.bar]
+        self._show()
 
-class Family:
-    """Two parents and their child as PNG pictures.
+    @property
+    def private(self) -> bool:
+        """Whether anybody but bundled people is shown, or nobody yet: then a stored notebook holds no picture."""
+        return self.session.child is None or not self.session.bundled
 
-    What can fail returns whether it worked. If it did not, `message` says why in one sentence and all else stays.
+    def settings(self) -> Settings:
+        """Where the controls stand."""
+        at = {name: getattr(control, "value", None) for name, control in self.controls.items()}
+        shares = {group: at[group] for group in SHARES}
+        age = None if at["age_inherited"] else float(at["age"])
+        rest = {name: at[name] for name in ("method", "seed", "sex", "truncation")}
+        return Settings(age=age, **shares, **rest)
 
-    Attributes:
-        faces: the parents by role, as far as they are known.
-        child: the child drawn last.
-        pictures: PNG bytes by the names of `PICTURES`.
-        message: what the user should know.
-        bundled: whether both parents are the studio's own.
-    """
+    def refresh(self) -> None:
+        """Generate the child of new parents as the controls stand."""
+        self.session.refresh(self.settings())
+        self._show()
 
-    def __init__(self, kin: Kinship, refine: int = REFINE_STEPS, report: Callable[[str, float], None] | None = None):
-        """`refine` steps fit each photograph's code; `report` is told what is going on and how much of it is done."""
-        self.kin, self.refine = kin, refine
-        self.report = report or (lambda text, share: None)
-        self.faces: dict[str, Face] = {}
-        self.child: Child | None = None
-        self.pictures = dict.fromkeys(PICTURES, _png(BLANK))
-        self.message, self.bundled = "", False
+    def _listen(self) -> None:
+        for name in (*SHARES, "method", "seed", "truncation", "age", "age_inherited", "sex"):
+            self.controls[name].observe(self._moved, names="value")
+        self.controls["couple"].observe(self._couple_chosen, names="value")
+        for role in ROLES:
+            self.controls[f"upload_{role}"].observe(lambda change, role=role: self._uploaded(role, change), "value")
+        self.controls["another"].on_click(self._another_wanted)
 
-    def choose_couple(self, number: int) -> bool:
-        """Take the bundled couple of that number, counted from 1."""
-        return self._attempt(
-            lambda: self._take(dict(zip(ROLES, sample_parents.couple(number), strict=True)), bundled=True)
-        )
+    def take(self, photos: dict[str, Photo | Face]) -> None:
+        """Show photographs, or encoded faces, by role."""
+        if self._parents_changed(self.session.choose_photos(photos)):
+            self.controls["couple"].value = OWN
 
-    def choose_photos(self, photos: Mapping[str, Photo | Face]) -> bool:
-        """Take photographs, or encoded faces, by role; all of them or none."""
-        return self._attempt(lambda: self._take(photos))
+    def _moved(self, change) -> None:
+        self.controls["age"].disabled = self.controls["age_inherited"].value
+        self.session.generate(self.settings())
+        self._show()
 
-    def choose_upload(self, role: str, value: Mapping | Sequence) -> bool:
-        """Take the value of a FileUpload as the "father" or the "mother"."""
-        return self._attempt(lambda: self._take({role: self._upload(role, value)}))
+    def _couple_chosen(self, change) -> None:
+        if change.new != OWN:
+            self._parents_changed(self.session.choose_couple(change.new))
 
-    def draw(self, settings: Settings) -> bool:
-        """Draw the child anew."""
-        return self._attempt(lambda: self._draw(settings))
+    def _uploaded(self, role: str, change) -> None:
+        if change.new and self._parents_changed(self.session.choose_upload(role, *uploaded(change.new))):
+            self.controls["couple"].value = OWN
 
-    def _attempt(self, action: Callable[[], None]) -> bool:
-        self.message = ""
-        try:
-            action()
-        except KinlibError as problem:
-            self.message = str(problem)
-        except (MemoryError, OSError, RuntimeError) as problem:  # a full memory or disk, mostly
-            first_line = str(problem).partition("\n")[0]
-            self.message = f"that did not work: {first_line or type(problem).__name__}"
+    def _another_wanted(self, button) -> None:
+        seed = self.controls["seed"]
+        seed.value = seed.value + 1 if seed.value < seed.max else seed.min
+
+    def _parents_changed(self, succeeded: bool) -> bool:
+        if succeeded:
+            self.refresh()
         else:
-            return True
-        return False
+            self._show()
+        return succeeded
 
-    def _take(self, photos: Mapping[str, Photo | Face], bundled: bool = False) -> None:
-        """Encode first, and change the family only when every photograph has worked."""
-        faces = {role: self._encode(role, photo, 0 if bundled else self.refine) for role, photo in photos.items()}
-        drawn = {f"{role}_drawn": _png(self.kin.reconstruct(face)) for role, face in faces.items()}
-        self.faces |= faces
-        self.pictures |= drawn | {role: _png(face.aligned) for role, face in faces.items()}
-        self.bundled = bundled
-        self.message = "; ".join(f"{role}: {note}" for role, face in faces.items() for note in face.notes)
+    def _report(self, text: str, share: float) -> None:
+        self.bar.layout.visibility = "visible"
+        self.bar.value = share
+        self.status.value = html.escape(text)
 
-    def _encode(self, role: str, photo: Photo | Face, steps: int) -> Face:
-        if isinstance(photo, Face):
-            return photo
-        self.report(f"looking for the {role}'s face ...", 0.0)
+    def _show(self) -> None:
+        self.bar.layout.visibility = "hidden"
+        self.status.value = html.escape(self.session.message)
+        for name, image in self.images.items():
+            picture = self.session.pictures[name]
+            if self._shown.get(name) is not picture:
+                image.value, self._shown[name] = as_png(picture), picture
 
-        def refining(done: int, loss: float) -> None:
-            self.report(f"fitting the {role}'s code, step {done} of {steps} ...", done / steps)
-
-        try:
-            return self.kin.encode(photo, steps, refining)
-        except KinlibError as problem:
-            raise KinlibError(f"{role}: {problem}") from problem
-
-    def _upload(self, role: str, value: Mapping | Sequence) -> Image.Image:
-        try:
-            return read_upload(value)
-        except KinlibError as problem:
-            raise KinlibError(f"{role}: {problem}") from problem
-
-    def _draw(self, settings: Settings) -> None:
-        missing = [role for role in ROLES if role not in self.faces]
-        if missing:
-            raise KinlibError(f"there is no {' and no '.join(missing)} yet: choose a couple, or upload a photograph")
-        shares = group_shares(self.kin.num_layers, settings.coarse, settings.middle, settings.fine)
-        self.child = self.kin.child(
-            *(self.faces[role] for role in ROLES),
-            method=settings.method,
-            seed=settings.seed,
-            father_share=shares,
-            age=settings.age,
-            sex=settings.sex,
-            truncation=settings.truncation,
-        )
-        self.pictures["child"] = _png(self.child.image)
-        self.message = "; ".join(self.child.notes)
+    def _snapshot(self) -> bytes:
+        """Parents, reconstructions, child and where the sliders stand, as JPEG."""
+        child = self.session.child
+        reconstructions = [self.session.kin.reconstruct(face) for face in (child.father, child.mother)]
+        shares = ", ".join(f"{name} {self.controls[name].value:.2f}" for name in SHARES)
+        title = f"father's share: {shares}"
+        return figures.family_row([child], reconstructions, title).jpeg()
 
 
-def _png(picture: Image.Image) -> bytes:
-    if picture.width > SHOWN_SIZE:
-        picture = picture.resize((SHOWN_SIZE, SHOWN_SIZE), Image.Resampling.LANCZOS)
-    return as_png(picture)
+def family_studio(
+    kin: Kinship | None = None,
+    father: Photo | Face | None = None,
+    mother: Photo | Face | None = None,
+    refine: int = REFINE_STEPS,
+    couple: int = 1,
+) -> FamilyStudio:
+    """The panel of sliders for two parents and their child.
+
+    Args:
+        kin: loaded networks; None loads the preset named by `KINLIB_PRESET`.
+        father, mother: photographs or encoded faces to begin with; None takes them from the bundled couple.
+        refine: steps of fitting the code of each photograph, uploaded ones included; bundled parents need none.
+        couple: the bundled couple to begin with.
+
+    Raises:
+        KinlibError: if the networks cannot be loaded, or there is no such couple. What is wrong with a photograph is
+            said in the panel.
+    """
+    sample_parents.couple(couple)
+    studio = FamilyStudio(Session(kin or Kinship.load(config.default_preset()), refine))
+    given = {role: photo for role, photo in zip(ROLES, (father, mother), strict=True) if photo is not None}
+    if len(given) < len(ROLES):
+        studio.controls["couple"].value = couple  # which encodes the parents and generates the child
+    if given:
+        studio.take(given)
+    return studio
+
+
+def _controls(session: Session) -> dict[str, widgets.Widget]:
+    """All controls by name."""
+    couples = [(f"couple {number}", number) for number in range(1, len(sample_parents.couples()) + 1)]
+    sexes = [("as inherited", None), ("female", "female"), ("male", "male")]
+    live = session.kin.generator.resolution <= LIVE
+    share = {"min": 0.0, "max": 1.0, "step": 0.05, "readout_format": ".2f", "continuous_update": live} | WIDE
+    has = {name: name in session.attributes for name in ATTRIBUTES}
+    return {
+        "couple": widgets.Dropdown(
+            options=[*couples, ("own photographs", OWN)], value=OWN, description="parents", **WIDE
+        ),
+        **{
+            f"upload_{role}": widgets.FileUpload(accept="image/*", description=f"{role}'s photo", **FITTED)
+            for role in ROLES
+        },
+        "method": widgets.Dropdown(options=session.methods, value=Settings.method, description="method", **WIDE),
+        "seed": widgets.BoundedIntText(value=Settings.seed, min=0, max=9999, description="seed", **WIDE),
+        "another": widgets.Button(description="another child", icon="refresh", tooltip="the next seed", **FITTED),
+        **{name: widgets.FloatSlider(value=0.5, description=text, **share) for name, text in SHARES.items()},
+        "truncation": widgets.FloatSlider(value=1.0, description="truncation", **share),
+        "age_inherited": widgets.Checkbox(value=True, description="age as inherited", disabled=not has["age"], **WIDE),
+        "age": widgets.IntSlider(
+            value=25, min=AGES[0], max=AGES[1], description="age, years", disabled=True, continuous_update=live, **WIDE
+        ),
+        "sex": widgets.Dropdown(options=sexes, description="sex", disabled=not has["sex"], **WIDE),
+    }
+
+
+def _controls_box(controls: dict[str, widgets.Widget]) -> widgets.Widget:
+    """Whose child on the left, what it inherits on the right."""
+    uploads = widgets.HBox([controls[f"upload_{role}"] for role in ROLES])
+    left = [controls["couple"], uploads, *(controls[name] for name in ("method", "seed", "another", "sex"))]
+    hint = widgets.HTML("the father's share: 0 is all the mother's, 1 all the father's")
+    right = [hint, *(controls[name] for name in (*SHARES, "truncation", "age_inherited", "age"))]
+    return widgets.HBox([widgets.VBox(left), widgets.VBox(right)], layout={"flex_flow": "row wrap"})
+
+
+def _pictures_box(images: dict[str, widgets.Image]) -> widgets.Widget:
+    """Photographs above reconstructions, the child large beside them; every picture with its name."""
+    named = {
+        name: widgets.VBox([image, widgets.Label(name.replace("_", "'s "))], layout={"align_items": "center"})
+        for name, image in images.items()
+    }
+    rows = [widgets.HBox([named[f"{role}{suffix}"] for role in ROLES]) for suffix in ("", "_reconstruction")]
+    return widgets.HBox([widgets.VBox(rows), named["child"]], layout={"flex_flow": "row wrap"})
+
+
+def _image(side: int) -> widgets.Image:
+    return widgets.Image(format="png", layout={"width": f"{side}px", "height": f"{side}px", "margin": "4px"})

@@ -1,4 +1,4 @@
-"""Panels that leave a plain picture of themselves in a stored notebook."""
+"""Base of all panels: in a stored notebook a static picture stands for the live widget."""
 
 import base64
 import contextlib
@@ -9,29 +9,30 @@ from PIL import Image
 
 from kinlib.runtime.errors import KinlibError
 
-__all__ = ["GREY", "Panel", "as_jpeg", "as_png"]
+__all__ = ["FITTED", "GREY", "Panel", "as_jpeg", "as_png"]
 
 GREY = (238, 238, 238)  # where there is no picture
 QUALITY = 88  # of JPEG
+FITTED = {"layout": {"width": "max-content"}}  # of buttons; the default of 148 px cuts long labels off
 
 
 class Panel(widgets.VBox):
     """A box of controls and pictures.
 
     Attributes:
-        WORDS: what a stored notebook says beside the picture.
-        private: whether it shows people who did not agree to be published; then no picture is left behind.
+        WORDS: the text of a stored notebook beside the picture.
+        private: whether it shows people who did not agree to be published; then no picture is stored.
     """
 
     WORDS = "a panel; run the notebook to use it"
     private = False
 
     def _snapshot(self) -> bytes:
-        """What a stored notebook shows, as JPEG; every panel has its own."""
+        """The static picture, as JPEG."""
         raise NotImplementedError
 
     def _repr_mimebundle_(self, **kwargs):
-        """Beside the live panel a plain picture, which is all that a stored notebook can show."""
+        """The live panel, and the static picture for a stored notebook."""
         inherited = getattr(super(), "_repr_mimebundle_", None)  # ipywidgets 7 has none and displays itself
         bundle = inherited(**kwargs) if inherited else None
         if not isinstance(bundle, dict):
@@ -44,14 +45,14 @@ class Panel(widgets.VBox):
 
 
 def as_png(picture: Image.Image) -> bytes:
-    """For the page, without loss and at once: a slider is waiting."""
+    """PNG for the page: lossless, and compressed quickly, because a slider is waiting."""
     stream = io.BytesIO()
     picture.save(stream, "PNG", compress_level=1)
     return stream.getvalue()
 
 
 def as_jpeg(picture: Image.Image) -> bytes:
-    """Small enough for a stored notebook."""
+    """JPEG, small enough for a stored notebook."""
     stream = io.BytesIO()
     picture.save(stream, "JPEG", quality=QUALITY)
     return stream.getvalue()

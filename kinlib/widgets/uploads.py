@@ -1,17 +1,10 @@
-"""Photographs from a FileUpload, whose value is a dictionary in ipywidgets 7 and a tuple in 8."""
+"""Files from a FileUpload, whose value is a dictionary in ipywidgets 7 and a tuple in 8."""
 
-import os
-import re
-import tempfile
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
-from PIL import Image
-
-from kinlib.io.photos import read_photo
 from kinlib.runtime.errors import KinlibError
 
-__all__ = ["read_upload", "uploaded"]
+__all__ = ["uploaded"]
 
 
 def uploaded(value: Mapping | Sequence) -> tuple[str, bytes]:
@@ -28,20 +21,3 @@ def uploaded(value: Mapping | Sequence) -> tuple[str, bytes]:
         entry = value[-1]
         name = entry["name"]
     return name, bytes(entry["content"])
-
-
-def read_upload(value: Mapping | Sequence) -> Image.Image:
-    """The photograph of a FileUpload's value, upright RGB.
-
-    Raises:
-        KinlibError: if there is none, or it cannot be read.
-    """
-    name, content = uploaded(value)
-    safe = re.sub(r"[^\w. -]", "_", name)[-80:].strip(". ") or "photograph"
-    with tempfile.TemporaryDirectory(prefix="kinlib-") as folder:  # files are checked more closely than bytes
-        path = Path(folder, safe)
-        path.write_bytes(content)
-        try:
-            return read_photo(path)
-        except KinlibError as problem:
-            raise KinlibError(str(problem).replace(f"{folder}{os.sep}", "")) from problem

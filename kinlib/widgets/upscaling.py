@@ -1,7 +1,7 @@
-"""Two ways of enlarging a photograph, side by side in one picture with a divider to move: the panel of notebook 04.
+"""Two upscaling methods side by side in one picture, with a divider to move: the panel of notebook 04.
 
 panel = UpscalePanel(load_originals())
-panel.controls["right"].value = "esrgan"          what a hand does with a menu, code can do as well
+panel.controls["right"].value = "esrgan"          code can use the menus as well
 panel.controls["divider"].value = 0.3
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import ipywidgets as widgets
 from PIL import Image, ImageDraw
 
-from kinlib.evaluation.upscaling import Photograph, fidelity
+from kinlib.evaluation.upscaling import UnpairedPhotograph, fidelity
 from kinlib.faces.upscale import FACTORS, METHODS, upscale
 from kinlib.figures import close_up
 from kinlib.runtime import config
@@ -30,24 +30,24 @@ class UpscalePanel(Panel):
     """Menus of photographs and methods, a switch for the factor, and a divider.
 
     Attributes:
-        originals: what is enlarged.
+        originals: the photographs.
         controls: `photo` (number), `factor`, `left` and `right` (methods, or "original" where there are originals) and
             `divider` (0 to 1).
         image: the face, PNG.
-        status: what is on either side, with its PSNR.
+        status: the method on either side, with its PSNR.
     """
 
     WORDS = "one photograph, enlarged in two ways, left and right of the line; run the notebook to move it"
 
     def __init__(
         self,
-        originals: Sequence[Original | Photograph],
+        originals: Sequence[Original | UnpairedPhotograph],
         photo: int = 0,
         factor: int = 2,
         preset: str | None = None,
         private: bool = False,
     ):
-        """Begin with one of the photographs.
+        """Show one of the photographs.
 
         Args:
             originals: photographs with their originals, or without.

@@ -1,7 +1,7 @@
-"""One thing to turn, and the face that follows: the panel of the notebook on the studio.
+"""One inherited or grown property to vary, and the face that follows: the panel of the notebook on the studio.
 
-panel = dial_studio()                    drawn anew where the head model is, from the bundled steps elsewhere
-panel.controls["dial"].value = "hair_red"
+panel = variation_panel()                rendered live where the head model is, from the bundled steps elsewhere
+panel.controls["variation"].value = "hair_red"
 panel.controls["position"].value = 2.0
 """
 
@@ -13,38 +13,38 @@ from PIL import Image
 
 from kinlib import figures
 from kinlib.runtime.errors import KinlibError
-from kinlib.studio.lesson import steps
-from kinlib.studio.lesson.variations import DIALS, Dial
+from kinlib.studio.lesson import series
+from kinlib.studio.lesson.variations import VARIATIONS, Variation
 from kinlib.widgets.snapshot import Panel, as_png
 
-__all__ = ["DialStudio", "dial_studio"]
+__all__ = ["VariationPanel", "variation_panel"]
 
-LIVE_SIZE, SHOWN = 128, 256  # pixels: of a picture drawn while somebody waits, and on the page
+LIVE_SIZE, SHOWN = 128, 256  # pixels: of a live rendering, and as displayed
 WIDE = {"layout": {"width": "520px"}, "style": {"description_width": "80px"}}
-Draw = Callable[[str, float], Image.Image]
+Render = Callable[[str, float], Image.Image]
 
 
-class DialStudio(Panel):
-    """A menu of dials, a slider, and two faces: where the dial began, and where it stands.
+class VariationPanel(Panel):
+    """A menu of variations, a slider, and two faces: at the start, and at the slider's position.
 
     Attributes:
-        live: whether pictures are drawn anew; else the slider has the bundled steps only.
-        controls: `dial` (a name of `DIALS`) and `position` (its value).
+        live: whether pictures are rendered live; else the slider has the bundled steps only.
+        controls: `variation` (a name of `VARIATIONS`) and `position` (its value).
         images: `start` and `now`.
         captions: the words below them.
         status: the line of text.
     """
 
-    WORDS = "the panel of dials; run the notebook to use it"
+    WORDS = "the panel of variations; run the notebook to use it"
 
-    def __init__(self, live: bool, draw: Draw, dial: str):
+    def __init__(self, live: bool, render: Render, variation: str):
         super().__init__()
-        self.live, self._draw = live, draw
+        self.live, self._render = live, render
         self._known: dict[tuple[str, float], bytes] = {}
         self._choosing = False
-        menu = [(one.title, name) for name, one in DIALS.items()]
+        menu = [(one.title, name) for name, one in VARIATIONS.items()]
         self.controls = {
-            "dial": widgets.Dropdown(options=menu, value=dial, description="dial", **WIDE),
+            "variation": widgets.Dropdown(options=menu, value=variation, description="variation", **WIDE),
             "position": widgets.SelectionSlider(options=[("0", 0.0)], description="", continuous_update=False, **WIDE),
         }
         self.images = {name: widgets.Image(format="png", width=SHOWN, height=SHOWN) for name in ("start", "now")}
@@ -53,24 +53,24 @@ class DialStudio(Panel):
         faces = [widgets.VBox([self.images[name], self.captions[name]]) for name in self.images]
         self.children = [*self.controls.values(), widgets.HBox(faces), self.status]
         self._choose()
-        self.controls["dial"].observe(lambda change: self._choose(), names="value")
+        self.controls["variation"].observe(lambda change: self._choose(), names="value")
         self.controls["position"].observe(lambda change: self._show(), names="value")
 
     @property
-    def dial(self) -> Dial:
-        """The dial in use."""
-        return DIALS[self.controls["dial"].value]
+    def variation(self) -> Variation:
+        """The variation in use."""
+        return VARIATIONS[self.controls["variation"].value]
 
     def _choose(self) -> None:
-        """Another dial: its own positions, standing in the middle."""
-        positions = self.dial.positions() if self.live else self.dial.values
+        """Take the positions of another variation and start in their middle."""
+        positions = self.variation.positions() if self.live else self.variation.values
         slider = self.controls["position"]
-        middle = positions[len(positions) // 2] if len(self.dial.values) > 3 else positions[0]
-        self._choosing = True  # new options move the slider to the first of them, which nobody asked to see
+        middle = positions[len(positions) // 2] if len(self.variation.values) > 3 else positions[0]
+        self._choosing = True  # new options move the slider to the first of them, which need not be rendered
         slider.options = [(f"{value:g}", value) for value in positions]
         slider.value = middle
         self._choosing = False
-        slider.description = self.dial.unit.replace("standard deviations", "sd")
+        slider.description = self.variation.unit.replace("standard deviations", "sd")
         self._show_one("start", middle)
         self._show()
 
@@ -79,45 +79,47 @@ class DialStudio(Panel):
             self._show_one("now", self.controls["position"].value)
 
     def _show_one(self, place: str, value: float) -> None:
-        name = self.controls["dial"].value
+        name = self.controls["variation"].value
         try:
             if (name, value) not in self._known:
-                self._known[name, value] = as_png(_enlarged(self._draw(name, value)))
+                self._known[name, value] = as_png(_enlarged(self._render(name, value)))
         except KinlibError as problem:
             self.status.value = html.escape(str(problem))
             return
-        self.status.value = "" if self.live else "from the bundled steps; with the head model every position is drawn"
+        self.status.value = (
+            "" if self.live else "from the bundled steps; with the head model every position is rendered"
+        )
         self.images[place].value = self._known[name, value]
-        self.captions[place].value = self.dial.label(value)
+        self.captions[place].value = self.variation.label(value)
 
     def _snapshot(self) -> bytes:
-        """The bundled steps of this dial side by side, as JPEG."""
-        row = steps.series(self.controls["dial"].value)
+        """The bundled steps of this variation side by side, as JPEG."""
+        row = series.load_series(self.controls["variation"].value)
         return figures.panels(row.pictures, row.labels, columns=5, title=row.title).jpeg()
 
 
-def dial_studio(live: bool | None = None, dial: str = "hair_red") -> DialStudio:
-    """The panel of dials.
+def variation_panel(live: bool | None = None, variation: str = "hair_red") -> VariationPanel:
+    """The panel of variations.
 
     Args:
-        live: draw every position anew, which needs the head model; None: if it is there.
-        dial: the one to begin with, a name of `kinlib.studio.lesson.variations.DIALS`.
+        live: render every position live, which needs the head model; None: if it is there.
+        variation: the one to begin with, a name of `kinlib.studio.lesson.variations.VARIATIONS`.
 
     Raises:
-        KinlibError: if there is no such dial.
+        KinlibError: if there is no such variation.
     """
-    if dial not in DIALS:
-        raise KinlibError(f"there is no dial '{dial}': choose one of {', '.join(DIALS)}")
-    live = steps.have_head() if live is None else live
-    return DialStudio(live, _drawn if live else _bundled, dial)
+    if variation not in VARIATIONS:
+        raise KinlibError(f"there is no variation '{variation}': choose one of {', '.join(VARIATIONS)}")
+    live = series.have_head() if live is None else live
+    return VariationPanel(live, _rendered if live else _bundled, variation)
 
 
-def _drawn(name: str, value: float) -> Image.Image:
-    return steps.render_step(name, value, LIVE_SIZE)
+def _rendered(name: str, value: float) -> Image.Image:
+    return series.render_position(name, value, LIVE_SIZE)
 
 
 def _bundled(name: str, value: float) -> Image.Image:
-    return steps.series(name).pictures[steps.nearest(name, value)]
+    return series.load_series(name).pictures[series.nearest(name, value)]
 
 
 def _enlarged(picture: Image.Image) -> Image.Image:

@@ -1,7 +1,7 @@
 """Preparing a data set against the loop that one writes first: `make bench`.
 
-The loop takes one photograph after the other: MTCNN on a PIL image, dlib's predictor, the crop, the encoder, the
-identity network. Both see the same photographs of 120x150 px and end with the same codes.
+The loop takes one photograph after the other: MTCNN on a PIL image, the points and the crop, the encoder, the identity
+network. Both see the same photographs of 120x150 px and end with the same codes.
 """
 
 import time
@@ -18,6 +18,7 @@ from PIL import Image
 from kinlib.checkpoints import weights
 from kinlib.faces import align, keypoints, landmarks
 from kinlib.faces.identity import load_identity
+from kinlib.faces.orientation import examine
 from kinlib.gan.encoder import load_encoder
 from kinlib.io import images
 from kinlib.prepare import Listing, latents, list_photos, prepare, read_prepared
@@ -40,10 +41,10 @@ def plain_loop(out: Path) -> Callable[[Path], torch.Tensor | None]:
     @torch.no_grad()
     def one(file: Path) -> torch.Tensor | None:
         picture = Image.open(file).convert("RGB")
-        points = five_points(picture, detector)
-        if points is None:
+        face = largest_face(picture, detector)
+        if face is None:
             return None
-        aligned = align.align_face(picture, landmarks.predict(picture, points, predictor))
+        aligned = align.align_found(examine(picture, [face], predictor)).aligned
         aligned.save(out / f"{file.parent.name}_{file.name}", quality=95, subsampling=0)
         batch = images.to_tensor(aligned)
         identity(batch)
@@ -52,8 +53,8 @@ def plain_loop(out: Path) -> Callable[[Path], torch.Tensor | None]:
     return one
 
 
-def five_points(picture: Image.Image, detector: MTCNN) -> np.ndarray | None:
-    """Of the largest face, where `keypoints.detect` places them."""
+def largest_face(picture: Image.Image, detector: MTCNN) -> keypoints.Keypoints | None:
+    """The largest face, with its points where `keypoints.detect` places them."""
     scale = np.sqrt(keypoints.MIN_AREA / (picture.width * picture.height))
     scanned = picture.resize([round(side * scale) for side in picture.size], Image.Resampling.BILINEAR)
     boxes, scores, points = detector.detect(scanned, landmarks=True)
@@ -62,7 +63,9 @@ def five_points(picture: Image.Image, detector: MTCNN) -> np.ndarray | None:
         return None
     largest = max(sure, key=lambda index: np.prod(boxes[index][2:] - boxes[index][:2]))
     factor = np.divide(picture.size, scanned.size)
-    return np.float32((points[largest] - keypoints.OFFSET + 0.5) * factor - 0.5)
+    box = np.float32(boxes[largest].reshape(2, 2) * factor).reshape(4)
+    placed = np.float32((points[largest] - keypoints.OFFSET + 0.5) * factor - 0.5)
+    return keypoints.Keypoints(box, float(scores[largest]), placed)
 
 
 def looped(one: Callable, files: list[Path], threads: int) -> tuple[list, float, float]:
@@ -126,5 +129,5 @@ def compare(table: pd.DataFrame, codes: list[torch.Tensor | None]) -> None:
     print(
         f"codes: {same:.1%} the same, the largest difference {differences.max():.3f}, their spread {theirs.std():.2f}"
     )
-    # dlib's predictor rounds to whole pixels, so now and then a last bit of the five points moves a crop a little.
+    # Now and then a last bit of the detector's points moves a crop a little, since dlib's predictor rounds.
     assert same > 0.9 and differences.max() < 0.5 * theirs.std()

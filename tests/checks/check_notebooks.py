@@ -1,8 +1,8 @@
-"""Do the notebooks keep the course's form, and are they stored as a clean run left them?
+"""Check that notebooks follow the course's template and are stored as left by a clean run.
 
     python tests/checks/check_notebooks.py [NOTEBOOK ...]
 
-Prints one line for each problem; the exit code is 1 if there is any. Without arguments all of `notebooks/` is checked.
+Prints one line per problem; the exit code is 1 if there are any. Without arguments all of `notebooks/` is checked.
 """
 
 import ast
@@ -30,7 +30,7 @@ def notebooks(folder: Path = ROOT / "notebooks") -> list[Path]:
 
 
 def check(path: Path) -> list[str]:
-    """Everything that is wrong with one notebook, a sentence each."""
+    """The problems of one notebook, one sentence each."""
     try:
         notebook = json.loads(path.read_text(encoding="utf-8"))
         cells = notebook["cells"]
@@ -48,7 +48,7 @@ def check(path: Path) -> list[str]:
 
 
 def check_all(paths: list[Path]) -> list[str]:
-    """The problems of several notebooks, with their names, and whether all share one setup cell."""
+    """The problems of several notebooks with their names; all must share one setup cell."""
     found = [f"{path.name}: {problem}" for path in paths for problem in check(path)]
     setups = {path.name: setup_cell(path) for path in paths}
     for name, setup in setups.items():
@@ -68,7 +68,7 @@ def setup_cell(path: Path) -> str | None:
 
 
 def parameter_names(cells: list[dict]) -> list[str]:
-    """Names that are set in the cell tagged `parameters`."""
+    """Names assigned in the cell tagged `parameters`."""
     for cell in cells:
         if "parameters" in cell.get("metadata", {}).get("tags", []):
             assigned = [node for node in ast.parse(source(cell)).body if isinstance(node, ast.Assign)]
@@ -77,7 +77,7 @@ def parameter_names(cells: list[dict]) -> list[str]:
 
 
 def source(cell: dict) -> str:
-    """The text of a cell, which a notebook stores as a string or as lines."""
+    """Source of a cell, which notebooks store as a string or as lines."""
     return "".join(cell["source"])
 
 
@@ -95,7 +95,7 @@ def _check_metadata(notebook: dict) -> list[str]:
 
 
 def _check_order(path: Path, cells: list[dict]) -> list[str]:
-    """Title, setup, imports; the end of the template is left to the author."""
+    """The first cells of the template: title and setup."""
     found = []
     number = path.name[:2]
     if not cells or cells[0]["cell_type"] != "markdown" or not source(cells[0]).startswith(f"# {number} "):

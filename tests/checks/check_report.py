@@ -8,7 +8,8 @@ Prints one line for each problem; the exit code is 1 if there is any.
 import sys
 
 from kinlib.report.build import is_current
-from kinlib.report.sources import problems, read_sources
+from kinlib.report.checks import problems
+from kinlib.report.sources import read_sources
 from kinlib.runtime import config
 
 __all__ = ["check"]

@@ -5,6 +5,8 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,21 @@ import pytest
 from kinlib.cli import main
 from kinlib.runtime import config
 
-__all__ = ["check_ctrl_c", "check_refusal"]
+__all__ = ["as_in_the_foreground", "check_ctrl_c", "check_refusal"]
+
+
+@contextmanager
+def as_in_the_foreground() -> Iterator[None]:
+    """Programs started within get SIGINT's default, also where the tests run in the background.
+
+    A shell has its background jobs ignore SIGINT, and their children inherit that. The program respects it, as it
+    should; so a test that stops it by Ctrl-C starts it as a foreground job would be started.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a handler is not inherited, ignoring is
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def check_refusal(command: str, arguments: tuple, folder: Path, capsys: pytest.CaptureFixture) -> str:
@@ -36,14 +52,16 @@ def check_ctrl_c(arguments: list[str], total: int, folder: Path) -> None:
         total: number of pictures that its bar ends at.
         folder: where to run it.
     """
-    with subprocess.Popen(
-        [sys.executable, "-m", "kinlib.cli", *arguments],
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(config.project_root())},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    ) as program:
+    with as_in_the_foreground():
+        program = subprocess.Popen(
+            [sys.executable, "-m", "kinlib.cli", *arguments],
+            cwd=folder,
+            env=os.environ | {"PYTHONPATH": str(config.project_root())},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+    with program:
         seen = b""
         while not re.search(rb"[1-9]\d*/%d" % total, seen) and (byte := program.stderr.read(1)):
             seen += byte

@@ -1,14 +1,15 @@
 """Run the notebooks from top to bottom in fresh kernels.
 
-    python tests/checks/run_notebooks.py --write [03 07 ...]     run in place and store clean outputs
-    python tests/checks/run_notebooks.py [03 07 ...]             run, and store nothing
+    python tests/checks/run_notebooks.py --write [03 07 ...]     run in place; store outputs, figures and numbers
+    python tests/checks/run_notebooks.py [03 07 ...]             run without changing the project
 
-Stored notebooks keep the metadata that the course needs (kernel, tags) and outputs that look the same on every machine.
+Stored notebooks keep the metadata that the course needs (kernel, tags) and outputs that do not depend on the machine.
 """
 
 import argparse
 import os
 import re
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -16,9 +17,10 @@ from pathlib import Path
 import nbformat
 from check_notebooks import ROOT, check_all, notebooks, parameter_names
 
-__all__ = ["clean", "execute", "run"]
+__all__ = ["clean", "copy_project", "execute", "run"]
 
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
+COPIED = ("kinlib", "notebooks", "figures", "report")
 CELL_LIMIT = 1800  # seconds for one cell, when notebooks are run for their outputs
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
@@ -38,10 +40,10 @@ def run(path: Path, cell_limit: float = CELL_LIMIT) -> nbformat.NotebookNode:
 
 
 def execute(path: Path, output: Path, parameters: dict, cell_limit: float) -> None:
-    """Run a notebook with other parameters and store it as `output`.
+    """Run a notebook with other parameters and write it to `output`.
 
     Raises:
-        ValueError: the notebook has no such parameter (papermill alone would go on without it).
+        ValueError: the notebook has no such parameter (papermill only warns).
         papermill.PapermillExecutionError: a cell failed.
     """
     import papermill
@@ -58,6 +60,16 @@ def execute(path: Path, output: Path, parameters: dict, cell_limit: float) -> No
         execution_timeout=int(cell_limit),
         progress_bar=False,
     )
+
+
+def copy_project(folder: Path) -> Path:
+    """Copy the project to a folder, with the data linked, so that notebooks can store results without changing it."""
+    ignored = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints")
+    for name in COPIED:
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, folder / name, ignore=ignored)
+    (folder / "data").symlink_to(ROOT / "data", target_is_directory=True)
+    return folder
 
 
 def clean(notebook: nbformat.NotebookNode, root: Path = ROOT) -> nbformat.NotebookNode:
@@ -77,7 +89,7 @@ def clean(notebook: nbformat.NotebookNode, root: Path = ROOT) -> nbformat.Notebo
 
 
 def _clean_output(output: nbformat.NotebookNode, root: Path) -> nbformat.NotebookNode | None:
-    """One output without the noise; None if nothing is left."""
+    """One output without what depends on the machine; None if nothing is left."""
     if output.output_type == "stream":
         if output.name == "stderr":
             return None
@@ -99,20 +111,20 @@ def _clean_output(output: nbformat.NotebookNode, root: Path) -> nbformat.Noteboo
 
 
 def _neutral(text: str, root: Path) -> str:
-    """Paths relative to the project or the home folder, and of a rewritten line only its last state."""
+    """Paths relative to the project or the home folder; of a line with carriage returns only its last state."""
     text = text.replace(f"{root}{os.sep}", "").replace(str(root), ".").replace(str(Path.home()), "~")
     return re.sub(r"^.*\r(?!\n)", "", text, flags=re.MULTILINE)
 
 
 def _write(notebook: nbformat.NotebookNode, path: Path) -> None:
-    """Write whole, so that an interrupted run never leaves half a notebook."""
+    """Write to a temporary file and rename it, so that an interrupted run leaves no half notebook."""
     temporary = path.with_suffix(".part")
     nbformat.write(notebook, temporary)
     os.replace(temporary, path)
 
 
 def main() -> int:
-    """Run the notebooks that the numbers choose, and say how long each took."""
+    """Run the chosen notebooks and print how long each took."""
     parser = argparse.ArgumentParser(description="Run the notebooks.")
     parser.add_argument("numbers", nargs="*", help="such as 03; all if none is given")
     parser.add_argument("--write", action="store_true", help="store the outputs in the notebooks")
@@ -121,6 +133,8 @@ def main() -> int:
     if not chosen:
         print("there is no such notebook", file=sys.stderr)
         return 2
+    if arguments.write:
+        os.environ["KINLIB_STORE"] = "1"  # kernels inherit it; see `kinlib.figures.store`
     for path in chosen:
         start = time.monotonic()
         print(f"{path.name} ...", end=" ", flush=True)

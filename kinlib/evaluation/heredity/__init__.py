@@ -1,12 +1,13 @@
-"""Could these be their children? A method's children against the distribution of the couple's true ones.
+"""Heredity: the children that a method generates against the distribution of a couple's true children.
 
     from kinlib.evaluation import heredity
 
     reference = heredity.load_reference()
-    report = heredity.score({couple: heredity.describe(pictures) for couple, pictures in drawn.items()}, reference)
+    report = heredity.score({couple: heredity.describe(pictures) for couple, pictures in generated.items()}, reference)
 
-`scoring` has the score itself, `distances` compares sets of points, `traits` compares trait by trait, `baselines` are
-children whose faults are known, `reference` and `reference_set` are the true children that all are compared with.
+`scoring` has the score itself. `distances` compares two sets of points, `point_sets` does so for all couples, `traits`
+compares trait by trait. `baselines` are methods with one known fault. `reference_set` holds the true children that all
+methods are compared with; `reference` reads and writes it.
 """
 
 from kinlib.evaluation.heredity.scoring import (

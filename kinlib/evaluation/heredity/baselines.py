@@ -1,8 +1,8 @@
-"""Children whose faults are known: what any sensible score must tell apart.
+"""Baselines: methods with one known fault each, which a sensible score must rank below a perfect method.
 
-Made from the reference itself, without drawing a single picture. `hold_out` sets some true siblings aside, which are
-then the children of a perfect method; the others each get one thing wrong. They say what a figure means: a method that
-scores like `unrelated_child` has learnt nothing about heredity, one like `average_child` knows the mean only.
+They are made from the reference itself, without generating a picture. `hold_out` and `true_sampler` give the upper
+bound: true siblings that are held out, the children of a perfect method. The baselines give a score its scale: a method
+that scores like `unrelated_child` has learnt nothing about heredity, one like `average_child` only the mean.
 """
 
 from dataclasses import replace
@@ -25,13 +25,13 @@ Family = dict[str, Children]  # children by couple
 def hold_out(
     reference: Reference, num_held: int | None = None, seed: int = 0, kind: str = "measured"
 ) -> tuple[Reference, Family]:
-    """Part the true siblings at random: a smaller reference, and the others as the children of a perfect method.
+    """Split the true siblings at random: a smaller reference, and the others as the children of a perfect method.
 
     Args:
         reference: the true children.
-        num_held: siblings of each couple to set aside; None takes half.
-        seed: of the choice, made anew for each couple.
-        kind: "measured" or "true" traits; left out where the reference has no such table.
+        num_held: siblings of each couple to hold out; None takes half.
+        seed: of the choice, which is independent for each couple.
+        kind: "measured" or "true" traits; omitted where the reference has no such table.
 
     Raises:
         KinlibError: if either part would have fewer than two siblings.
@@ -53,7 +53,7 @@ def true_sampler(fresh: Reference, kind: str = "measured") -> Family:
 
 
 def constant_child(reference: Reference, num: int = NUM_SIBLINGS, seed: int = 0, kind: str = "measured") -> Family:
-    """One and the same child for everybody: a sibling picked at random from the whole reference, `num` times."""
+    """The same child for every couple: one sibling picked at random from the whole reference, `num` times."""
     rng = np.random.default_rng(seed)
     row, number = int(rng.integers(len(reference))), int(rng.integers(reference.num_siblings))
     traits = _traits(reference, reference.couples[row], kind)
@@ -65,7 +65,7 @@ def constant_child(reference: Reference, num: int = NUM_SIBLINGS, seed: int = 0,
 
 
 def copied_parent(reference: Reference, num: int = NUM_SIBLINGS, seed: int = 0, kind: str = "measured") -> Family:
-    """Every child is the father's or the mother's double, by the toss of a coin."""
+    """Every child is a copy of the father or of the mother, with equal probability."""
     rng = np.random.default_rng(seed)
     family = {}
     for row, couple in enumerate(reference.couples):
@@ -77,7 +77,7 @@ def copied_parent(reference: Reference, num: int = NUM_SIBLINGS, seed: int = 0, 
 
 
 def unrelated_child(reference: Reference, step: int = 1, kind: str = "measured") -> Family:
-    """The true children of another couple: the one `step` places further on.
+    """The true children of another couple: the one `step` rows further on.
 
     Raises:
         KinlibError: if that is the same couple.
@@ -90,7 +90,7 @@ def unrelated_child(reference: Reference, step: int = 1, kind: str = "measured")
 
 
 def average_child(reference: Reference, num: int = NUM_SIBLINGS, kind: str = "measured") -> Family:
-    """The mean of both parents, `num` times: no variance. Of traits that are categories it has the father's."""
+    """The mean of both parents, `num` times: no variance. Categorical traits are the father's."""
     family = {}
     for row, couple in enumerate(reference.couples):
         middle = _unit(reference.fathers[row] + reference.mothers[row])
@@ -104,7 +104,7 @@ def average_child(reference: Reference, num: int = NUM_SIBLINGS, kind: str = "me
 
 
 def shifted_child(reference: Reference, step: int = 1, kind: str = "measured") -> Family:
-    """Right variance, wrong mean: another couple's children, moved so that their mean is that of all children.
+    """Right variance, wrong mean: another couple's children, shifted so that their mean is that of all children.
 
     Raises:
         KinlibError: if `step` leads to the same couple.
@@ -115,28 +115,28 @@ def shifted_child(reference: Reference, step: int = 1, kind: str = "measured") -
     means = None if tables[0] is None else pd.concat(tables)[names].mean()
     family = {}
     for couple, row in zip(reference.couples, _others(reference, step), strict=True):
-        cloud, traits = reference.children[row], tables[row]
+        points, traits = reference.children[row], tables[row]
         if traits is not None:
             traits = traits.assign(**(traits[names] - traits[names].mean() + means))
-        # On the sphere a cloud keeps its size when its mean keeps its length.
-        mean = cloud.mean(axis=0)
-        family[couple] = Children(_unit(cloud - mean + centre * np.linalg.norm(mean)), traits)
+        # On the sphere, points keep their variance when their mean keeps its length.
+        mean = points.mean(axis=0)
+        family[couple] = Children(_unit(points - mean + centre * np.linalg.norm(mean)), traits)
     return family
 
 
 def shrink(family: Family, variance: float = 0.6) -> Family:
-    """The same children drawn together towards their mean, until that share of the variance is left.
+    """The same children moved towards their mean, until that share of the variance is left.
 
-    Traits that are categories stay as they are, and embeddings keep their length of one.
+    Categorical traits stay as they are; embeddings keep unit length.
     """
     shrunk = {}
     for couple, children in family.items():
-        cloud, traits = children.embeddings, children.traits
-        if cloud is not None:
-            cloud = _unit(_shrunk(cloud, variance))
+        points, traits = children.embeddings, children.traits
+        if points is not None:
+            points = _unit(_shrunk(points, variance))
         if traits is not None:
             traits = traits.assign(**_shrunk(traits[numerical(traits)], variance))
-        shrunk[couple] = Children(cloud, traits)
+        shrunk[couple] = Children(points, traits)
     return shrunk
 
 
@@ -149,7 +149,7 @@ def _unit(embeddings: np.ndarray) -> np.ndarray:
 
 
 def _others(reference: Reference, step: int) -> np.ndarray:
-    """Which other couple's row stands in for each couple."""
+    """Row of the other couple that replaces each couple; int [C]."""
     if step % len(reference) == 0:
         raise KinlibError(f"a step of {step} leads from each of {len(reference)} couples to itself")
     return np.roll(np.arange(len(reference)), -step)
@@ -167,7 +167,7 @@ def _parents(reference: Reference, couple: str, kind: str) -> pd.DataFrame | Non
 
 
 def _part(reference: Reference, numbers: np.ndarray) -> Reference:
-    """The reference with only these siblings [C, n] of each couple, counted anew from 0."""
+    """The reference with only these siblings [C, n] of each couple, renumbered from 0."""
     rows = np.arange(len(reference))[:, None] * (reference.num_siblings + 2)
     kept = np.concatenate([rows, rows + 1, rows + 2 + numbers], axis=1).ravel()  # father, mother, children
     counted = np.tile([0, 0, *range(numbers.shape[1])], len(reference))

@@ -1,14 +1,18 @@
-"""How far apart are two clouds of points: a method's children of one couple, and the couple's true children?
+"""Distances between two sets of points: a method's children of one couple, and the couple's true children.
 
 The energy distance (Székely and Rizzo, "Energy statistics", Journal of Statistical Planning and Inference 2013) is zero
-only when both clouds come from one distribution. It is the strictly proper energy score (Gneiting and Raftery,
+only when both sets come from one distribution. It is the strictly proper energy score (Gneiting and Raftery,
 "Strictly proper scoring rules", JASA 2007), averaged over the true children, doubled, less what a perfect method would
-get: to be good in it, a method must hit the mean, the spread and the shape. The squared maximum mean discrepancy
+get: a low one needs the right mean, the right spread and the right shape. The squared maximum mean discrepancy
 (Gretton et al., "A kernel two-sample test", JMLR 2012) does the same with a kernel. Both are unbiased here: pairs of a
 point with itself are left out (U-statistics), so that a perfect method gets zero on average, sometimes less.
 
-Precision and recall (Kynkäänniemi et al. 2019), density and coverage (Naeem et al. 2020) tell by balls around points,
-each reaching to its k-th nearest neighbour, whether a cloud holds what it should not, or lacks what it should hold.
+Precision and recall (Kynkäänniemi et al. 2019), density and coverage (Naeem et al. 2020) count points within balls
+around points, each ball reaching to its k-th nearest neighbour: precision and density fall with implausible children,
+recall and coverage with missing ones.
+
+Unit: distances are Euclidean, in the points' own unit. (As a training loss, `kinlib.training.engine.losses` divides the
+energy distance by the square root of the dimension, so that its weight does not depend on it.)
 
 All functions take `children` [n, D] and `truth` [m, D] of one couple, any real numbers, at least two points each.
 """
@@ -29,7 +33,7 @@ __all__ = [
     "energy_score",
     "expected_coverage",
     "expected_precision",
-    "measure_clouds",
+    "measure_point_sets",
     "median_distance",
     "mmd2",
     "moments",
@@ -44,7 +48,7 @@ class Balls:
 
     Attributes:
         precision: children that lie in a ball of the truth.
-        recall: true children that lie in a ball of the drawn ones; NaN with too few drawn ones to have balls.
+        recall: true children that lie in a ball of the generated ones; NaN with too few of those to have balls.
         density: in how many balls of the truth a child lies, on average, divided by k; about 1 for a perfect method.
         coverage: balls of the truth that hold a child.
     """
@@ -57,7 +61,7 @@ class Balls:
 
 @dataclass(frozen=True)
 class Moments:
-    """Place and spread, with which an energy distance can be explained.
+    """Mean and variance, which explain an energy distance.
 
     Attributes:
         shift: squared distance of the two means, unbiased, so that it may be negative.
@@ -136,14 +140,14 @@ def expected_coverage(num_children: int, num_truth: int, neighbours: int = NEIGH
 def expected_precision(truth: np.ndarray, neighbours: int = NEIGHBOURS) -> float:
     """The precision of a perfect method, estimated by leaving out one true child [m, D] after the other.
 
-    A child left out lies in another's ball, drawn without it, when it is one of the other's `neighbours` nearest.
+    A child left out lies in another's ball, computed without it, when it is one of the other's `neighbours` nearest.
     """
     truth = _checked(truth, "truth")
     return _expected_precision(_pairwise(truth, truth, same=True), neighbours)
 
 
 def moments(children: np.ndarray, truth: np.ndarray) -> Moments:
-    """How far the means are apart, and how far each cloud spreads.
+    """Squared distance of the two means, and the variance of each set.
 
     Raises:
         KinlibError: as `energy_distance`.
@@ -154,7 +158,7 @@ def moments(children: np.ndarray, truth: np.ndarray) -> Moments:
     return Moments(plain - spread / len(children) - true_spread / len(truth), spread, true_spread)
 
 
-def measure_clouds(
+def measure_point_sets(
     children: np.ndarray, truth: np.ndarray, bandwidth: float, neighbours: int = NEIGHBOURS
 ) -> dict[str, float]:
     """Every measure of this module by name, distances computed once; `ideal_...` is what a perfect method would get.

@@ -1,18 +1,18 @@
-"""Numbers read off a picture of a face: proportions from the 68 landmarks, colours of skin and hair.
+"""Measurements of a face in a picture: proportions from the 68 landmarks, colours of skin and hair.
 
-The same function measures true children and drawn ones, so what it gets wrong, it gets wrong for both. Lengths are
-shares of the eye distance, taken along and across the line between the eyes, so that the picture's size and the head's
-roll do not count. A head turned to the side shortens the eye distance as well as all widths, which leaves their ratios
-nearly as they are, but would stretch the heights; these are therefore divided by the eye distance of the same face
-seen from the front, which follows from the turn that the nose betrays.
+The same function measures true and generated children, so its systematic errors are the same for both. Lengths are in
+eye distances, along and across the line between the eyes, so that neither the picture's size nor the head's roll
+matters. Yaw shortens the eye distance and all widths alike, which leaves their ratios nearly unchanged, but would
+stretch the heights; these are therefore divided by the eye distance of the same face seen from the front, which follows
+from the yaw estimated by the position of the nose.
 
-Colours are CIELAB (D65) medians over small patches. They hold the light of the scene as well as the skin, so only
-pictures taken under comparable light can be compared. A bald head shows its scalp where hair is looked for, and a hat
-is taken for hair.
+Colours are CIELAB (D65) medians over small patches. They depend on the light of the scene as well as on the skin, so
+only pictures taken under comparable light can be compared. A bald head shows its scalp where hair is expected, and a
+hat counts as hair.
 
-One person's pictures in several poses and moods agree best in the colours, the fullness of the lips and the width of
-the face, least in the widths of mouth and nose, which a smile changes. What tells two children apart is therefore
-partly chance; means and variances over many children, true and drawn alike, even it out.
+Pictures of one person with several poses and expressions agree best in the colours, the fullness of the lips and the
+width of the face, least in the widths of mouth and nose, which a smile changes. Differences between two children are
+therefore partly noise; means and variances over many children, true and generated, average it out.
 
 Convention: landmarks are [68, 2], (x, y) in the picture's pixels, whole numbers at pixel centres, iBUG order.
 """
@@ -26,7 +26,7 @@ from PIL import Image, ImageOps
 from kinlib.faces.align import turn_degrees
 from kinlib.faces.keypoints import Keypoints, detect
 from kinlib.faces.landmarks import MIRRORED, five_from_68, predict
-from kinlib.io.photos import Photo, read_photo
+from kinlib.io.photos import PhotoSource, read_photo
 from kinlib.runtime.errors import KinlibError
 
 __all__ = ["COLOURS", "MEASURES", "PROPORTIONS", "measure", "measure_all"]
@@ -54,17 +54,17 @@ MEASURES = PROPORTIONS | COLOURS
 """What `measure` returns, and what each number means; lengths in eye distances unless a unit is named."""
 
 MIRRORED_FIVE = (1, 0, 2, 4, 3)  # counterparts of the five points, as `MIRRORED` has those of the 68
-TURN_LIMIT = 45.0  # degrees; beyond it the nose tells the turn too badly to correct for
+TURN_LIMIT = 45.0  # degrees; beyond it the nose predicts the yaw too poorly to correct for
 CHEEK = (1, 2, 3, 31, 41, 48)  # landmarks whose centre lies on the cheek at the image's left
 CHEEK_OTHER = (15, 14, 13, 35, 46, 54)
 CHEEK_RADIUS = 0.15  # eye distances
 REACH = 2.5  # eye distances around the eyes' middle
-FINE = 100  # px of eye distance; larger faces are reduced before their colours are read
+FINE = 100  # px of eye distance; larger faces are reduced before their colours are measured
 # Above the forehead, (across, up from the eyes' middle) in eye distances of a frontal face: hair in most hair styles.
 HAIR_HALF_WIDTH, HAIR_LOW, HAIR_HIGH = 0.35, 1.28, 1.48
 
 
-def measure(picture: Photo, landmarks: np.ndarray | None = None) -> dict[str, float]:
+def measure(picture: PhotoSource, landmarks: np.ndarray | None = None) -> dict[str, float]:
     """Proportions and colours of the face in a picture; `MEASURES` says what each number means.
 
     Args:
@@ -87,7 +87,7 @@ def measure(picture: Photo, landmarks: np.ndarray | None = None) -> dict[str, fl
     return _proportions(landmarks) | _colours(image, landmarks)
 
 
-def measure_all(pictures: Sequence[Photo]) -> pd.DataFrame:
+def measure_all(pictures: Sequence[PhotoSource]) -> pd.DataFrame:
     """`measure` for many pictures: one row each, in their order; NaN where no face is found."""
     images = [read_photo(picture) for picture in pictures]
     nothing = dict.fromkeys(MEASURES, np.nan)

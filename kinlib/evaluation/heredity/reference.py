@@ -3,7 +3,7 @@
 In a folder:
 
     embeddings.safetensors   `children` [C, S, D], `fathers` and `mothers` [C, D], float16, unit length
-    true.parquet             one row a person: couple, role, number, then the traits that the genome gave
+    true.parquet             one row a person: couple, role, number, then the traits that follow from the genome
     measured.parquet         the same for what was measured from the pictures; may be missing
     reference.json           couples with their parents' pictures, provenance, and the SHA-256 of all other files
 
@@ -92,7 +92,7 @@ def load_reference(folder: str | os.PathLike | None = None, identity: str | os.P
     if reference.provenance.identity_sha256 != weights.sha256(network):
         raise KinlibError(
             f"the heredity reference in {folder} was made with another identity network than {network}: "
-            "make it anew, or use the network it was made with"
+            "build it again, or use the network it was made with"
         )
     return reference
 
@@ -119,7 +119,7 @@ def _read_facts(folder: Path) -> dict:
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise _damaged(path) from error
     if version != FORMAT:
-        raise KinlibError(f"{path} has the format {version}, this version of kinlib reads {FORMAT}: make it anew")
+        raise KinlibError(f"{path} has the format {version}, this version of kinlib reads {FORMAT}: build it again")
     if not complete:
         raise _damaged(path)
     return facts

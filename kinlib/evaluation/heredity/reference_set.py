@@ -1,9 +1,9 @@
-"""What the true children of many couples look like: the record that methods are scored against.
+"""The reference set: true children of many couples, as measured, against which methods are scored.
 
-For every couple some dozens of siblings are drawn from the studio's genetics and rendered. Their pictures are not kept,
-only what was measured: identity embeddings, the traits that the genome gave (`true`), and the numbers read off the
-pictures (`measured`, by `kinlib.evaluation.heredity.measures`). A column that both tables have is one trait, known and
-seen. The parents are kept with their pictures, for methods to start from.
+For every couple some dozens of siblings are sampled by the studio's genetics and rendered. Their pictures are not kept,
+only what was measured: identity embeddings, the traits that follow from the genome (`true`), and the numbers measured
+in the pictures (`measured`, by `kinlib.evaluation.heredity.measures`). A column that both tables have is the same trait
+twice, its true value and its measured one. The parents' pictures are kept, as input for methods.
 """
 
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ class Provenance:
     Attributes:
         seed: from which all couples, siblings and pictures follow.
         identity_sha256: SHA-256 of the identity network's file.
-        renderer: version of what drew the pictures.
+        renderer: version of the renderer.
         extra: anything else worth knowing: numbers, words, lists and dictionaries of them.
     """
 
@@ -48,8 +48,8 @@ class Reference:
         fathers: float32 [C, D].
         mothers: float32 [C, D].
         true: one row a person with `couple`, `role` ("father", "mother" or "child") and `number` (0 for a parent), then
-            the traits that the genome gave; numbers, or words and truth values for categories. Any order of rows.
-        measured: the same rows with what was measured from the pictures; may hold NaN. Or None.
+            the traits that follow from the genome; numbers, or words and Booleans for categories. Any order of rows.
+        measured: the same rows with what was measured in the pictures; may hold NaN. Or None.
         father_pictures: one path a couple, relative to `folder`, with forward slashes.
         mother_pictures: the same.
         provenance: how the set came about.
@@ -89,7 +89,7 @@ class Reference:
         return {couple: row for row, couple in enumerate(self.couples)}
 
     def row(self, couple: str) -> int:
-        """Where a couple stands in the arrays.
+        """Row of a couple in the arrays.
 
         Raises:
             KinlibError: if there is no such couple.

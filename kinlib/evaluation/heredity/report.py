@@ -1,4 +1,4 @@
-"""What a score says: tables with intervals, and the same as JSON."""
+"""The result of a score: tables with confidence intervals, and the same as JSON."""
 
 import json
 import os
@@ -20,7 +20,7 @@ Statistics = dict[tuple[str, str], Statistic]  # by (trait, measure); the trait 
 
 @dataclass(frozen=True, eq=False)
 class Report:
-    """One method's children against the true ones. Intervals are 95%, by drawing couples anew.
+    """One method's children against the true ones. Intervals are 95%, by resampling couples.
 
     Attributes:
         method: the method's name.
@@ -28,8 +28,8 @@ class Report:
         summary: over all couples; index `measure`, columns `value`, `low`, `high`, `ideal` (what a perfect method would
             get; NaN if unknown).
         traits: trait by trait; columns `trait`, `measure`, `value`, `low`, `high`, `ideal`. Empty without traits.
-        settings: what the figures depend on: seed, numbers of couples and draws, bandwidth, and so on.
-        statistics: the figures as functions of the couples' weights, for comparisons.
+        settings: what the metrics depend on: seed, numbers of couples and draws, bandwidth, and so on.
+        statistics: the metrics as functions of the couples' weights, for comparisons.
     """
 
     method: str
@@ -83,8 +83,8 @@ class Comparison:
             if len(found):
                 row = found.iloc[0]
                 low, high = sorted((sign * row["low"], sign * row["high"]))
-                figures = {"difference": sign * row["difference"], "low": low, "high": high, "apart": row["apart"]}
-                return pd.Series(figures)
+                values = {"difference": sign * row["difference"], "low": low, "high": high, "apart": row["apart"]}
+                return pd.Series(values)
         raise KinlibError(f"'{first}' and '{second}' were not compared by the measure '{measure}'")
 
     def to_json(self, path: str | os.PathLike | None = None) -> str:
@@ -99,8 +99,8 @@ def make_report(method: str, couples: pd.DataFrame, statistics: Statistics, sett
     rows = []
     for (trait, measure), statistic in statistics.items():
         value, low, high = estimate(statistic, weights)
-        figures = {"value": value, "low": low, "high": high, "ideal": statistic.ideal}
-        rows.append({"trait": trait, "measure": measure, **figures})
+        interval = {"value": value, "low": low, "high": high, "ideal": statistic.ideal}
+        rows.append({"trait": trait, "measure": measure, **interval})
     table = pd.DataFrame(rows, columns=["trait", "measure", "value", "low", "high", "ideal"])
     whole = table["trait"] == ""
     summary = table[whole].drop(columns="trait").set_index("measure")

@@ -1,8 +1,8 @@
-"""Trait by trait: do a method's children have the mean, the spread and the shares that the couple's true children have?
+"""Trait by trait: mean, variance and frequencies of a method's children against those of the couple's true children.
 
-Traits that are numbers are compared by mean and variance within each family; the unit is the true standard deviation
-within families, so that half a unit means the same for a nose and for a skin tone. Traits that are categories (iris,
-colour of the hair, sex) are compared by the shares of their values. A value that is missing is left out of its trait.
+Numerical traits are compared by mean and variance within each family; the unit is the true standard deviation within
+families, so that half a unit means the same for a nose and for a skin tone. Categorical traits (iris, colour of the
+hair, sex) are compared by the frequencies of their values. A missing value is left out of its trait.
 """
 
 import numpy as np
@@ -15,61 +15,61 @@ __all__ = ["category_statistics", "common_traits", "number_statistics", "numeric
 
 
 def numerical(table: pd.DataFrame) -> list[str]:
-    """The columns that hold numbers; truth values are categories."""
+    """The numerical columns; Boolean ones are categories."""
     types = pd.api.types
     return [
         name for name, kind in table.dtypes.items() if types.is_numeric_dtype(kind) and not types.is_bool_dtype(kind)
     ]
 
 
-def common_traits(drawn: pd.DataFrame, true: pd.DataFrame) -> list[str]:
-    """The traits that both tables have, in the order of the truth.
+def common_traits(generated: pd.DataFrame, true: pd.DataFrame) -> list[str]:
+    """The traits that both tables have, in the order of the reference.
 
     Raises:
         KinlibError: if they share none, or hold numbers in one table and categories in the other.
     """
-    names = [name for name in true.columns if name in drawn.columns]
+    names = [name for name in true.columns if name in generated.columns]
     if not names:
         raise KinlibError("the children's traits and the reference's have no column in common")
-    kinds = [set(numerical(table[names])) for table in (drawn, true)]
+    kinds = [set(numerical(table[names])) for table in (generated, true)]
     if mixed := kinds[0] ^ kinds[1]:
         raise KinlibError(f"the trait '{min(mixed)}' must be a number, or a category, in both tables")
     return names
 
 
-def trait_statistics(drawn: list[pd.DataFrame], true: list[pd.DataFrame]) -> dict[tuple[str, str], Statistic]:
+def trait_statistics(generated: list[pd.DataFrame], true: list[pd.DataFrame]) -> dict[tuple[str, str], Statistic]:
     """Every comparison of every common trait, by (trait, measure).
 
     Args:
-        drawn: a method's children, one table a couple, one row a child.
+        generated: a method's children, one table a couple, one row a child.
         true: the true children of the same couples.
 
     Raises:
         KinlibError: as `common_traits`, or if a couple's children lack a column.
     """
-    names = common_traits(drawn[0], true[0])
-    for table in drawn:
+    names = common_traits(generated[0], true[0])
+    for table in generated:
         if missing := [name for name in names if name not in table]:
             raise KinlibError(f"the children of some couples lack the trait '{missing[0]}'")
     numbers = set(numerical(true[0]))
     statistics = {}
     for name in names:
-        mine, theirs = ([table[name] for table in tables] for tables in (drawn, true))
+        mine, theirs = ([table[name] for table in tables] for tables in (generated, true))
         found = number_statistics(mine, theirs) if name in numbers else category_statistics(mine, theirs)
         statistics |= {(name, measure): statistic for measure, statistic in found.items()}
     return statistics
 
 
-def number_statistics(drawn: list[pd.Series], true: list[pd.Series]) -> dict[str, Statistic]:
-    """Comparisons of one trait that is a number; one column of children for each couple.
+def number_statistics(generated: list[pd.Series], true: list[pd.Series]) -> dict[str, Statistic]:
+    """Comparisons of one numerical trait; one column of children for each couple.
 
     Returns:
         bias: mean difference of the family means, in true standard deviations within families.
-        rmse: root mean square of these differences, freed of what the finite numbers of children add, and not below 0.
-        variance_ratio: variance within families, drawn over true.
-        correlation: of the drawn and the true family means over the couples.
+        rmse: root mean square of these differences, less the sampling noise of finite numbers of children, not below 0.
+        variance_ratio: variance within families, generated over true.
+        correlation: of the generated and the true family means, over couples.
     """
-    means, variances, errors = (np.array(part) for part in zip(*map(_moments, drawn), strict=True))
+    means, variances, errors = (np.array(part) for part in zip(*map(_moments, generated), strict=True))
     true_means, true_variances, true_errors = (np.array(part) for part in zip(*map(_moments, true), strict=True))
     difference = means - true_means
     excess = np.square(difference) - errors - true_errors
@@ -82,16 +82,16 @@ def number_statistics(drawn: list[pd.Series], true: list[pd.Series]) -> dict[str
     }
 
 
-def category_statistics(drawn: list[pd.Series], true: list[pd.Series]) -> dict[str, Statistic]:
-    """Comparisons of one trait that is a category; one column of children for each couple.
+def category_statistics(generated: list[pd.Series], true: list[pd.Series]) -> dict[str, Statistic]:
+    """Comparisons of one categorical trait; one column of children for each couple.
 
     Returns:
-        total_variation: half the sum of the differences of shares, 0 to 1. Finite numbers of children alone make it
-            positive; `ideal` is about what a perfect method would get.
-        brier: sum of the squared differences of the shares, unbiased: the Brier score of the drawn shares, less what
-            the true shares would get.
+        total_variation: half the sum of the absolute differences of frequencies, 0 to 1. Finite numbers of children
+            alone make it positive; `ideal` is about what a perfect method would get.
+        brier: sum of the squared differences of the frequencies, unbiased: the Brier score of the generated
+            frequencies, less that of the true ones.
     """
-    rows = [_shares(mine, theirs) for mine, theirs in zip(drawn, true, strict=True)]
+    rows = [_frequency_distances(mine, theirs) for mine, theirs in zip(generated, true, strict=True)]
     variation, chance, brier = np.array(rows).T
     finite = chance[np.isfinite(chance)]
     return {
@@ -113,19 +113,19 @@ def _moments(column: pd.Series) -> tuple[float, float, float]:
 def _correlation(x: np.ndarray, y: np.ndarray, xx: np.ndarray, yy: np.ndarray, xy: np.ndarray) -> np.ndarray:
     """From the means of x, y, x², y² and xy; NaN where x or y does not vary."""
     x_variance, y_variance = xx - x * x, yy - y * y
-    varies = (x_variance > 1e-12 * xx) & (y_variance > 1e-12 * yy)  # the rest is rounding
+    varies = (x_variance > 1e-12 * xx) & (y_variance > 1e-12 * yy)  # less is float64's rounding
     return np.where(varies, (xy - x * y) / np.sqrt(np.abs(x_variance * y_variance)), np.nan)
 
 
-def _shares(drawn: pd.Series, true: pd.Series) -> tuple[float, float, float]:
-    """Total variation, what chance alone would give, and unbiased squared distance of the two columns' shares."""
-    drawn, true = drawn.dropna(), true.dropna()
-    n, m = len(drawn), len(true)
+def _frequency_distances(generated: pd.Series, true: pd.Series) -> tuple[float, float, float]:
+    """Total variation, what chance alone would give, and unbiased squared distance of the two columns' frequencies."""
+    generated, true = generated.dropna(), true.dropna()
+    n, m = len(generated), len(true)
     if min(n, m) < 2:
         return (np.nan,) * 3
-    values = sorted(set(drawn) | set(true))
-    p, q = (np.array([(column == value).mean() for value in values]) for column in (drawn, true))
-    # E|p - q| of a normal difference with the binomials' variances
+    values = sorted(set(generated) | set(true))
+    p, q = (np.array([(column == value).mean() for value in values]) for column in (generated, true))
+    # E|p - q| if the difference is normal with the binomials' variances: sqrt(2 / pi) standard deviations
     chance = np.sqrt(2 / np.pi * q * (1 - q) * (1 / n + 1 / m)).sum() / 2
     noise = (1 - np.square(p).sum()) / (n - 1) + (1 - np.square(q).sum()) / (m - 1)
     return np.abs(p - q).sum() / 2, chance, np.square(p - q).sum() - noise

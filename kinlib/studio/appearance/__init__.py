@@ -1,1 +1,4 @@
-"""What a life and a photographer add to a genome: hair style, beard, clothes, expression, pose, light."""
+"""Random looks, shots and lights: everything about a picture that is not inherited.
+
+Open `looks` (hair, beard, glasses, clothes by age and sex) and `shots` (expression, gaze, pose, place) first.
+"""

@@ -1,4 +1,7 @@
-"""Light as people are photographed in: at a window, under clouds, in a low sun, under lamps, with a flash."""
+"""Lights of photographs: studio, window, overcast sky, low sun, lamps, flash, back light.
+
+Ranges were set by eye. Angles in degrees, azimuth from the camera to the image's right; strengths are linear.
+"""
 
 from collections.abc import Callable
 
@@ -11,16 +14,17 @@ __all__ = ["LIGHTS", "random_light", "studio_light"]
 
 
 def studio_light() -> Light:
-    """A large soft lamp at the upper left, a fill, and a hint of a rim light; neutral."""
+    """A large soft key at the upper left, a fill, and a weak rim light; neutral colour, not random."""
     key, fill, rim = _towards(-32, 34), _towards(48, 8), _towards(140, 30)
     sky = _sky(0.52, 0.0, up=0.12, ahead=0.10)
     return _light((key, fill, rim), ((1.15, 0.01), (0.32, 0.0), (0.35, 0.0)), 0.52, 0.0, sky, 3.2)
 
 
 def random_light(rng: np.random.Generator, kind: str | None = None) -> Light:
-    """A light as photographs have it.
+    """A random light.
 
     Args:
+        rng: source of randomness.
         kind: one of `LIGHTS`; any by default.
 
     Raises:
@@ -32,13 +36,13 @@ def random_light(rng: np.random.Generator, kind: str | None = None) -> Light:
 
 
 def _towards(azimuth: float, elevation: float) -> np.ndarray:
-    """Unit vector to a lamp; degrees, azimuth from the camera to the image's right."""
+    """Unit vector float32 [3] towards a lamp."""
     a, e = np.radians(azimuth), np.radians(elevation)
     return np.array([np.sin(a) * np.cos(e), np.sin(e), np.cos(a) * np.cos(e)], np.float32)
 
 
 def _tinted(strength: float, warmth: float) -> np.ndarray:
-    """Linear RGB of light that is warmer than neutral above 0."""
+    """Linear RGB float32 [3] of a light; `warmth` > 0 shifts it from blue to red."""
     return (strength * np.array([1 + warmth, 1.0, 1 - warmth])).astype(np.float32)
 
 
@@ -48,12 +52,13 @@ def _sky(ambient: float, warmth: float, up: float, ahead: float, right: float = 
 
 
 def _light(directions, lamps, ambient: float, warmth: float, sky: np.ndarray, softness: float) -> Light:
-    """Three lamps (strength and warmth each) and the surroundings."""
+    """Three lamps (strength and warmth each) and the ambient sky."""
     colours = np.stack([_tinted(*lamp) for lamp in lamps])
     return Light(np.stack(directions), colours, _tinted(ambient, warmth), sky, float(softness))
 
 
 def _studio(rng: np.random.Generator, side: float) -> Light:
+    """Key, fill and rim as in a portrait studio; `side` (here and below) is -1 or 1, the side of the key."""
     key = _towards(side * rng.uniform(15, 50), rng.uniform(22, 45))
     fill, rim = _towards(-side * rng.uniform(35, 60), rng.uniform(0, 15)), _towards(-side * 140, rng.uniform(15, 40))
     ambient = rng.uniform(0.42, 0.58)
@@ -62,7 +67,7 @@ def _studio(rng: np.random.Generator, side: float) -> Light:
 
 
 def _window(rng: np.random.Generator, side: float) -> Light:
-    """Daylight from one side, a warmer room on the other."""
+    """Daylight from one side, warmer interior light from the other."""
     key, fill = _towards(side * rng.uniform(35, 75), rng.uniform(8, 35)), _towards(-side * rng.uniform(40, 70), 5)
     warmth, ambient = rng.uniform(-0.06, 0.02), rng.uniform(0.36, 0.5)
     lamps = ((rng.uniform(1.1, 1.7), warmth), (rng.uniform(0.15, 0.35), 0.06), (rng.uniform(0, 0.3), 0.0))
@@ -82,7 +87,7 @@ def _overcast(rng: np.random.Generator, side: float) -> Light:
 
 
 def _low_sun(rng: np.random.Generator, side: float) -> Light:
-    """An hour before sunset: warm and directed, the shadows blue."""
+    """Low sun: warm and directional, bluish shadows."""
     key = _towards(side * rng.uniform(25, 65), rng.uniform(15, 38))
     warmth, ambient = rng.uniform(0.06, 0.16), rng.uniform(0.42, 0.55)
     lamps = ((rng.uniform(1.4, 1.9), warmth), (rng.uniform(0.15, 0.3), 0.02), (rng.uniform(0, 0.5), warmth))
@@ -92,7 +97,7 @@ def _low_sun(rng: np.random.Generator, side: float) -> Light:
 
 
 def _lamps(rng: np.random.Generator, side: float) -> Light:
-    """Warm bulbs in a room."""
+    """Warm indoor lamps from above."""
     warmth, ambient = rng.uniform(0.06, 0.15), rng.uniform(0.42, 0.58)
     key, fill = _towards(side * rng.uniform(5, 50), rng.uniform(32, 52)), _towards(-side * rng.uniform(30, 70), 20)
     lamps = ((rng.uniform(0.95, 1.3), warmth), (rng.uniform(0.3, 0.5), warmth), (rng.uniform(0, 0.5), warmth))
@@ -101,7 +106,7 @@ def _lamps(rng: np.random.Generator, side: float) -> Light:
 
 
 def _flash(rng: np.random.Generator, side: float) -> Light:
-    """A lamp at the camera."""
+    """A flash beside the lens."""
     key, ambient = _towards(side * rng.uniform(2, 12), rng.uniform(6, 18)), rng.uniform(0.35, 0.48)
     lamps = ((rng.uniform(1.2, 1.6), rng.normal() * 0.02), (0.1, 0.05), (rng.uniform(0, 0.3), 0.08))
     sky = _sky(ambient, 0.04, 0.08, 0.06)
@@ -111,7 +116,7 @@ def _flash(rng: np.random.Generator, side: float) -> Light:
 
 
 def _back(rng: np.random.Generator, side: float) -> Light:
-    """The sun behind the head; the face in open shade."""
+    """Sun from behind; the face in open shade."""
     key, ambient = _towards(-side * rng.uniform(10, 40), rng.uniform(25, 45)), rng.uniform(0.52, 0.68)
     warmth = rng.uniform(-0.03, 0.03)
     lamps = (

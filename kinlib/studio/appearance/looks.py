@@ -1,8 +1,8 @@
-"""What people of an age and a sex look like apart from their genes: hair style, beard, glasses, make-up, clothes.
+"""Random looks by age and sex: hair style, beard, glasses, make-up, clothes.
 
-Frequencies are guesses that make a set of pictures look like family albums; none is a measurement. What stays with a
-person for life (whether the hair thins, when it greys) follows from the person's seed, so that looks at several ages
-agree with each other.
+Frequencies were set by hand so that a set of pictures resembles family albums; none is a measurement. Lifelong
+properties (thinning and greying of the hair) follow from the person's seed, so that looks at several ages are
+consistent.
 """
 
 import numpy as np
@@ -14,35 +14,35 @@ from kinlib.studio.person import Glasses, Look, Person
 __all__ = ["grey_share", "random_look", "random_person", "standard_look", "thinning"]
 __all__ += ["portrait_shot", "random_shot"]
 
-ADULT, GROWN = 16.0, 19.0  # years: make-up and jewellery; beards
+ADULT, GROWN = 16.0, 19.0  # years: from here make-up and jewellery; from here beards
 
-Shares = dict[str, float]
+Shares = dict[str, float]  # relative frequencies by name
 
 
 def random_person(rng: np.random.Generator) -> Person:
-    """Somebody from any of the studio's populations, without a family."""
+    """A founder of a random population."""
     return phenotypes(founders(str(rng.choice(POPULATIONS)), 1, rng)).person(0)
 
 
 def grey_share(person: Person, age: float) -> float:
-    """How much of the hair is grey at an age, 0..1; most people begin between 32 and 55."""
+    """Grey share of the hair at an age in years, 0..1; it begins at 43 +- 6.5 years."""
     begin, years = _life(person).normal([43, 26], [6.5, 5])
     return float(np.clip((age - np.clip(begin, 30, 58)) / np.clip(years, 15, 40), 0, 1) ** 1.2)
 
 
 def thinning(person: Person, age: float) -> float:
-    """How far a man's hairline went back at an age, 0..2; very little in women."""
+    """Recession of the hairline at an age in years, 0..2; very little in women."""
     tendency = _life(person).random(4)[3] ** 1.5 * (2.2 if person.male else 0.3)
     return float(np.clip((age - 20) / 40, 0, 1.2) * min(tendency, 1.65))
 
 
 def _life(person: Person) -> np.random.Generator:
-    """Chance that a person meets once."""
+    """The generator of a person's lifelong random properties."""
     return np.random.default_rng([person.seed, 29])
 
 
 def random_look(person: Person, age: float, rng: np.random.Generator) -> Look:
-    """What a person might look like at an age, in years."""
+    """A random look of a person at an age in years."""
     style = _hair_style(person, age, rng)
     hat = _hat(person, age, rng)
     worn = _pick(rng, _clothes(person, age))
@@ -67,7 +67,7 @@ def random_look(person: Person, age: float, rng: np.random.Generator) -> Look:
 
 
 def standard_look(person: Person, age: float, rng: np.random.Generator | int = 0) -> Look:
-    """A plain look for portraits: a simple style of the sex and age, nothing worn; from a generator or a seed."""
+    """A plain look for portraits: a simple hair style for sex and age, no accessories; from a generator or a seed."""
     rng = rng if isinstance(rng, np.random.Generator) else np.random.default_rng([rng, 31])
     coiled, curly = person.traits.hair_curl > 0.75, person.traits.hair_curl > 0.5
     if person.male:
@@ -89,12 +89,13 @@ def standard_look(person: Person, age: float, rng: np.random.Generator | int = 0
 
 
 def _pick(rng: np.random.Generator, shares: Shares) -> str:
-    """A key, as often as its share says; shares need not add up to 1."""
+    """A key drawn by its share; shares need not sum to 1."""
     weights = np.array(list(shares.values()))
     return str(rng.choice(list(shares), p=weights / weights.sum()))
 
 
 def _by_sex(person: Person, age: float, woman: float, girl: float, male: float) -> float:
+    """A probability by sex and age; 0 for boys."""
     if person.male:
         return male if age >= ADULT else 0.0
     return woman if age >= ADULT else girl
@@ -102,6 +103,7 @@ def _by_sex(person: Person, age: float, woman: float, girl: float, male: float) 
 
 # ------------------------------------------------------------------------------------------------------------- hair
 def _hair_style(person: Person, age: float, rng: np.random.Generator) -> str:
+    """A hair style by sex, age, curl and thinning."""
     curl, thin = person.traits.hair_curl, thinning(person, age)
     texture = "coiled" if curl > 0.75 else "curly" if curl > 0.5 else "straight"
     if not person.male:
@@ -153,7 +155,7 @@ FEMALE: dict[str, dict[str, Shares]] = {
     },
 }
 FRINGED = ("long", "bob", "mid", "wavy", "ponytail")
-DYED = 0.4  # share of women over 40 who hide their grey hair
+DYED = 0.4  # share of women who dye their hair, up to 72 years
 
 
 def _hair(person: Person, age: float, style: str, rng: np.random.Generator) -> dict:
@@ -171,7 +173,7 @@ def _hair(person: Person, age: float, style: str, rng: np.random.Generator) -> d
 
 
 def _beard(person: Person, age: float, rng: np.random.Generator) -> dict:
-    """A beard as dense as the traits allow, or what a razor leaves."""
+    """A beard, if the traits allow one, and the visibility of a shaven one."""
     density = person.traits.beard if person.male else 0.0
     shadow = density * float(np.interp(age, [15, 21], [0.0, 1.0])) * float(rng.uniform(0.1, 0.6))
     if not person.male or age < GROWN or density < 0.2:
@@ -213,7 +215,7 @@ def _hat(person: Person, age: float, rng: np.random.Generator) -> str | None:
 
 
 def _lip_colour(person: Person, rng: np.random.Generator) -> tuple[float, float, float]:
-    """Deeper on darker skin, as make-up is chosen."""
+    """A lip colour, deeper on darker skin."""
     colour = np.array(LIP_COLOURS[rng.integers(len(LIP_COLOURS))]) * (1 - 0.4 * person.traits.melanin)
     return tuple(float(channel) for channel in colour)
 
@@ -258,7 +260,7 @@ def _clothes(person: Person, age: float) -> Shares:
 
 
 def _colour(rng: np.random.Generator, palette: tuple, age: float) -> tuple[float, float, float]:
-    """A colour of a palette, a little changed; children wear brighter ones."""
+    """A colour of a palette with random lightness and hue; children get brighter ones."""
     palette = CHILD_COLOURS if age < 13 and rng.random() < 0.7 else palette
     colour = np.clip(
         np.array(palette[rng.integers(len(palette))]) + rng.normal() * 0.03 + rng.normal(size=3) * 0.012, 0.05, 0.82

@@ -1,4 +1,7 @@
-"""How people are photographed: expression, gaze, pose, place and light that go together, as in a family album."""
+"""Random shots: expression, gaze, pose, background and a matching light, distributed as in a family album.
+
+Shares and ranges were set by hand; none is a measurement.
+"""
 
 import numpy as np
 
@@ -7,7 +10,7 @@ from kinlib.studio.person import Shot
 
 __all__ = ["EXPRESSIONS", "portrait_shot", "random_expression", "random_shot"]
 
-CHILD = 13.0  # years; younger people smile and laugh more
+CHILD = 13.0  # years; below, smiles and laughs are more frequent
 # Share of each expression in pictures of adults and of children.
 EXPRESSIONS = {
     "neutral": (0.22, 0.14),
@@ -18,7 +21,7 @@ EXPRESSIONS = {
     "surprised": (0.03, 0.05),
     "frown": (0.03, 0.03),
 }
-# Share of each background, and the lights that suit it.
+# Share of each background, and the lights that match it.
 PLACES = {
     "plain": (0.18, ("studio", "window", "lamps", "flash")),
     "gradient": (0.16, ("studio",)),
@@ -26,11 +29,11 @@ PLACES = {
     "garden": (0.24, ("overcast", "overcast", "sun", "back")),
     "street": (0.16, ("overcast", "sun", "back")),
 }
-FULL_LOOK = 30.0  # degrees that a gaze of 1 means
+FULL_LOOK = 30.0  # degrees per unit of gaze
 
 
 def random_shot(rng: np.random.Generator, max_yaw: float = 25.0, age: float = 30.0) -> Shot:
-    """A picture as an album might hold it; |yaw| is at most `max_yaw` degrees, larger turns being rarer."""
+    """A random shot of a person of an age in years; |yaw| is at most `max_yaw` degrees (normal, sd half of it)."""
     yaw = float(np.clip(rng.normal() * 0.5, -1, 1) * max_yaw)
     pitch, roll = (float(np.clip(rng.normal() * 0.5, -1, 1) * most) for most in (10.0, 9.0))
     background = str(rng.choice(list(PLACES), p=[share for share, _ in PLACES.values()]))
@@ -50,7 +53,7 @@ def random_shot(rng: np.random.Generator, max_yaw: float = 25.0, age: float = 30
 
 
 def portrait_shot(seed: int = 0) -> Shot:
-    """From the front in soft light on studio paper, with a slight smile."""
+    """A frontal shot in soft light on studio paper, with a slight smile; the seed changes details only."""
     rng = np.random.default_rng([seed, 23])
     return Shot(
         expression=_both({"mouthSmile": 0.28, "cheekSquint": 0.12}, rng),
@@ -62,12 +65,12 @@ def portrait_shot(seed: int = 0) -> Shot:
 
 
 def _nearer(age: float) -> float:
-    """Children are smaller, and a photographer goes nearer: from 0.86 at three years to 1 for the grown up."""
+    """Factor on the picture's width for children's smaller heads: 0.86 at 3 years to 1 from 16."""
     return float(np.interp(age, [3, 8, 16], [0.86, 0.92, 1.0]))
 
 
 def _gaze(rng: np.random.Generator, yaw: float, pitch: float) -> tuple[float, float]:
-    """Mostly into the camera, as far as the eyes comfortably turn; sometimes half way there, or anywhere near."""
+    """Gaze (x, y): into the camera in 75% of the shots, as far as eyes turn comfortably, else part of the way."""
     share = 1.0 if rng.random() < 0.75 else rng.uniform(0.2, 0.8)
     sideways = np.clip(-share * yaw / FULL_LOOK, -0.6, 0.6) + rng.normal() * 0.03
     upright = np.clip(-share * pitch / FULL_LOOK, -0.15, 0.25) + rng.normal() * 0.02
@@ -75,7 +78,7 @@ def _gaze(rng: np.random.Generator, yaw: float, pitch: float) -> tuple[float, fl
 
 
 def random_expression(rng: np.random.Generator, age: float = 30.0, kind: str | None = None) -> dict[str, float]:
-    """An expression of some kind (any by default): names of the head model's expressions -> 0..1."""
+    """A random expression of a kind of `EXPRESSIONS` (any by default): head model's names -> 0..1."""
     if kind is None:
         column = 1 if age < CHILD else 0
         shares = np.array([both[column] for both in EXPRESSIONS.values()])
@@ -91,7 +94,7 @@ def random_expression(rng: np.random.Generator, age: float = 30.0, kind: str | N
 
 
 def _both(strengths: dict[str, float], rng: np.random.Generator) -> dict[str, float]:
-    """Paired expressions on both sides of the face, not quite alike; the eyes close together."""
+    """Paired expressions on both halves of the face, with 5% asymmetry; the eyes are symmetrical."""
     shape = {}
     for name, strength in strengths.items():
         lean = 0.0 if name.startswith("eye") else float(np.clip(rng.normal() * 0.05, -0.12, 0.12))
@@ -100,7 +103,7 @@ def _both(strengths: dict[str, float], rng: np.random.Generator) -> dict[str, fl
     return shape
 
 
-# Expressions of both halves of the face at the weakest and at the strongest; those of the whole face below.
+# Strengths of paired expressions at the weakest and the strongest instance of a kind; unpaired ones below.
 _PAIRED: dict[str, dict[str, tuple[float, float]]] = {
     "neutral": {"mouthSmile": (0.0, 0.14)},
     "slight smile": {"mouthSmile": (0.22, 0.45), "cheekSquint": (0.08, 0.22), "eyeSquint": (0.0, 0.12)},

@@ -1,12 +1,12 @@
-"""Where the features of the generic face lie: outlines and curves in centimetres, from landmarks where they give them.
+"""Outlines and curves of the features of the generic face, in cm: set by hand, or from landmarks.
 
-Outlines are drawn for the person's left half, which is x > 0, and hold for |x|. `FRONT` outlines are corners (x, y) as
-seen from the front, `SIDE` outlines (z, y) as seen from the left.
+Outlines are given for the person's left half (x > 0) and apply to |x|. `FRONT` outlines are corners (x, y) seen from
+the front, `SIDE` outlines (z, y) seen from the left.
 """
 
 import numpy as np
 
-from kinlib.studio.atlas.shapes import inside, smooth_closed, smooth_open
+from kinlib.studio.atlas.curves import inside, smooth_closed, smooth_open
 from kinlib.studio.atlas.uv import Chart
 
 __all__ = ["BROW_BELOW", "EAR", "FRONT", "JAW_LINE", "SCALP", "SIDE"]
@@ -115,7 +115,7 @@ FRONT = {
     "crow's feet": [(4.95, 3.4), (5.4, 4.1), (6.1, 4.45), (6.5, 3.9), (6.45, 3.0), (6.0, 2.3), (5.5, 2.35)],
 }
 
-# The outer rim of the ear, from the root of the helix over the top and down to the lobe, then its line of attachment.
+# The outer rim of the ear, from the root of the helix over the top to the lobe, then the line of attachment: (z, y).
 EAR = np.array(
     [
         *((0.85, 2.1), (1.08, 2.5), (1.06, 3.0), (0.75, 3.38), (0.2, 3.65), (-0.2, 3.73), (-0.9, 3.52), (-1.45, 2.98)),
@@ -132,7 +132,7 @@ JAW_LINE = np.array(
     ]
 )
 
-# What grows hair on the head: forehead, temple, sideburn, round the ear, nape.
+# Border of the scalp: forehead, temple, sideburn, around the ear, nape: (z, y).
 SCALP = np.array(
     [
         *((9.6, 11.2), (8.6, 11.1), (8.1, 11.0), (7.5, 10.6), (7.0, 9.7), (6.5, 8.5), (5.9, 7.2), (5.1, 6.0)),
@@ -159,27 +159,31 @@ SIDE = {
     ],
 }
 
-BROW_BELOW = (0.33, 0.33, 0.32, 0.26, 0.08)  # cm from a brow's landmarks, on its upper edge, to its middle
-BROW_HALF_WIDTHS = ((0, 0.2), (0.08, 0.28), (0.3, 0.33), (0.6, 0.29), (0.85, 0.17), (1, 0.07))  # place, cm
+# Brows: by eye.
+BROW_BELOW = (0.33, 0.33, 0.32, 0.26, 0.08)  # cm from the five landmarks on the upper edge down to the midline
+# position along the brow 0..1, half width in cm
+BROW_HALF_WIDTHS = ((0, 0.2), (0.08, 0.28), (0.3, 0.33), (0.6, 0.29), (0.85, 0.17), (1, 0.07))
 
 
 def in_front(chart: Chart, outline: list | np.ndarray, smooth: bool = True) -> np.ndarray:
-    """Distance in cm of each texel to a `FRONT` outline, positive inside: float32 [S, S]."""
+    """Signed distance in cm of each texel to a `FRONT` outline, positive inside: float32 [S, S]."""
     points = np.stack([np.abs(chart.position[..., 0]), chart.position[..., 1]], axis=-1)
     return inside(points, smooth_closed(outline) if smooth else np.asarray(outline))
 
 
 def in_side(chart: Chart, outline: list | np.ndarray, smooth: bool = True) -> np.ndarray:
-    """Distance in cm of each texel to a `SIDE` outline, positive inside: float32 [S, S]."""
+    """Signed distance in cm of each texel to a `SIDE` outline, positive inside: float32 [S, S]."""
     return inside(chart.position[..., [2, 1]], smooth_closed(outline) if smooth else np.asarray(outline))
 
 
 def on_front(chart: Chart, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Points (x, y) [K, 2] seen from the front, as places on the face [K, 3] and texture coordinates [K, 2]."""
+    """Project points (x, y) [K, 2] from the front onto the face: positions [K, 3] and texture coordinates [K, 2]."""
+    # texels that face the front
     usable = np.flatnonzero((chart.covered & (chart.normal[..., 2] > 0.05)).ravel())
-    position = chart.position.reshape(-1, 3)[usable]
+    position = chart.position.reshape(-1, 3)[usable]  # [T, 3]
     places, uv = [], []
     for x, y in np.asarray(points, float):
+        # nearest texel; the small bonus for z prefers the front of a fold
         cost = (position[:, 0] - x) ** 2 + (position[:, 1] - y) ** 2 - 0.004 * position[:, 2]
         best = np.argmin(cost)
         row, column = divmod(usable[best], chart.covered.shape[1])
@@ -189,15 +193,15 @@ def on_front(chart: Chart, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def brow_curve(chart: Chart, landmarks: np.ndarray, left: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The middle of a brow from its head, beside the nose, to its tail.
+    """The midline of a brow from its head, beside the nose, to its tail.
 
     Args:
         chart: of the face.
-        landmarks: float [68, 3], places of the landmarks.
+        landmarks: float [68, 3], positions of the landmarks.
         left: the person's left, which is the image's right.
 
     Returns:
-        Places [60, 3], texture coordinates [60, 2], half of the brow's width in cm [60].
+        Positions [60, 3], texture coordinates [60, 2], half width in cm [60].
     """
     points = landmarks[22:27] if left else landmarks[17:22][::-1]
     places, uv = on_front(chart, points[:, :2] - np.outer(BROW_BELOW, [0, 1]))
@@ -206,11 +210,13 @@ def brow_curve(chart: Chart, landmarks: np.ndarray, left: bool) -> tuple[np.ndar
 
 
 def lip_outlines(landmarks: np.ndarray) -> dict[str, np.ndarray]:
-    """Polygons [K, 2] in texture coordinates from the landmarks' own [68, 2]: "lips", "upper" half, wet "inner" part.
+    """Polygons [K, 2] of the lips in texture space, from the landmarks' texture coordinates [68, 2].
 
-    Lips touch, so that only the texture tells upper from lower.
+    Keys: "lips", "upper" (everything above the seam), "inner" (the wet part). In space the lips touch, so only the
+    texture separates upper from lower.
     """
     upper, lower = smooth_open(landmarks[48:55]), smooth_open(landmarks[[54, 55, 56, 57, 58, 59, 48]])
+    # [3, 2], between the inner lip landmarks
     seam = np.array([(landmarks[61 + k] + landmarks[67 - k]) / 2 for k in range(3)])
     split = np.vstack([landmarks[48], landmarks[60], seam, landmarks[64], landmarks[54]])
     above = np.array(

@@ -1,7 +1,7 @@
-"""Which class (of 19) and which region (of 34) each texel of the bare head belongs to.
+"""Label maps of the bare head: class (of 19) and region (of 34) of each texel.
 
-Regions are painted one over the other, the large first: a region keeps what no later one takes. Hair, brows' hairs,
-lashes, eyes, teeth and clothes write their own labels when they are drawn.
+Regions are painted in order, large ones first; later ones overwrite earlier ones. Hair, lashes, eyes, teeth and clothes
+write their own labels when they are rasterised.
 """
 
 import numpy as np
@@ -12,7 +12,7 @@ from kinlib.studio.labels import class_id, region_id
 
 __all__ = ["label_back", "label_face"]
 
-NASOLABIAL = 0.35  # depth of the fold from which the skin counts as wrinkled
+NASOLABIAL = 0.35  # depth of the fold from which a texel is labelled "wrinkles"
 
 
 def label_face(chart: Chart, masks: dict, wrinkles: dict) -> tuple[np.ndarray, np.ndarray]:
@@ -33,6 +33,7 @@ def label_back(chart: Chart, masks: dict) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _classes(chart: Chart, masks: dict) -> np.ndarray:
+    """Classes uint8 [S, S]; a mask counts from 0.5, later ones overwrite earlier ones."""
     left = chart.position[..., 0] > 0
     painted = {
         "neck": masks["neck"],
@@ -51,6 +52,7 @@ def _classes(chart: Chart, masks: dict) -> np.ndarray:
 
 
 def _regions(chart: Chart, masks: dict, wrinkles: dict) -> np.ndarray:
+    """Regions uint8 [S, S], painted over "cheek" in the order below."""
     x, y, z = np.abs(chart.position[..., 0]), chart.position[..., 1], chart.position[..., 2]
     front, above_ear = z > 1.5, (z < 3.0) & (y > 2.4) & (x > 6.5)
     outlined = {name: (features.in_front(chart, line) > 0) & front for name, line in features.FRONT.items()}

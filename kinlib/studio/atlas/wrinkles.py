@@ -1,15 +1,15 @@
-"""Lines that age draws, in groups that come at different times of life.
+"""Wrinkles, in groups that appear at different ages.
 
-Each group is a map float32 [S, S] from 0 (smooth) to about 1 (the bottom of its deepest crease). A line is drawn on
-both sides of the face with a little difference, since no face is even.
+Each group is a map float32 [S, S] from 0 (smooth) to about 1 (bottom of its deepest crease). Lines on both sides of the
+face differ slightly. Positions, depths and widths were set by eye on the generic face.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
+from kinlib.studio.atlas.curves import curve_distance, smooth_open
 from kinlib.studio.atlas.features import on_front
-from kinlib.studio.atlas.shapes import curve_distance, smooth_open
 from kinlib.studio.atlas.uv import Chart
 
 __all__ = ["WRINKLES", "paint_wrinkles"]
@@ -17,7 +17,7 @@ __all__ = ["WRINKLES", "paint_wrinkles"]
 
 @dataclass(frozen=True)
 class Line:
-    """One crease: points (x, y) in cm seen from the front, depth 0..1, and half width in cm."""
+    """One crease: points (x, y) in cm seen from the front, depth 0..1, and half width (standard deviation) in cm."""
 
     points: tuple
     depth: float
@@ -26,12 +26,13 @@ class Line:
 
 
 def _across(y: float, depth: float) -> Line:
-    """A line over the forehead, which follows the brows: lower in the middle and at its ends."""
+    """A line across the forehead at height y, parallel to the brows: lower in the middle and at its ends."""
     points = [(x, y + 0.012 * x * x * (1 - 0.09 * x * x)) for x in np.linspace(-3.7, 3.7, 9)]
     return Line(tuple(points), depth, 0.1, both=False)
 
 
 def _up_from_lip(x: float) -> Line:
+    """A vertical line above the upper lip at x."""
     top, slant = -2.55 - 0.12 * max(0.0, x - 0.7) ** 2, 0.06 * x
     return Line(((x, top - 0.15), (x + slant, top + 0.15), (x + 2 * slant, top + 0.5)), 0.9, 0.05)
 
@@ -73,12 +74,15 @@ def paint_wrinkles(chart: Chart) -> dict[str, np.ndarray]:
 
 
 def _paint_group(chart: Chart, lines: tuple[Line, ...], rng: np.random.Generator) -> np.ndarray:
+    """The deepest of all lines at each texel, [S, S]."""
     deepest = np.zeros(chart.covered.shape, np.float32)
     for line in lines:
         for side in (1, -1) if line.both else (1,):
+            # 0.35 mm of irregularity
             points = np.array(line.points) * [side, 1] + rng.normal(scale=0.035, size=(len(line.points), 2))
             places, _ = on_front(chart, points)
             distance, along = curve_distance(chart.position, smooth_open(places))
+            # depth fades at both ends, width to half
             fading = np.sqrt(np.clip(np.sin(np.pi * np.clip(along, 0, 1)), 0, 1))
             width = line.width * (0.5 + 0.5 * fading)
             deepest = np.maximum(deepest, line.depth * fading * np.exp(-((distance / width) ** 2) / 2))

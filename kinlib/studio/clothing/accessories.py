@@ -1,32 +1,32 @@
-"""Glasses and jewellery, each laid on this person's own nose, ears and neck."""
+"""Glasses, earrings and necklaces, fitted to the nose, ears and neck of a head. Numbers were set by eye."""
 
 from functools import lru_cache
 
 import numpy as np
 
 from kinlib.studio.clothing.bust import AZIMUTHS, around, load_bust
-from kinlib.studio.clothing.hats import hat
+from kinlib.studio.clothing.meshes import Material, Mesh, Solid, ball, joined, sheet, solid, tube
 from kinlib.studio.clothing.skin_grid import normals
-from kinlib.studio.clothing.wear import Material, Mesh, Solid, ball, joined, sheet, solid, tube, unit
 from kinlib.studio.head.model import EYEBALLS, FACE, load_head
 from kinlib.studio.labels import class_id
 from kinlib.studio.person import Glasses, Look
+from kinlib.studio.vectors import unit
 
-__all__ = ["earrings", "glasses", "hat", "necklace"]
+__all__ = ["earrings", "glasses", "necklace"]
 
-EYE_DISTANCE = 6.3  # cm between the middles of the generic head's eyes
-LASH_ROOM = 0.75  # cm that lashes and a smile need before the eyeballs
-SKIN_ROOM = 0.2
-BEND = 0.022  # 1/cm, how fast a lens recedes to the side
-TAPER = 0.07  # how much narrower a lens is below than at its middle
-TILT = 0.10  # how far the lower rim stands nearer to the cheek
+EYE_DISTANCE = 6.3  # cm between the eyes' centres on the generic head
+LASH_ROOM = 0.75  # cm between eyeballs and lenses, for lashes and raised cheeks
+SKIN_ROOM = 0.2  # cm between skin and frame
+BEND = 0.022  # 1/cm, curvature of the frame: recession with the squared distance from the nose
+TAPER = 0.07  # relative change of a lens' width from its middle to its top; the bottom is as much narrower
+TILT = 0.10  # slope of the frame: the lower rim is nearer to the cheek
 PLASTIC, METAL, GLASS = Material(0.9, 0.3), Material(1.4, 0.35), Material(1.0, 0.1)
 GOLD, SILVER, PEARL = (0.83, 0.62, 0.28), (0.72, 0.72, 0.74), (0.90, 0.87, 0.82)
 
 
 @lru_cache(maxsize=1)
 def _places() -> dict[str, np.ndarray]:
-    """Vertices that glasses and earrings must know, by name."""
+    """Vertices int of the generic head that glasses and earrings are fitted to, by name."""
     head = load_head()
     x, y, z = np.abs(head.vertices[:, 0]), head.vertices[:, 1], head.vertices[:, 2]
     skin = head.vertex_part == FACE
@@ -51,7 +51,7 @@ def glasses(look: Look, vertices: np.ndarray, landmarks: np.ndarray) -> list[Sol
     """Frame and two lenses on the nose of a head, vertices [V, 3] with landmarks [68]; empty without glasses."""
     if look.glasses is None:
         return []
-    fit = _Fit(look.glasses, vertices, vertices[landmarks])
+    fit = _GlassesFit(look.glasses, vertices, vertices[landmarks])
     metal = look.glasses.rim < 0.08
     frame = joined([*(fit.rim(side) for side in (-1, 1)), fit.bridge(), *(fit.temple(side) for side in (-1, 1))])
     label = class_id("eye_g")
@@ -61,8 +61,8 @@ def glasses(look: Look, vertices: np.ndarray, landmarks: np.ndarray) -> list[Sol
     return pieces + [solid(fit.lens(side), colour, GLASS, label, opacity) for side in (-1, 1)]
 
 
-class _Fit:
-    """A pair of glasses in front of one face."""
+class _GlassesFit:
+    """Geometry of one pair of glasses on one face: vertices [V, 3], landmarks [68, 3]."""
 
     def __init__(self, style: Glasses, vertices: np.ndarray, marks: np.ndarray):
         eyes = np.stack([marks[36:42].mean(0), marks[42:48].mean(0)])
@@ -72,12 +72,12 @@ class _Fit:
         self.rim_width = max(style.rim, 0.05) * (0.6 + 0.4 * self.scale)
         self.power = 2 / style.roundness
         self.vertices, self.middle_x = vertices, eyes[:, 0].mean()
-        self.apart = max(0.52 * distance, self.half[0] + 0.85 * self.scale)  # from the nose to a lens' middle
+        self.apart = max(0.52 * distance, self.half[0] + 0.85 * self.scale)  # cm from the midline to a lens' centre
         self.height = eyes[:, 1].mean() - 0.25 * self.scale
         self.front = self._clear(marks)
 
     def _clear(self, marks: np.ndarray) -> float:
-        """Depth of the lenses' plane at the nose: as near as nose, brows, cheeks and lashes allow."""
+        """z of the frame at the nose, cm: as close as nose, brows, cheeks and lashes allow."""
         places = _places()
         skin, balls = self.vertices[places["front"]], self.vertices[places["eyeballs"]]
         needed = [marks[27, 2] + 0.05]
@@ -89,20 +89,21 @@ class _Fit:
         return float(max(needed))
 
     def _within(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Whether points lie behind a lens or its rim."""
+        """Whether points (x, y) [n] lie behind a lens or its rim, bool [n]."""
         up = (y - self.height) / (self.half[1] + self.rim_width)
         across = (np.abs(x - self.middle_x) - self.apart) / (self.half[0] + self.rim_width) / (1 + TAPER * up)
         return np.abs(across) ** (2 / self.power) + np.abs(up) ** (2 / self.power) < 1
 
     def _depth(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """How far the frame's surface lies before its depth at the nose."""
+        """z of the frame's surface at (x, y) [n], relative to the nose, cm."""
         return TILT * (y - self.height) - BEND * (x - self.middle_x) ** 2
 
     def _on_front(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Points [..., 3] on the frame's surface."""
         return np.stack([x, y, self.front + self._depth(x, y)], axis=-1)
 
     def _outline(self, side: int, share: np.ndarray, count: int = 40) -> np.ndarray:
-        """Rings [..., count, 3] around a lens at shares of its size."""
+        """Outlines [..., count, 3] of a lens, scaled by shares [...]."""
         angle = np.linspace(0, 2 * np.pi, count, endpoint=False)
         waves = np.stack([np.cos(angle), np.sin(angle)])
         across, up = np.sign(waves) * np.abs(waves) ** self.power  # a superellipse
@@ -111,11 +112,11 @@ class _Fit:
         return self._on_front(x, self.height + share * self.half[1] * up)
 
     def rim(self, side: int) -> Mesh:
-        """The frame around one lens."""
+        """The rim of one lens; `side` is -1 for the image's left."""
         return tube(self._outline(side, np.float64(1)), self.rim_width, closed=True, sides=6)
 
     def bridge(self) -> Mesh:
-        """A low arch over the nose, from rim to rim."""
+        """The bridge: a low arch over the nose, from rim to rim."""
         along = np.linspace(-1, 1, 9)
         x = self.middle_x + along * (self.apart - self.half[0] * 0.97)
         path = self._on_front(x, self.height + (0.35 + 0.22 * (1 - along**2)) * self.half[1])
@@ -123,7 +124,7 @@ class _Fit:
         return tube(path, self.rim_width, sides=6)
 
     def temple(self, side: int) -> Mesh:
-        """From the rim's outer end along the side of the head over the ear, then down behind it."""
+        """A temple: from the rim along the side of the head over the ear, then down behind it."""
         hinge = self._on_front(self.middle_x + side * (self.apart + self.half[0]), self.height + 0.45 * self.half[1])
         ear = self.vertices[_places()["ear_top"][(side + 1) // 2]] + [0, 0.12, 0]
         depth = np.append(np.linspace(hinge[2] - 0.1, ear[2], 13), ear[2] - np.array([0.8, 1.6, 2.2]) * self.scale)
@@ -138,14 +139,14 @@ class _Fit:
         )
 
     def _beside(self, side: int, depth: np.ndarray) -> np.ndarray:
-        """Half the head's width at some depths [n], with room for a temple."""
+        """Half width of the head at depths z [n], plus the thickness of a temple; [n], cm."""
         points = self.vertices[_places()["side"]]
         points = points[points[:, 0] * side > 0]
         near = np.abs(points[:, 2, None] - depth) < 0.8
         return np.where(near, side * points[:, :1], 0).max(0) + self.rim_width + 0.06
 
     def lens(self, side: int) -> Mesh:
-        """A lens, curved as the frame."""
+        """A lens with the curvature of the frame."""
         return sheet(self._outline(side, np.array([0.0, 0.35, 0.7, 0.97])), closed=True)
 
 
@@ -155,6 +156,7 @@ def earrings(look: Look, vertices: np.ndarray) -> list[Solid]:
     if not look.earrings:
         return []
     rng = np.random.default_rng([look.seed, 13])
+    # probabilities by eye; children wear no hoops
     kind = rng.choice(["stud", "pearl", "hoop"], p=[0.4, 0.3, 0.3] if look.age > 13 else [0.8, 0.2, 0.0])
     size, metal = rng.uniform(0.8, 1.2), (GOLD, SILVER)[rng.integers(2)]
     meshes = []
@@ -166,6 +168,7 @@ def earrings(look: Look, vertices: np.ndarray) -> list[Solid]:
 
 
 def _hoop(hole: np.ndarray, side: int, radius: float) -> Mesh:
+    """A ring that hangs from a hole [3] in the lobe."""
     angle = np.linspace(0, 2 * np.pi, 24, endpoint=False)
     outwards = unit(np.array([side * 0.75, 0, 0.65]))
     ring = np.cos(angle)[:, None] * [0, 1, 0] + np.sin(angle)[:, None] * outwards
@@ -191,7 +194,7 @@ def necklace(look: Look, vertices: np.ndarray) -> list[Solid]:
 
 
 def _on_neck(vertices: np.ndarray, heights: np.ndarray, off: float) -> np.ndarray:
-    """A closed line [COLUMNS, 3] around the neck at heights [COLUMNS], `off` cm above the skin."""
+    """A closed line [COLUMNS, 3] around the neck at y [COLUMNS], `off` cm off the skin."""
     bust = load_bust()
     points = bust.points(vertices)
     rows, columns = bust.rows_at(heights), np.arange(len(AZIMUTHS))
@@ -202,7 +205,7 @@ def _on_neck(vertices: np.ndarray, heights: np.ndarray, off: float) -> np.ndarra
 
 
 def _beads(path: np.ndarray, radius: float) -> Mesh:
-    """Balls side by side along a closed line."""
+    """Touching balls along a closed line [n, 3]."""
     steps = np.linalg.norm(np.roll(path, -1, 0) - path, axis=1)
     along = np.concatenate([[0], np.cumsum(steps)])
     count = int(along[-1] / (2 * radius))

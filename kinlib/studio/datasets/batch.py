@@ -1,17 +1,17 @@
-"""Many renders into Parquet files, on all cores, in parts that survive a stop: `kinlib render`.
+"""Rendering of training pictures into Parquet files on all cores, resumable: `kinlib render`.
 
 A part holds the pictures of some people and is written whole when the last of them is done; a later call with the same
-settings renders what is missing. One row a picture:
+settings renders the missing parts. One row per picture:
 
-| column | |
+| column | content |
 |---|---|
-| person, view | numbers; keep people together when splitting |
+| person, view | numbers; splits keep a person's pictures together |
 | image | JPEG bytes |
 | mask, regions | PNG bytes: classes of CelebAMask-HQ, regions of StyleGene (see `labels`) |
 | landmarks | 136 floats, x and y of 68 points in pixels |
 | yaw, pitch, roll | degrees |
 | identity, proportions | 100 coefficients of the head model and 23 z-scores |
-| attributes | JSON, see `truth.attributes` |
+| attributes | JSON, see `rendering.ground_truth.attributes` |
 """
 
 import json
@@ -28,16 +28,16 @@ from kinlib.io.files import make_folder, write_json, write_whole
 from kinlib.io.resume import check_folder, read_note
 from kinlib.runtime.errors import KinlibError
 from kinlib.runtime.worker_pool import spread
-from kinlib.studio.datasets.encoding import as_jpeg, as_png
+from kinlib.studio.datasets.encoding import array_to_jpeg, array_to_png
 from kinlib.studio.datasets.sampling import member, sessions
 from kinlib.studio.head.model import load_head
 from kinlib.studio.person import Person
-from kinlib.studio.render import LARGEST, SMALLEST, VERSION, Picture, sit, take, warm_up
+from kinlib.studio.render import LARGEST, SMALLEST, VERSION, Picture, prepare_subject, render_shot, warm_up
 
 __all__ = ["CROPS", "RenderSettings", "render_people"]
 
 CROPS = ("ffhq", "photo")
-PICTURES_PER_PART = 72  # about; nobody's pictures are split
+PICTURES_PER_PART = 72  # approximate: a person's pictures are never split
 QUALITY = 93  # of JPEG
 MOST_PEOPLE, MOST_IMAGES = 1_000_000, 100
 NOTE = "render.json"
@@ -45,14 +45,14 @@ NOTE = "render.json"
 
 @dataclass(frozen=True)
 class RenderSettings:
-    """What a set of renders depends on.
+    """Everything that a set of renders depends on.
 
     Attributes:
         people: how many people.
         images_each: pictures of each.
         size: side in pixels.
         seed: of everything.
-        crop: "ffhq" (aligned as generators want it) or "photo" (loosely framed).
+        crop: "ffhq" (aligned for generators) or "photo" (loosely framed).
     """
 
     people: int = 100
@@ -82,7 +82,7 @@ class RenderSettings:
 
 
 def render_people(settings: RenderSettings, out: Path, workers: int | None = None) -> Iterator[int]:
-    """Render what is missing in the folder `out`; yields the number of pictures done so far, those found included.
+    """Render the missing parts of the folder `out`; yields the number of pictures so far, existing ones included.
 
     Raises:
         KinlibError: if a setting is impossible, the head model is missing, or `out` cannot be written to or holds
@@ -112,7 +112,7 @@ def render_people(settings: RenderSettings, out: Path, workers: int | None = Non
 
 
 def _check_folder(settings: RenderSettings, out: Path) -> None:
-    """Refuse a folder that holds something else."""
+    """Refuse a folder that holds other files or other settings."""
     check_folder(out)
     note = read_note(out / NOTE)
     if note is None:
@@ -152,18 +152,18 @@ def _render_person(job: tuple[RenderSettings, int]) -> list[dict]:
     person = member(settings.seed, number)
     rows = []
     for look, shots in sessions(person, settings.seed, number, settings.images_each):
-        sitter = sit(person, look, settings.size)
+        subject = prepare_subject(person, look, settings.size)
         for shot in shots:
-            picture = take(sitter, shot, settings.size, settings.crop)
+            picture = render_shot(subject, shot, settings.size, settings.crop)
             rows.append({"person": number, "view": len(rows)} | _row(picture, person))
     return rows
 
 
 def _row(picture: Picture, person: Person) -> dict:
     return {
-        "image": as_jpeg(picture.image, QUALITY),
-        "mask": as_png(picture.classes),
-        "regions": as_png(picture.regions),
+        "image": array_to_jpeg(picture.image, QUALITY),
+        "mask": array_to_png(picture.classes),
+        "regions": array_to_png(picture.regions),
         "landmarks": picture.landmarks.astype(np.float32).ravel(),
         **{"yaw": picture.yaw, "pitch": picture.pitch, "roll": picture.roll},
         "identity": person.traits.shape,

@@ -1,4 +1,4 @@
-"""What the bundled studio sets hold, counted: the table of the data set card in data/README.md."""
+"""Counts of the bundled studio sets: the table of the data set card in data/README.md."""
 
 import json
 from pathlib import Path
@@ -15,12 +15,12 @@ __all__ = ["MISSING", "studio_table"]
 
 MISSING = "*The sets are not here yet: `kinlib render --families` and `kinlib render --reference` make them.*\n"
 MEGABYTE = 1_000_000
-TURNED = 30  # degrees of yaw from which a face counts as turned
+TURNED = 30  # degrees; a larger yaw counts as rotated
 CHILD, OLD = 13, 65  # years
 
 
 def studio_table(folder: Path) -> str:
-    """Markdown of what lies in a folder such as data/studio: a table, or a line where nothing lies there.
+    """Markdown table of the sets in a folder such as data/studio, or `MISSING` if there are none.
 
     Raises:
         KinlibError: if the sets are damaged.
@@ -97,7 +97,7 @@ def _shares(column: pd.Series) -> str:
 
 
 def _size(folder: Path) -> int:
-    """Bytes of the family set; what else lies in the folder does not count."""
+    """Bytes of the family set; other files in the folder do not count."""
     own = [*folder.glob("*.json"), *folder.glob("*.parquet")]
     own += [path for name in ("families", "portraits") for path in (folder / name).rglob("*") if path.is_file()]
     return sum(path.stat().st_size for path in own)

@@ -1,4 +1,4 @@
-"""Pictures, labels and genomes as the bytes that files hold."""
+"""Pictures, label maps and genomes as bytes for files."""
 
 import io
 
@@ -7,12 +7,12 @@ from PIL import Image
 
 from kinlib.studio.genetics.individuals import Genomes
 
-__all__ = ["as_jpeg", "as_png", "pack_genomes", "unpack_genome"]
+__all__ = ["array_to_jpeg", "array_to_png", "pack_genomes", "unpack_genome"]
 
-FINE = 90  # from this quality on JPEG keeps colours at full resolution
+FINE = 90  # JPEG quality from which the chroma is not subsampled
 
 
-def as_jpeg(image: np.ndarray, quality: int) -> bytes:
+def array_to_jpeg(image: np.ndarray, quality: int) -> bytes:
     """A picture uint8 [H, W, 3], or [H, W] in grey, as JPEG of a quality from 1 to 95."""
     stream = io.BytesIO()
     subsampling = "4:4:4" if quality >= FINE else "4:2:0"
@@ -20,7 +20,7 @@ def as_jpeg(image: np.ndarray, quality: int) -> bytes:
     return stream.getvalue()
 
 
-def as_png(image: np.ndarray) -> bytes:
+def array_to_png(image: np.ndarray) -> bytes:
     """Labels uint8 [H, W], or a picture [H, W, 3], as PNG."""
     stream = io.BytesIO()
     Image.fromarray(image).save(stream, "PNG", optimize=True)
@@ -28,10 +28,11 @@ def as_png(image: np.ndarray) -> bytes:
 
 
 def pack_genomes(genomes: Genomes) -> list[bytes]:
-    """Each person's alleles, eight to a byte; `unpack_genome` gives them back."""
+    """Alleles of each person, eight per byte; `unpack_genome` is the inverse."""
     return [np.packbits(alleles).tobytes() for alleles in genomes.alleles]
 
 
 def unpack_genome(packed: bytes, num_loci: int) -> np.ndarray:
     """Alleles uint8 [2, L] of one person: row 0 from the father, row 1 from the mother."""
+    # the last byte is padded
     return np.unpackbits(np.frombuffer(packed, np.uint8), count=2 * num_loci).reshape(2, num_loci)

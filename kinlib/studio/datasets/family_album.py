@@ -1,7 +1,7 @@
-"""Reading the family data set with everything that is true of it: people, couples, photographs and their labels.
+"""Reading the family data set with its ground truth: people, couples, photographs and their labels.
 
-`families.family101` reads the list of people as it stands, planted faults included; this module reads the truth beside
-it, which no real data set has.
+`families.family101` reads the published list of people, planted faults included; this module reads the ground truth
+beside it, which real data sets lack.
 """
 
 import io
@@ -17,15 +17,15 @@ from kinlib.runtime.errors import KinlibError
 
 __all__ = ["FamilyAlbum", "Photograph", "load_album"]
 
-TURN = 0.5  # years of age that one degree of yaw counts for, when a photograph is chosen
+YAW_YEARS = 0.5  # years of age that one degree of yaw is worth when a photograph is chosen
 
 
 @dataclass(frozen=True)
 class Photograph:
-    """One photograph and its truth.
+    """One photograph with its ground truth.
 
     Attributes:
-        image: as it lies on the disk, RGB.
+        image: as stored, RGB.
         age: years.
         landmarks: float32 [68, 2], x and y in pixels.
         classes: uint8 [H, W], numbers of `labels.CLASSES`; None where masks were not kept.
@@ -44,9 +44,9 @@ class FamilyAlbum:
     """The families on disk.
 
     Attributes:
-        folder: where `families/` lies.
-        people: one row a person, as `pedigree.Pedigree.people` with the traits behind.
-        truth: one row a photograph: file, whose, age, fault, pose, landmarks, attributes, masks, genome.
+        folder: holds `families/`.
+        people: one row per person: columns of `pedigree.Pedigree.people`, then the traits.
+        truth: one row per photograph: file, family, name, age, fault, pose, landmarks, attributes, masks, genome.
     """
 
     folder: Path
@@ -59,7 +59,7 @@ class FamilyAlbum:
         return sizes.sort_values(ascending=False, kind="stable").index.tolist()
 
     def couples(self, family: str) -> list[tuple[str, str, list[str]]]:
-        """(husband, wife, their children) of every couple of a family, by the children's births.
+        """(husband, wife, names of their children) of all couples of a family; children by birth.
 
         Raises:
             KinlibError: if there is no such family.
@@ -72,10 +72,10 @@ class FamilyAlbum:
         return [(names[father], names[mother], list(children)) for (father, mother), children in houses]
 
     def person(self, name: str) -> pd.Series:
-        """Somebody's row.
+        """The row of a person.
 
         Raises:
-            KinlibError: if there is nobody of that name.
+            KinlibError: if the name is unknown.
         """
         found = self.people[self.people["name"] == name]
         if found.empty:
@@ -83,12 +83,12 @@ class FamilyAlbum:
         return found.iloc[0]
 
     def photograph(self, name: str, age: float = 30.0, masks: bool = False) -> Photograph | None:
-        """The photograph of somebody nearest to an age and to the front; None if there is none without a planted fault.
+        """The faultless photograph of a person that is nearest to an age and a frontal pose; None if there is none.
 
         Args:
             name: of the person.
             age: years.
-            masks: only photographs whose masks were kept.
+            masks: whether only photographs with masks are considered.
 
         Raises:
             KinlibError: if a file is missing or damaged.
@@ -97,7 +97,7 @@ class FamilyAlbum:
         rows = rows[rows["mask"].notna()] if masks else rows
         if rows.empty:
             return None
-        return self._read(rows.loc[((rows["age"] - age).abs() + TURN * rows["yaw"].abs()).idxmin()])
+        return self._read(rows.loc[((rows["age"] - age).abs() + YAW_YEARS * rows["yaw"].abs()).idxmin()])
 
     def _read(self, row: pd.Series) -> Photograph:
         path = self.folder / "families" / row["file"]
@@ -129,4 +129,5 @@ def load_album(folder: Path | None = None) -> FamilyAlbum:
 
 
 def _labels(png: bytes | None) -> np.ndarray | None:
+    """Label map uint8 [H, W] of a PNG; None for a missing value."""
     return None if png is None or pd.isna(png) else np.asarray(Image.open(io.BytesIO(png)))

@@ -1,4 +1,4 @@
-"""Which photographs of which families are to be taken, and what is to be wrong with them: all that precedes drawing."""
+"""The plan of the family data set: families, photographs of each person, and planted faults; nothing is rendered."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,15 +11,15 @@ from kinlib.studio.genetics import Genomes
 from kinlib.studio.pedigree.extended_families import Pedigree, photograph_years, simulate
 from kinlib.studio.render import VERSION
 
-__all__ = ["FamilyPlan", "Photo", "plan"]
+__all__ = ["FamilyPlan", "PlannedPhoto", "plan"]
 
-PHOTOS = (8, 10)  # fewest and most photographs of a person
-MASKED_FAMILIES = 6  # whose photographs come with masks
+PHOTOS = (8, 10)  # least and most photographs of a person
+MASKED_FAMILIES = 6  # number of families whose photographs have masks
 
 
 @dataclass(frozen=True)
-class Photo:
-    """One photograph to take: of whom (row of the pedigree), its number from 1, the age, and a fault of the picture."""
+class PlannedPhoto:
+    """A photograph to render: row of the pedigree, number from 1, age in years, fault, and whether masks are kept."""
 
     person: int
     number: int
@@ -30,16 +30,16 @@ class Photo:
 
 @dataclass(frozen=True)
 class FamilyPlan:
-    """All that follows from the seed before anything is drawn."""
+    """Pedigree, faults and photographs of one seed."""
 
     seed: int
     pedigree: Pedigree
     faults: list[Fault]
-    photos: list[Photo]
+    photos: list[PlannedPhoto]
 
     @cached_property
     def portraits(self) -> Genomes:
-        """Genomes of the portrayed couples: father, mother, father, ..."""
+        """Genomes of the sample parents: father, mother, father, ..."""
         return portrait_couples(self.seed)
 
     @property
@@ -49,7 +49,7 @@ class FamilyPlan:
 
     @property
     def summary(self) -> dict[str, int]:
-        """Seed, version of the renderer, and counts: what tells one set from another."""
+        """Seed, version of the renderer, and counts; identifies a set."""
         people, houses = self.pedigree.people, self.pedigree.houses
         counts = {"families": int(people["family"].nunique()), "houses": len(houses), "people": len(people)}
         counts |= {"photographs": len(self.photos), "portraits": len(self.portraits)}
@@ -63,9 +63,9 @@ def plan(
 
     Args:
         seed: of everything.
-        num_families: extended families.
-        num_people: of all families together.
-        num_photos: fewest and most of a person.
+        num_families: number of extended families.
+        num_people: number of people in all families together.
+        num_photos: least and most photographs of a person.
 
     Raises:
         KinlibError: if the families cannot be simulated, or are too few or too small for the faults.
@@ -75,12 +75,12 @@ def plan(
     return FamilyPlan(seed, pedigree, faults, _plan_photos(pedigree, faults, seed, num_photos))
 
 
-def _plan_photos(pedigree: Pedigree, faults: list[Fault], seed: int, num_photos: tuple[int, int]) -> list[Photo]:
-    """Everybody's photographs in the order of their ages; none of whoever lacks a folder."""
+def _plan_photos(pedigree: Pedigree, faults: list[Fault], seed: int, num_photos: tuple[int, int]) -> list[PlannedPhoto]:
+    """Photographs of all people by age; none of a person whose folder is missing on purpose."""
     rng = np.random.default_rng([seed, 6])
     people, (fewest, most) = pedigree.people, num_photos
     absent = {fault.person for fault in faults if fault.kind == "missing_folder"}
-    spoilt = {(fault.person, fault.picture): fault.kind for fault in faults if fault.picture}
+    degraded = {(fault.person, fault.picture): fault.kind for fault in faults if fault.picture}
     masked = set(people["family"].unique()[:MASKED_FAMILIES])
     years = photograph_years(people["birth_year"].to_numpy(), most, rng)
     photos = []
@@ -89,6 +89,6 @@ def _plan_photos(pedigree: Pedigree, faults: list[Fault], seed: int, num_photos:
         chosen = np.sort(rng.permutation(most)[:count])
         for number, year in enumerate(years[row, chosen], 1):
             age = float(year - person.birth_year + rng.random())
-            fault = spoilt.get((person.name, number))
-            photos.append(Photo(row, number, age, fault, person.family in masked and fault is None))
+            fault = degraded.get((person.name, number))
+            photos.append(PlannedPhoto(row, number, age, fault, person.family in masked and fault is None))
     return photos

@@ -1,13 +1,13 @@
-"""Some of the family photographs in full size: what an enlarged photograph is held against.
+"""Some of the family photographs at four times the size: ground truth for upscaling.
 
     pairs = load_originals()                 24 photographs, of one person from each of 24 families
     pairs[0].small, pairs[0].image           120 x 150 px as in the family data set, and 480 x 600 px
 
-Both sizes are renders of the same moment, so the small one is no blurred large one: fewer pixels and the same soft
-lens, as if taken with a smaller camera. The large one is kept as WebP, which loses a little of the render itself: what
-is measured against it comes out a little too low. The bundle is a folder beside the families:
+Both sizes are rendered from the same shot, so the small one is not a reduced large one: it has fewer pixels and the
+same lens blur in pixels, like a photograph from a smaller camera. The large one is stored as WebP, which is lossy:
+scores measured against it are slightly too low. The bundle is a folder beside the families:
 
-    originals.parquet    one row a photograph: file (as in the families), family, name, age, landmarks, image
+    originals.parquet    one row per photograph: file (as in the families), family, name, age, landmarks, image
     originals.json       how it was made: version of the renderer, seed, size, quality
 """
 
@@ -25,15 +25,15 @@ from kinlib.io.resume import read_note
 from kinlib.runtime import config
 from kinlib.runtime.errors import KinlibError
 from kinlib.runtime.worker_pool import spread
-from kinlib.studio.datasets.family_photos import HEIGHT, WIDTH, Album, albums, take_photo
-from kinlib.studio.datasets.family_plan import FamilyPlan, Photo
+from kinlib.studio.datasets.family_photos import HEIGHT, WIDTH, PersonJob, person_jobs, render_photo
+from kinlib.studio.datasets.family_plan import FamilyPlan, PlannedPhoto
 from kinlib.studio.render import VERSION, warm_up
 
 __all__ = ["FACTOR", "NUM_ORIGINALS", "Original", "load_originals", "write_originals"]
 
-FACTOR = 4  # how many times larger than in the families
+FACTOR = 4  # ratio of the sizes
 NUM_ORIGINALS = 24
-AGES = (8.0, 75.0)  # years; the youngest and oldest faces are too few to stand for their ages
+AGES = (8.0, 75.0)  # years; younger and older faces are too few to represent their ages
 QUALITY = 78  # of WebP
 FORMAT = 1
 TABLE, NOTES = "originals.parquet", "originals.json"
@@ -46,10 +46,10 @@ class Original:
 
     Attributes:
         file: its path in the families' folder.
-        family, name: whose it is; no two are of one family.
+        family, name: of the person; no two originals are of one family.
         age: years.
         image: RGB, 480 x 600 px.
-        small: RGB, 120 x 150 px, as it lies among the families.
+        small: RGB, 120 x 150 px, as stored in the family data set.
         landmarks: float32 [68, 2], x and y in pixels of `image`.
     """
 
@@ -62,11 +62,11 @@ class Original:
     landmarks: np.ndarray
 
     def larger(self, factor: int) -> Image.Image:
-        """What enlarging `small` by a factor of 1 to 4 should give; areas are averaged, as a camera's pixels do."""
+        """The target of upscaling `small` by a factor of 1 to 4: area-averaged, like the pixels of a camera."""
         return self.image.resize((self.small.width * factor, self.small.height * factor), Image.Resampling.BOX)
 
     def landmarks_in(self, width: int) -> np.ndarray:
-        """The landmarks [68, 2] in a copy of the picture that is `width` px wide."""
+        """The landmarks [68, 2] in a copy of the picture `width` px wide."""
         return (self.landmarks + 0.5) * (width / self.image.width) - 0.5
 
 
@@ -99,9 +99,9 @@ def write_originals(plan: FamilyPlan, out: Path, workers: int | None = None) -> 
     if read_note(out / NOTES) == _notes(plan) and (out / TABLE).is_file():
         yield len(jobs)
         return
-    warm_up()  # compiled once here, not in every process
+    warm_up()  # kernels are compiled here once, not in every process
     rows = []
-    for row in spread(_take, jobs, workers):
+    for row in spread(_render_row, jobs, workers):
         rows.append(row)
         yield len(rows)
     table = pd.DataFrame(rows, columns=COLUMNS)
@@ -109,31 +109,31 @@ def write_originals(plan: FamilyPlan, out: Path, workers: int | None = None) -> 
     write_json(out / NOTES, _notes(plan))
 
 
-def choose(plan: FamilyPlan) -> list[tuple[Album, Photo]]:
-    """Which photographs are kept in full size: one of each of the first families, without planted faults."""
+def choose(plan: FamilyPlan) -> list[tuple[PersonJob, PlannedPhoto]]:
+    """The photographs of the bundle: a random one of each of the first families, without planted faults."""
     rng = np.random.default_rng([plan.seed, 12])
-    by_family: dict[str, list[tuple[Album, Photo]]] = {}
-    for album in albums(plan):
-        sound = [photo for photo in album.photos if photo.fault is None and AGES[0] <= photo.age <= AGES[1]]
-        by_family.setdefault(album.family, []).extend((album, photo) for photo in sound)
+    by_family: dict[str, list[tuple[PersonJob, PlannedPhoto]]] = {}
+    for job in person_jobs(plan):
+        sound = [photo for photo in job.photos if photo.fault is None and AGES[0] <= photo.age <= AGES[1]]
+        by_family.setdefault(job.family, []).extend((job, photo) for photo in sound)
     chosen = [jobs[rng.integers(len(jobs))] for jobs in by_family.values() if jobs]
     return chosen[:NUM_ORIGINALS]
 
 
 def _notes(plan: FamilyPlan) -> dict:
-    """How the bundle was made."""
+    """Settings of the bundle, written beside it."""
     size = [WIDTH * FACTOR, HEIGHT * FACTOR]
     return {"format": FORMAT, "renderer": VERSION, "seed": plan.seed, "size": size, "quality": QUALITY}
 
 
-def _take(job: tuple[Album, Photo]) -> tuple:
+def _render_row(job: tuple[PersonJob, PlannedPhoto]) -> tuple:
     """A row of the table."""
-    album, photo = job
-    picture = take_photo(album, photo, (HEIGHT * FACTOR, WIDTH * FACTOR))
+    person, photo = job
+    picture = render_photo(person, photo, (HEIGHT * FACTOR, WIDTH * FACTOR))
     stream = io.BytesIO()
     Image.fromarray(picture.image).save(stream, "WEBP", quality=QUALITY, method=6)
-    file = f"{album.family}/{album.name}/{photo.number:02d}.jpg"
-    return file, album.family, album.name, photo.age, picture.landmarks.ravel().round(2), stream.getvalue()
+    file = f"{person.family}/{person.name}/{photo.number:02d}.jpg"
+    return file, person.family, person.name, photo.age, picture.landmarks.ravel().round(2), stream.getvalue()
 
 
 def _read(row, families: Path) -> Original:

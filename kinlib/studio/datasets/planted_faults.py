@@ -1,7 +1,7 @@
-"""Faults of real data sets, planted on purpose and written down, so that an exploration can be scored.
+"""Faults of real data sets, planted on purpose and recorded, so that an exploration of the data can be scored.
 
-Family101 and its like have repeated house numbers, people without pictures, houses that lack a parent, pictures that
-show no face. Each kind is planted in a family of its own, so that no fault hides another.
+Family101 and similar sets have repeated house numbers, people without pictures, houses without a parent, and pictures
+without a face. Each kind is planted in a different family, so that no fault hides another.
 """
 
 from dataclasses import asdict, dataclass
@@ -14,7 +14,7 @@ from kinlib.studio.pedigree.extended_families import Pedigree, family101_text
 
 __all__ = ["KINDS", "Fault", "faulty_text", "plant"]
 
-KINDS = {  # those that few families have room for come first
+KINDS = {  # the kinds that fewest families can hold come first
     "two_houses": "a child is listed in the houses of two marriages",
     "repeated_house": "a house bears the number of the one before it",
     "incomplete_house": "a house lacks the wife",
@@ -29,7 +29,7 @@ OF_PICTURES = ("faceless", "pixelated", "grey")
 
 @dataclass(frozen=True)
 class Fault:
-    """One planted fault: its kind, and the family, house, person (name) and picture (number from 1) it is about."""
+    """One planted fault: its kind, and the family, house, person (name) and picture (number from 1) it concerns."""
 
     kind: str
     family: str
@@ -38,12 +38,12 @@ class Fault:
     picture: int | None = None
 
     def record(self) -> dict:
-        """For a file of planted faults, in words too."""
+        """Fields and the meaning in words, for `faults.json`."""
         return {**asdict(self), "meaning": KINDS[self.kind]}
 
 
 def plant(pedigree: Pedigree, seed: int, num_photos: int = 8) -> list[Fault]:
-    """One fault of each kind, in different families; those of pictures among everybody's first `num_photos`.
+    """One fault of each kind, in different families; faulty pictures are among the first `num_photos` of a person.
 
     Raises:
         KinlibError: if the families are too few or too small for all kinds.
@@ -61,7 +61,7 @@ def plant(pedigree: Pedigree, seed: int, num_photos: int = 8) -> list[Fault]:
 
 
 def _place(kind: str, family: str, pedigree: Pedigree, num_photos: int, rng: np.random.Generator) -> Fault | None:
-    """Where a fault of this kind can be planted in a family; None if it cannot."""
+    """A fault of this kind in a family; None if the family cannot hold it."""
     houses = pedigree.houses[pedigree.houses["family"] == family]
     names = pedigree.people["name"]
     if kind == "repeated_house":
@@ -76,7 +76,7 @@ def _place(kind: str, family: str, pedigree: Pedigree, num_photos: int, rng: np.
 
 
 def _second_home(family: str, houses: pd.DataFrame, names: pd.Series) -> Fault | None:
-    """A child of somebody who married again, listed in the second house too."""
+    """A child of a remarried parent, listed in the second house too; None if no parent remarried."""
     for parent in ("husband", "wife"):
         for _, marriages in houses.groupby(parent):
             if len(marriages) > 1:
@@ -86,7 +86,7 @@ def _second_home(family: str, houses: pd.DataFrame, names: pd.Series) -> Fault |
 
 
 def faulty_text(pedigree: Pedigree, faults: list[Fault]) -> str:
-    """FAMILY101.txt with the faults that are about its rows."""
+    """FAMILY101.txt with the faults that concern its rows."""
     blocks: dict[str, list[list[str]]] = {}
     for line in family101_text(pedigree).splitlines():
         row = line.split("\t")

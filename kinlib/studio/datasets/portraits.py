@@ -1,7 +1,7 @@
-"""Portraits: people as they come to a photographer.
+"""Portraits: standardised ones for comparing children, and the freer ones of the bundled sample parents.
 
-Children are compared in portraits of one pose, light and kind of hair, so that these do not hide what was inherited.
-The sample parents, six couples, one of each population and one of two, were photographed more freely.
+Standardised portraits share pose, light and kind of hair, so that differences between siblings are inherited ones. The
+sample parents are six couples: one of each population, and one from two.
 """
 
 from dataclasses import replace
@@ -19,14 +19,14 @@ __all__ = ["NUM_COUPLES", "portrait", "portrait_couples", "sample_portrait"]
 
 NUM_COUPLES = 6
 AGES = (26.0, 42.0)  # years
-SITTING = 200  # of three tried, the one with the most pleasant pictures
+PORTRAIT_SEED = 200  # chosen by eye among three
 MAX_YAW = 14.0  # degrees
-WIDTH = 27.5  # cm
+WIDTH = 27.5  # cm across the picture
 
 
 @lru_cache(maxsize=8)
 def portrait_couples(seed: int) -> Genomes:
-    """The sample parents: father, mother, father, mother, ...; the last couple comes from two populations."""
+    """Genomes of the sample parents: father, mother, father, ...; the last couple comes from two populations."""
     homes = [(home, home) for home in POPULATIONS] + [(POPULATIONS[1], POPULATIONS[4])]
     rng = np.random.default_rng([seed, 9])
     people = concatenate([founders(home, 1, rng) for couple in homes[:NUM_COUPLES] for home in couple])
@@ -34,13 +34,13 @@ def portrait_couples(seed: int) -> Genomes:
 
 
 def portrait(person: Person, seed: int, age: float, size: int = 256, crop: str = "photo") -> Picture:
-    """Somebody at an age in years: nothing but the person differs between portraits of one seed."""
+    """A standardised portrait at an age in years; portraits of one seed and age differ in the person only."""
     return render(person, standard_look(person, age, seed), portrait_shot(seed), size, crop)
 
 
 def sample_portrait(person: Person, seed: int, size: int = 256) -> Picture:
-    """A good photograph of a parent at 26 to 42 years: bareheaded, smiling, nearly frontal, in the middle."""
-    rng = np.random.default_rng([seed + SITTING, 10])
+    """A portrait of a parent at 26 to 42 years: bareheaded, smiling, nearly frontal, centred."""
+    rng = np.random.default_rng([seed + PORTRAIT_SEED, 10])
     look = replace(random_look(person, float(rng.uniform(*AGES)), rng), hat=None)
     smile = random_expression(rng, kind="smile")
     shot = replace(random_shot(rng, MAX_YAW), expression=smile, width=WIDTH, shift=(0, 0.6))

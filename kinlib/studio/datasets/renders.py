@@ -1,10 +1,9 @@
 """Training pictures in memory: aligned renders with their masks, landmarks and attributes.
 
 The files are Parquet, one row a picture: `person`, `view`, `image` (JPEG bytes), `mask` (PNG bytes, 19 classes in the
-order of CelebAMask-HQ's g_mask.py), `landmarks` (136 floats, pixels), `attributes` (JSON, as `kinlib.studio.rendering.ground_truth`
-writes it).
-`kinlib render` makes them. People are kept together when the set is split, so that nobody is seen in training and in
-testing.
+order of CelebAMask-HQ's g_mask.py), `landmarks` (136 floats, pixels), `attributes` (JSON, see
+`kinlib.studio.rendering.ground_truth`). `kinlib render` writes them. A split keeps the pictures of a person together,
+so that no identity is in both the training and the held-out set.
 """
 
 import io
@@ -26,9 +25,9 @@ from kinlib.studio.person import GREY_HAIR, HAIR_COLOURS
 
 __all__ = ["HELD_OUT_EVERY", "SET_NOTE", "FaceSet", "load_faces", "read_attributes", "read_facts", "read_part"]
 
-SET_NOTE = "render.json"  # what `kinlib render` says of a set, in its folder
+SET_NOTE = "render.json"  # settings of the set, written by `kinlib render` into its folder
 
-HELD_OUT_EVERY = 18  # persons divisible by this are never trained on: 200 of the first 3,600
+HELD_OUT_EVERY = 18  # persons divisible by this are held out: 200 of the first 3,600
 
 
 @dataclass
@@ -39,7 +38,7 @@ class FaceSet:
         images: uint8 [N, 3, S, S].
         labels: uint8 [N, S, S], the class of each pixel (`kinlib.io.face_labels.CLASSES`), 0 in the background.
         table: one row a picture with person, view, landmarks and attributes (see `read_attributes`); and the set's
-            `seed`, where its folder tells it.
+            `seed`, where its folder records it.
     """
 
     images: Tensor
@@ -84,13 +83,13 @@ def load_faces(folder: Path, limit: int | None = None) -> FaceSet:
 
 
 def read_part(path: Path, columns: list[str]) -> pd.DataFrame:
-    """Columns of one file of a set, and of what tells of groups: `attributes` and the set's `seed`, if known."""
+    """Columns of one file of a set, with `attributes` and the set's `seed` where they are known."""
     more = ["attributes"] if "attributes" in pq.read_schema(path).names else []
     return _with_seed(pd.read_parquet(path, columns=[*columns, *more]), path.parent)
 
 
 def read_facts(folder: Path, held_out: bool) -> pd.DataFrame:
-    """What is known of the pictures of people who are, or are not, held out; no pixels, in the order of the files."""
+    """Table of the held-out, or of the training, pictures without pixels, in the order of the files."""
     table = pd.concat([read_part(path, ["person"]) for path in sorted(Path(folder).glob("*.parquet"))])
     return table[(table.person % HELD_OUT_EVERY == 0) == held_out].reset_index(drop=True)
 
@@ -101,9 +100,9 @@ def _with_seed(table: pd.DataFrame, folder: Path) -> pd.DataFrame:
 
 
 def read_attributes(text: str) -> dict:
-    """Attributes of one picture, as `studio.rendering.ground_truth.attributes` writes them.
+    """Attributes of one picture from the JSON of `studio.rendering.ground_truth.attributes`.
 
-    Added is `hair_light`, 0 black to 1 white, of all hair together.
+    `hair_light` is added: 0 (black) to 1 (white), the mean over coloured and grey hair.
     """
     record = json.loads(text)
     coloured, grey = np.mean(HAIR_COLOURS[record["hair_colour"]]), np.mean(GREY_HAIR)
@@ -111,7 +110,7 @@ def read_attributes(text: str) -> dict:
 
 
 def _decode_image(data: bytes) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB")).transpose(2, 0, 1)
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB")).transpose(2, 0, 1)  # [3, S, S]
 
 
 def _decode_mask(data: bytes) -> np.ndarray:

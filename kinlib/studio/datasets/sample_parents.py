@@ -1,4 +1,4 @@
-"""The bundled studio parents: portraits of rendered people to start with, before one's own photographs."""
+"""Paths of the bundled sample parents: portraits of rendered couples to start with."""
 
 import re
 from pathlib import Path
@@ -10,7 +10,7 @@ __all__ = ["couple", "couples"]
 
 
 def couples() -> list[tuple[Path, Path]]:
-    """(father, mother) pictures of every bundled couple, in the order of their numbers."""
+    """(father, mother) paths of all bundled couples, by number."""
     folder = config.data_dir() / "studio" / "portraits"
     numbered = {}
     for father in folder.glob("couple_*_father.*"):
@@ -22,7 +22,7 @@ def couples() -> list[tuple[Path, Path]]:
 
 
 def couple(number: int) -> tuple[Path, Path]:
-    """(father, mother) of one couple, counted from 1.
+    """(father, mother) paths of one couple, numbered from 1.
 
     Raises:
         KinlibError: if there is no couple of that number.

@@ -1,22 +1,22 @@
-"""Genes of the studio's people: everything that other code needs, under one name.
+"""Genetics of the studio's people: diploid genomes, meiosis, founder populations, polygenic and Mendelian traits.
 
     architecture = load_architecture()                  # which locus does what
     father, mother = founders("birch", 1, rng), founders("dune", 1, rng)
     siblings = children(father, mother, 1000, rng)      # Genomes
-    looks = phenotypes(siblings)                        # arrays; looks.person(0) goes to the renderer
-    trait_distribution(father, mother)                  # the theory of the same thousand
+    traits = phenotypes(siblings)                       # arrays; traits.person(0) goes to the renderer
+    trait_distribution(father, mother)                  # expected mean and covariance of the same children
 
-Autosomal, diploid, without selection, mutation or interference of crossovers. Sex, age, expression and everything in
-`person.Look` and `person.Shot` are not inherited.
+Autosomal and diploid, without selection, mutation or crossover interference. Sex, age, expression and everything in
+`person.Look` and `person.Shot` are not inherited. Open `architecture` first.
 
 | module | holds |
 |---|---|
 | `genome` | chromosomes, recombination, meiosis |
-| `populations` | five invented founder populations |
+| `populations` | five synthetic founder populations |
 | `architecture` | loci, effects, heritabilities |
 | `individuals` | founders, children, mating |
 | `phenotypes` | from genomes to traits |
-| `quantitative` | heritability table, theory of a couple's children |
+| `quantitative` | heritability table, distribution of a couple's children |
 """
 
 from kinlib.studio.genetics.architecture import TRAITS, Architecture, Trait, load_architecture

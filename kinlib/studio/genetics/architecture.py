@@ -1,14 +1,15 @@
-"""Which locus does what: the genetic architecture of all traits, made from one seed.
+"""The genetic architecture: loci, their effects on all traits, and heritabilities; generated from one seed.
 
-Every polygenic trait has loci of its own, and some share loci with others, so that a broad face tends to come with a
-broad jaw. Its additive value is a sum over loci of copies times effect; chance at birth adds to it:
+Every polygenic trait has loci of its own, and groups of traits share pleiotropic loci, so that a broad face tends to
+come with a broad jaw. A liability is the additive value, a sum over loci of copies times effect, plus environmental
+noise:
 
     liability = sum(copies * effect) - offset + environment * noise,  noise standard normal
 
 Liabilities have mean 0 and variance 1 over all five populations pooled. The environment's variance is set so that
 within a population additive variance / all variance is the trait's narrow-sense heritability; it differs a little
 between populations because their allele frequencies do. Effects are whole multiples of `UNIT`: float32 then adds them
-without rounding, in any order, and a person's value does not depend on who else is in the batch.
+without rounding, in any order, and an individual's value does not depend on the batch.
 """
 
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ UNIT = 2.0**-16  # 2 * sum(|effects|) stays below 2**8, so sums need 24 bits at 
 
 @dataclass(frozen=True)
 class Trait:
-    """A polygenic trait: its group, its narrow-sense heritability, and how many loci are its own."""
+    """A polygenic trait: name, group, narrow-sense heritability, and number of its own loci."""
 
     name: str
     group: str
@@ -49,8 +50,8 @@ TRAITS = (
 )
 NAMES = tuple(trait.name for trait in TRAITS)
 
-# Loci that work on several traits at once, and how strongly, in units of a trait's own loci together.
-SHARED_LOCI = 24
+# Pleiotropic loci: loadings on each trait, relative to the standard deviation from the trait's own loci. Set by hand.
+SHARED_LOCI = 24  # of each group
 SHARED = {
     "breadth": {"face_width": 1.0, "jaw_width": 0.7, "cheekbones": 0.6, "nose_width": 0.4},
     "nose": {"nose_length": 0.7, "nose_bridge": 0.8, "nose_tip": -0.6},
@@ -64,7 +65,7 @@ SHARED = {
     "growth": {"beard": 0.7, "brow": 0.8},
     "pallor": {"melanin": -0.3, "redness": 0.5, "freckles": 0.6, "hair_shade": 0.4},
 }
-# What one copy of a locus with dominance adds to polygenic traits, in the same unit.
+# Additive effect of one copy of a Mendelian locus on polygenic traits, in the same unit.
 MAJOR = {
     "iris_dark": {"melanin": 0.3},
     "hair_black": {"melanin": 0.3, "hair_shade": -0.4},
@@ -78,12 +79,12 @@ class Architecture:
     """Loci and effects. L loci, T traits, P = 5 populations.
 
     Attributes:
-        seed: what all of it follows from.
-        map: where the loci are.
-        loci: [L] names; a locus with dominance bears the name of its allele, the others their trait's and a number.
-        effects: float32 [L, T], what each copy adds.
-        offset: float32 [T], what is taken off, so that the populations together have mean 0.
-        environment: float32 [T], standard deviation of what is not inherited.
+        seed: determines everything else.
+        map: positions of the loci.
+        loci: [L] names: the allele of a Mendelian locus, or trait and number.
+        effects: float32 [L, T], additive effect of one copy.
+        offset: float32 [T], subtracted so that the pooled populations have mean 0.
+        environment: float32 [T], standard deviation of the environmental noise.
         frequencies: float64 [P, L], of allele 1 in each founder population.
     """
 
@@ -111,7 +112,7 @@ class Architecture:
 
     @cached_property
     def additive_variance(self) -> np.ndarray:
-        """float64 [P, T], of breeding values among founders, whose loci are independent."""
+        """float64 [P, T], additive variance among founders, whose loci are independent."""
         return _additive_variance(self.frequencies, self.effects)
 
     @cached_property
@@ -121,18 +122,20 @@ class Architecture:
 
 
 def load_architecture(seed: int = 0) -> Architecture:
-    """The architecture of a seed, one object for each; 0 is the studio's own."""
+    """The architecture of a seed, cached; 0 is the one of all bundled data."""
     return _architecture(int(seed))
 
 
 @lru_cache(maxsize=4)
 def _architecture(seed: int) -> Architecture:
+    """Draw loci, frequencies and effects; differentiate the populations; standardise."""
     rng = np.random.default_rng(seed)
     names, groups = _polygenic_loci()
     along = rng.uniform(0, sum(CHROMOSOMES), len(names))
     frequencies = drifted(rng.uniform(0.1, 0.9, len(names)), rng)
     effects = np.zeros((len(names), len(TRAITS)))
     for source, loci in groups.items():
+        # effect sizes: few large, many small, signs at random; scaled to additive variance 1
         sizes = rng.gamma(2.0, size=len(loci)) * rng.choice((-1.0, 1.0), len(loci))
         sizes /= np.sqrt(_additive_variance(frequencies[:, loci], sizes).mean())
         for trait, loading in SHARED.get(source, {source: 1.0}).items():
@@ -147,7 +150,7 @@ def _architecture(seed: int) -> Architecture:
 
 
 def _polygenic_loci() -> tuple[list[str], dict[str, np.ndarray]]:
-    """Names of all polygenic loci, and for each trait and each group of shared loci the indices of its own."""
+    """Names of all polygenic loci, and the indices of the loci of each trait and each pleiotropic group."""
     sizes = {trait.name: trait.num_loci for trait in TRAITS} | dict.fromkeys(SHARED, SHARED_LOCI)
     ends = np.cumsum(list(sizes.values()))
     groups = {name: np.arange(end - size, end) for (name, size), end in zip(sizes.items(), ends, strict=True)}
@@ -157,7 +160,7 @@ def _polygenic_loci() -> tuple[list[str], dict[str, np.ndarray]]:
 def _with_major_loci(
     names: list[str], along: np.ndarray, frequencies: np.ndarray, effects: np.ndarray
 ) -> tuple[list[str], np.ndarray, np.ndarray, np.ndarray]:
-    """The same with the loci of `LOCI` behind."""
+    """The same arrays with the loci of `LOCI` appended."""
     starts = np.cumsum((0.0, *CHROMOSOMES))
     rows = np.zeros((len(LOCI), len(TRAITS)))
     for row, locus in zip(rows, LOCI, strict=True):

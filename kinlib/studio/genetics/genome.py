@@ -2,15 +2,16 @@
 
 A genome is an array of alleles, uint8 [N, 2, L]: two copies of L loci, 0 or 1 each. Copy 0 came from the father, copy 1
 from the mother. Loci lie on 22 chromosomes whose lengths in Morgans are about those of the human autosomes, averaged
-over the sexes. Crossovers fall as a Poisson process, without interference and alike in both sexes, so that two loci at
-a distance of d Morgans recombine with Haldane's probability (1 - exp(-2d)) / 2 (Haldane, Journal of Genetics 1919).
+over the sexes. Crossovers are a Poisson process, without interference and equal in both sexes, so that two loci at a
+distance of d Morgans recombine with Haldane's probability (1 - exp(-2d)) / 2 (Haldane, Journal of Genetics 1919).
 """
 
 from dataclasses import dataclass
 from functools import cached_property
 
-import numba
 import numpy as np
+
+from kinlib.runtime.compiled import njit
 
 __all__ = ["CHROMOSOMES", "GeneticMap", "meiosis", "recombination_fraction"]
 
@@ -23,7 +24,7 @@ CHROMOSOMES = (
 
 @dataclass(frozen=True, eq=False)
 class GeneticMap:
-    """Where the loci are.
+    """Positions of the loci.
 
     Attributes:
         chromosome: uint8 [L], 0 to 21, ascending.
@@ -40,7 +41,7 @@ class GeneticMap:
 
     @cached_property
     def along(self) -> np.ndarray:
-        """float64 [L], Morgans from the start of the first chromosome, all laid end to end."""
+        """float64 [L], Morgans from the start of the first chromosome, chromosomes concatenated."""
         return np.concatenate([[0.0], np.cumsum(CHROMOSOMES)])[self.chromosome] + self.position
 
     def distance(self, first: int, second: int) -> float:
@@ -51,14 +52,14 @@ class GeneticMap:
 
     @classmethod
     def from_along(cls, along: np.ndarray) -> "GeneticMap":
-        """The map with loci at these places (Morgans, ascending, all chromosomes laid end to end)."""
+        """The map of loci at these positions (Morgans, ascending, chromosomes concatenated)."""
         ends = np.cumsum(CHROMOSOMES)
         chromosome = np.searchsorted(ends, along, side="right")
         return cls(chromosome.astype(np.uint8), along - (ends - CHROMOSOMES)[chromosome])
 
 
 def recombination_fraction(distance: float | np.ndarray) -> float | np.ndarray:
-    """Haldane's chance that two loci at this distance in Morgans come from different copies; 0.5 far apart."""
+    """Haldane's recombination fraction of two loci at this distance in Morgans; 0.5 for unlinked loci."""
     return -np.expm1(-2 * np.asarray(distance)) / 2
 
 
@@ -66,24 +67,24 @@ def meiosis(
     alleles: np.ndarray,  # uint8 [N, 2, L]
     genetic_map: GeneticMap,
     rng: np.random.Generator,
-    which: np.ndarray | None = None,  # int [M], whose gamete each is; None: one of everybody
+    which: np.ndarray | None = None,  # int [M], parent of each gamete; None: one gamete per individual
 ) -> np.ndarray:
-    """Gametes, uint8 [M, L]: on every chromosome a copy at random, changed for the other at every crossover."""
+    """Gametes, uint8 [M, L]: on each chromosome a random copy, switched at every crossover."""
     which = np.arange(len(alleles)) if which is None else np.asarray(which, np.int64)
     length = sum(CHROMOSOMES)
     counts = rng.poisson(length, len(which))
     places = rng.random(counts.sum()) * length
-    crossovers = np.searchsorted(genetic_map.along, places)  # the first locus behind each crossover
+    crossovers = np.searchsorted(genetic_map.along, places)  # the first locus after each crossover
     coins = rng.integers(0, 2, (len(which), len(CHROMOSOMES)), np.uint8)
     return _gametes(alleles, which, crossovers, np.cumsum(counts), genetic_map.starts, coins)
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def _gametes(alleles, which, crossovers, ends, starts, coins):
-    """Copy the alleles of each gamete in stretches, from one strand and the other in turn.
+    """Copy the alleles of each gamete in segments, alternating between the two copies.
 
-    A crossover behind a chromosome's last locus falls on the next one's first. It does no harm there: the coin has made
-    that strand random already.
+    A crossover after a chromosome's last locus acts on the next chromosome's first. That is harmless: the starting copy
+    of each chromosome is random anyway.
     """
     num_loci = alleles.shape[2]
     gametes = np.empty((len(which), num_loci), np.uint8)

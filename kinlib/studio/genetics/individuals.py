@@ -1,7 +1,7 @@
-"""People as genomes: founders, couples, children.
+"""Individuals as genomes: founders, couples, children.
 
-Everything is an array over individuals; a single person is an array of one. All randomness comes from the Generator
-given.
+All records are arrays over individuals; one individual is an array of length one. All randomness comes from the given
+Generator.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,15 +20,15 @@ __all__ = ["Genomes", "children", "concatenate", "founders", "mate_pairs"]
 
 @dataclass(frozen=True, eq=False)
 class Genomes:
-    """N people as they were conceived.
+    """Genomes and environmental noise of N individuals.
 
     Attributes:
         alleles: uint8 [N, 2, L], 0 or 1; copy 0 from the father, copy 1 from the mother.
         sex: uint8 [N], index into `SEXES`; drawn, not inherited.
-        noise: float32 [N, T], standard normal: what chance at birth does to each trait, for life.
-        seeds: int64 [N], for what is neither inherited nor a trait, as moles.
-        ancestry: float32 [N, 5], shares of the founder populations, each child's the mean of its parents'.
-        architecture: what the loci do.
+        noise: float32 [N, T], standard normal: environmental noise of each trait, constant for life.
+        seeds: int64 [N], for details that are not inherited, such as moles.
+        ancestry: float32 [N, 5], shares of the founder populations; a child's is the mean of its parents'.
+        architecture: loci and effects.
     """
 
     alleles: np.ndarray
@@ -43,13 +43,13 @@ class Genomes:
         return len(self.alleles)
 
     def __getitem__(self, chosen: int | slice | np.ndarray | Sequence) -> "Genomes":
-        """Some of the people; one of them for an integer."""
+        """A selection of individuals; an integer gives an array of one."""
         chosen = [chosen] if isinstance(chosen, int | np.integer) else chosen
         arrays = (self.alleles, self.sex, self.noise, self.seeds, self.ancestry)
         return Genomes(*(array[chosen] for array in arrays), self.architecture)
 
     def copies(self, locus: str) -> np.ndarray:
-        """uint8 [N]: how many copies of a named locus' allele 1 each has, 0 to 2.
+        """uint8 [N], number of copies (0 to 2) of allele 1 at a named locus.
 
         Raises:
             KinlibError: if there is no such locus.
@@ -59,7 +59,7 @@ class Genomes:
         return self.alleles[:, :, self.architecture.locus[locus]].sum(1, dtype=np.uint8)
 
     def with_sex(self, sex: np.ndarray) -> "Genomes":
-        """The same people with the sexes given, uint8 [N]."""
+        """The same individuals with these sexes, uint8 [N]."""
         return replace(self, sex=np.asarray(sex, np.uint8))
 
 
@@ -69,11 +69,11 @@ def founders(
     rng: np.random.Generator,
     architecture: Architecture | None = None,
 ) -> Genomes:
-    """People without parents, in Hardy-Weinberg and linkage equilibrium within their population.
+    """Unrelated individuals, in Hardy-Weinberg and linkage equilibrium within their population.
 
     Args:
-        population: a name from `POPULATIONS`; or names and shares, from which everyone's is drawn; or n names.
-        n: how many.
+        population: a name from `POPULATIONS`; or a mapping of names to probabilities; or n names.
+        n: number of individuals.
         rng: source of all randomness.
         architecture: None for the studio's own.
 
@@ -85,11 +85,11 @@ def founders(
     frequencies = architecture.frequencies.astype(np.float32)[index]
     alleles = rng.random((n, 2, frequencies.shape[1]), np.float32) < frequencies[:, None]
     ancestry = np.eye(len(POPULATIONS), dtype=np.float32)[index]
-    return _born(alleles.view(np.uint8), ancestry, rng, architecture)
+    return _new_individuals(alleles.view(np.uint8), ancestry, rng, architecture)
 
 
 def children(father: Genomes, mother: Genomes, n: int, rng: np.random.Generator) -> Genomes:
-    """N children of every couple, couple after couple: [M * n] for M fathers and as many mothers.
+    """n children of every couple, couple after couple: M * n individuals for M fathers and M mothers.
 
     Raises:
         KinlibError: if fathers and mothers do not make couples.
@@ -100,11 +100,11 @@ def children(father: Genomes, mother: Genomes, n: int, rng: np.random.Generator)
     alleles = np.empty((len(which), *father.alleles.shape[1:]), np.uint8)
     for copy, parent in enumerate((father, mother)):
         alleles[:, copy] = meiosis(parent.alleles, parent.architecture.map, rng, which)
-    return _born(alleles, ((father.ancestry + mother.ancestry) / 2)[which], rng, father.architecture)
+    return _new_individuals(alleles, ((father.ancestry + mother.ancestry) / 2)[which], rng, father.architecture)
 
 
 def concatenate(people: Sequence[Genomes]) -> Genomes:
-    """All of them in one array."""
+    """Concatenate individuals of one architecture."""
     arrays = zip(*((part.alleles, part.sex, part.noise, part.seeds, part.ancestry) for part in people), strict=True)
     return Genomes(*map(np.concatenate, arrays), people[0].architecture)
 
@@ -112,10 +112,10 @@ def concatenate(people: Sequence[Genomes]) -> Genomes:
 def mate_pairs(
     values_father: np.ndarray, values_mother: np.ndarray, correlation: float, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Marry everyone so that the couples' values correlate: assortative mating, at random with 0.
+    """Pair all men and women so that the couples' values correlate (assortative mating); 0 pairs at random.
 
-    Pairs of normal numbers with that correlation are drawn; the man of each rank takes the place of the first number of
-    this rank, the woman of each rank that of the second.
+    Pairs of normal numbers with that correlation are drawn and replaced, by rank, with the men's and the women's
+    values.
 
     Args:
         values_father: [N], any trait of the men.
@@ -124,7 +124,7 @@ def mate_pairs(
         rng: source of randomness.
 
     Returns:
-        Two int64 [N]: who of the men, and whom of the women, the i-th couple is.
+        Two int64 [N]: index of the man and of the woman of each couple.
 
     Raises:
         KinlibError: if the numbers differ or the correlation is out of range.
@@ -142,7 +142,7 @@ def mate_pairs(
 
 
 def _populations(population: str | Mapping[str, float] | Sequence[str], n: int, rng: np.random.Generator) -> np.ndarray:
-    """Index of everybody's population, [n]."""
+    """Index of each individual's population, [n]."""
     names = [population] if isinstance(population, str) else list(population)
     if unknown := set(names) - set(POPULATIONS):
         raise KinlibError(f"unknown population '{min(unknown)}': choose from {', '.join(POPULATIONS)}")
@@ -159,8 +159,10 @@ def _populations(population: str | Mapping[str, float] | Sequence[str], n: int, 
     return indices
 
 
-def _born(alleles: np.ndarray, ancestry: np.ndarray, rng: np.random.Generator, architecture: Architecture) -> Genomes:
-    """People with these alleles: sex, noise and seeds drawn."""
+def _new_individuals(
+    alleles: np.ndarray, ancestry: np.ndarray, rng: np.random.Generator, architecture: Architecture
+) -> Genomes:
+    """Individuals with these alleles [N, 2, L]; sex, noise and seeds are drawn."""
     n = len(alleles)
     sex = rng.integers(0, len(SEXES), n, np.uint8)
     noise = rng.standard_normal((n, len(TRAITS)), np.float32)

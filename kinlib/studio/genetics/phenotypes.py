@@ -1,8 +1,8 @@
-"""What a genome looks like: from alleles to `Traits`.
+"""Phenotypes: from alleles to `Traits`.
 
-Polygenic traits are liabilities first (see `architecture`). Most are shown as they are, as z-scores; those that have a
-range pass through the normal distribution function, which is monotone: heritabilities hold on the liability's scale.
-Eye and hair colour, freckles, cleft chin and ear lobes are Mendelian, with dominance and epistasis:
+Polygenic traits are computed as liabilities (see `architecture`). Most are used directly, as z-scores; those with a
+bounded range pass through the normal distribution function, which is monotone, so heritabilities refer to the
+liability. Eye and hair colour, freckles, cleft chin and ear lobes are Mendelian, with dominance and epistasis:
 
 | iris | a deep allele | none | | hair | a deep allele | none |
 |---|---|---|---|---|---|---|
@@ -25,16 +25,16 @@ from kinlib.studio.person import HAIR_COLOURS, IRIS_COLOURS, NUM_SHAPE, PROPORTI
 __all__ = ["Phenotypes", "breeding_values", "hair_colours", "iris_colours", "phenotypes"]
 
 MALE = SEXES.index("male")
-BROW_OF_WOMEN = 0.75  # how much of its variety shows
-BROW_SHIFT = 0.3  # of men upwards, of women downwards
+BROW_OF_WOMEN = 0.75  # factor on the liability in women
+BROW_SHIFT = 0.3  # z-score, added in men, subtracted in women
 
 
 @dataclass(frozen=True, eq=False)
 class Phenotypes:
-    """Traits of N people, as arrays; each is explained in `person.Traits`.
+    """Traits of N individuals as arrays; meanings in `person.Traits`.
 
     Attributes:
-        liability: float32 [N, T], all polygenic traits before sex and range.
+        liability: float32 [N, T], polygenic traits before the effects of sex and range.
         sex: uint8 [N], index into `SEXES`.
         seeds: int64 [N].
         shape: float32 [N, 100].
@@ -75,16 +75,16 @@ class Phenotypes:
         return len(self.liability)
 
     def traits(self, i: int) -> Traits:
-        """Those of the i-th person, in plain Python types where they are not arrays."""
+        """Traits of the i-th individual; scalars as Python types."""
         single = {name: getattr(self, name)[i].item() for name in SINGLE}
         return Traits(self.shape[i].copy(), self.proportions[i].copy(), **single)
 
     def person(self, i: int) -> Person:
-        """The i-th person, ready for the renderer."""
+        """The i-th individual as a `Person` for the renderer."""
         return Person(self.traits(i), SEXES[self.sex[i]], int(self.seeds[i]))
 
     def to_frame(self) -> pd.DataFrame:
-        """One row for each person, one column for each trait (shape_00 to shape_99 included)."""
+        """One row per individual, one column per trait, shape_00 to shape_99 included."""
         names = [trait.name for trait in TRAITS[: NUM_SHAPE + len(PROPORTIONS)]]
         polygenic = pd.DataFrame(self.liability[:, : len(names)], columns=names)
         single = pd.DataFrame({name: getattr(self, name) for name in SINGLE})
@@ -97,15 +97,16 @@ SINGLE += ("freckles", "cleft_chin", "free_lobes", "beard", "brow")
 
 
 def breeding_values(genomes: Genomes) -> np.ndarray:
-    """float32 [N, T]: the additive part of every liability, exact and the same in any batch."""
+    """float32 [N, T], additive part of each liability; exact and independent of the batch."""
     copies = genomes.alleles[:, 0] + genomes.alleles[:, 1]
     return copies.astype(np.float32) @ genomes.architecture.effects - genomes.architecture.offset
 
 
 def phenotypes(genomes: Genomes) -> Phenotypes:
-    """Everybody's traits: a plain function of the genomes and of the noise drawn at birth."""
+    """Traits of all individuals: a deterministic function of genomes and environmental noise."""
     liability = breeding_values(genomes) + genomes.architecture.environment * genomes.noise
     column = {trait: liability[:, index] for trait, index in genomes.architecture.trait.items()}
+    # liability -> 0..1; slope and offset by eye, so that the populations cover the range of skin
     melanin = ndtr(0.9 * column["melanin"] - 0.35)
     freckled = genomes.copies("freckles") > 0
     male = genomes.sex == MALE
@@ -119,6 +120,7 @@ def phenotypes(genomes: Genomes) -> Phenotypes:
         hair_colour=hair_colours(genomes),
         hair_shade=column["hair_shade"],
         hair_curl=ndtr(1.4 * column["hair_curl"] - 0.4),
+        # freckles fade with the square of the skin's lightness
         freckles=freckled * ndtr(column["freckles"]) * (1 - melanin) ** 2,
         cleft_chin=(genomes.copies("cleft_chin") > 0) * ndtr(column["cleft_chin"] + 0.3),
         free_lobes=genomes.copies("free_lobes") > 0,
@@ -128,7 +130,7 @@ def phenotypes(genomes: Genomes) -> Phenotypes:
 
 
 def iris_colours(genomes: Genomes) -> np.ndarray:
-    """[N] keys of `IRIS_COLOURS`: dark over green over nothing, each in a deep and a pale form."""
+    """[N] keys of `IRIS_COLOURS`: dark is epistatic to green; each row has a deep and a pale form."""
     dark, deep, green = (genomes.copies(f"iris_{name}") > 0 for name in ("dark", "deep", "green"))
     row = np.where(dark, 0, np.where(green, 1, 2))
     table = np.array([["dark", "brown"], ["hazel", "green"], ["grey", "blue"]])
@@ -137,7 +139,7 @@ def iris_colours(genomes: Genomes) -> np.ndarray:
 
 
 def hair_colours(genomes: Genomes) -> np.ndarray:
-    """[N] keys of `HAIR_COLOURS`: black hides red, red hides the rest."""
+    """[N] keys of `HAIR_COLOURS`: black is epistatic to red, red to the rest."""
     black, deep = (genomes.copies(f"hair_{name}") > 0 for name in ("black", "deep"))
     fair, red = (genomes.copies(f"hair_{name}") == 2 for name in ("fair", "red"))
     colours = np.select([black & deep, black, red, deep, fair], ["black", "dark", "red", "brown", "blond"], "light")

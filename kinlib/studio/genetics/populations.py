@@ -1,10 +1,10 @@
-"""Five invented founder populations.
+"""Five synthetic founder populations.
 
-They stand for no people of the world. They exist because faces do not vary along all directions alike: skin, hair, eyes
-and the proportions of nose, lips and lids go together more often than chance would have it, and a generator that is to
-be fair must be tried on all of them. Differences come from three sources: drift of all loci (Balding and Nichols,
-Genetica 1995), small shifts of the many loci behind the traits in `MEANS`, and the loci with dominance in `LOCI`. In
-shape and proportions people of one population differ more from each other than the populations do.
+They represent no human population. They exist because facial traits are correlated (skin, hair, eyes, and the
+proportions of nose, lips and lids vary together), and fairness can only be tested across such groups. Differences come
+from three sources: drift of all loci (Balding and Nichols, Genetica 1995), small shifts of the many loci behind the
+traits in `MEANS`, and the loci with dominance in `LOCI`. In shape and proportions the variance within a population
+exceeds the variance between them.
 """
 
 from dataclasses import dataclass
@@ -17,9 +17,10 @@ POPULATIONS = ("amber", "birch", "cedar", "dune", "ember")
 FST = 0.05
 """Share of the allele frequencies' variance that lies between populations, at loci that only drift."""
 
-LEAST_FREQUENCY = 0.01  # of either allele, so that no population lacks one by drift alone
+LEAST_FREQUENCY = 0.01  # of either allele, so that drift alone fixes no locus
 
-# Where each population's mean lies, in standard deviations of all people pooled. Each row is centred before use.
+# Population means in standard deviations of the pooled liability, in the order of `POPULATIONS`; rows are centred
+# before use. Set by hand.
 MEANS = {
     "melanin": (-0.40, -1.10, -0.35, 0.45, 1.40),
     "redness": (-0.20, 0.50, 0.10, -0.10, -0.30),
@@ -45,7 +46,7 @@ MEANS = {
 
 @dataclass(frozen=True)
 class Locus:
-    """A locus with a plain effect of its own.
+    """A locus with a Mendelian effect.
 
     Attributes:
         name: of the allele written 1.
@@ -61,7 +62,8 @@ class Locus:
 
 
 LOCI = (
-    Locus("iris_dark", 15, 0.30, (0.97, 0.20, 0.65, 0.93, 0.98)),  # dominant: a brown eye, whatever the others say
+    # dominant and epistatic: brown eyes whatever the others are
+    Locus("iris_dark", 15, 0.30, (0.97, 0.20, 0.65, 0.93, 0.98)),
     Locus("iris_deep", 5, 1.05, (0.80, 0.08, 0.30, 0.65, 0.90)),  # dominant: the darker of two
     Locus("iris_green", 19, 0.50, (0.10, 0.20, 0.45, 0.30, 0.10)),  # dominant: shows where iris_dark is missing
     Locus("hair_black", 1, 1.20, (0.96, 0.15, 0.55, 0.90, 0.97)),  # dominant
@@ -76,17 +78,17 @@ LOCI = (
 
 
 def drifted(ancestral: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Allele frequencies [5, L] of the populations, drifted apart from the ancestral ones [L] as `FST` says."""
+    """Allele frequencies [5, L] after drift from ancestral ones [L] (Balding-Nichols model with `FST`)."""
     spread = (1 - FST) / FST
     frequencies = rng.beta(ancestral * spread, (1 - ancestral) * spread, (len(POPULATIONS), len(ancestral)))
     return frequencies.clip(LEAST_FREQUENCY, 1 - LEAST_FREQUENCY)
 
 
 def shifted(frequencies: np.ndarray, effects: np.ndarray, change: float) -> np.ndarray:
-    """Frequencies [K] moved on the logit scale, each by its effect's share, until the mean 2 * sum(f * e) has changed.
+    """Frequencies [K] shifted on the logit scale in proportion to their effects, so that 2 * sum(f * e) gains `change`.
 
     Raises:
-        ValueError: if no frequencies can change it by so much.
+        ValueError: if no frequencies reach that change.
     """
     rising = (effects > 0) == (change > 0)
     room = np.where(rising, 1 - frequencies, frequencies)
@@ -95,7 +97,7 @@ def shifted(frequencies: np.ndarray, effects: np.ndarray, change: float) -> np.n
     logits, weights = np.log(frequencies / (1 - frequencies)), effects / np.abs(effects).mean()
     target = 2 * frequencies @ effects + change
     low, high = -50.0, 50.0
-    for _ in range(60):
+    for _ in range(60):  # bisection
         middle = (low + high) / 2
         moved = 1 / (1 + np.exp(-(logits + middle * weights)))
         low, high = (middle, high) if 2 * moved @ effects < target else (low, middle)

@@ -1,4 +1,4 @@
-"""What quantitative genetics says of a population and of a couple, without drawing anybody."""
+"""Quantitative genetics: heritability of the traits, and the exact distribution of a couple's children."""
 
 from dataclasses import dataclass
 
@@ -16,12 +16,12 @@ __all__ = ["TraitDistribution", "heritability", "trait_distribution"]
 
 @dataclass(frozen=True, eq=False)
 class TraitDistribution:
-    """Liabilities of all children that a couple could have. T traits, in the order of `TRAITS`.
+    """Distribution of the liabilities of a couple's children. T traits, in the order of `TRAITS`.
 
     Attributes:
-        mean: float64 [T], the mean of the parents' breeding values.
-        covariance: float64 [T, T], of the children's breeding values: which allele each parent hands on.
-        environment: float64 [T], variance that chance at birth adds, independently for each trait.
+        mean: float64 [T], mean of the parents' breeding values.
+        covariance: float64 [T, T], of the children's breeding values (Mendelian sampling).
+        environment: float64 [T], variance of the environmental noise, independent for each trait.
     """
 
     mean: np.ndarray
@@ -35,7 +35,7 @@ class TraitDistribution:
 
 
 def heritability(architecture: Architecture | None = None) -> pd.DataFrame:
-    """Narrow-sense heritability on the scale of the liability, one row for each polygenic trait.
+    """Narrow-sense heritability of the liability, one row per polygenic trait.
 
     Returns:
         index: trait; columns: `group`, `heritability` as stated (of the populations' mean variances), each population's
@@ -55,12 +55,12 @@ def heritability(architecture: Architecture | None = None) -> pd.DataFrame:
 def trait_distribution(father: Genomes, mother: Genomes) -> TraitDistribution:
     """Exact mean and covariance of one couple's children's breeding values, linkage included.
 
-    A parent's gamete takes one of two alleles at every locus where they differ. Two such loci at d Morgans go together
-    with a correlation of exp(-2d) (Haldane), so the covariance of two traits is a quarter of the sum over all pairs of
-    loci of a chromosome of difference * effect * exp(-2d) * effect * difference.
+    At each heterozygous locus a gamete takes one of two alleles. The choices at two loci at d Morgans correlate with
+    exp(-2d) (Haldane), so the covariance of two traits is a quarter of the sum, over all pairs of loci of a chromosome,
+    of difference * effect * exp(-2d) * effect * difference.
 
     Raises:
-        KinlibError: if these are not one father and one mother.
+        KinlibError: if there is not exactly one father and one mother.
     """
     if len(father) != 1 or len(mother) != 1:
         raise KinlibError("the distribution of children is that of one father and one mother")
@@ -70,14 +70,14 @@ def trait_distribution(father: Genomes, mother: Genomes) -> TraitDistribution:
 
 
 def _gamete_covariance(parent: Genomes) -> np.ndarray:
-    """Covariance [T, T] of the value of one parent's gametes."""
+    """Covariance [T, T] of the breeding value of one parent's gametes."""
     architecture = parent.architecture
     difference = parent.alleles[0, 0].astype(float) - parent.alleles[0, 1]
     covariance = np.zeros((len(TRAITS), len(TRAITS)))
     for chromosome in np.unique(architecture.map.chromosome):
         here = np.flatnonzero((architecture.map.chromosome == chromosome) & (difference != 0))
         position = architecture.map.position[here]
-        together = np.exp(-2 * np.abs(position[:, None] - position))
-        steps = difference[here, None] * architecture.effects[here]
+        together = np.exp(-2 * np.abs(position[:, None] - position))  # [l, l], l heterozygous loci
+        steps = difference[here, None] * architecture.effects[here]  # [l, T]
         covariance += steps.T @ together @ steps / 4
     return covariance

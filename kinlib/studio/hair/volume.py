@@ -1,31 +1,33 @@
-"""Hair as a volume: which way is out of it, and how deep inside a strand lies. Both are what makes it look round.
+"""Shading of hair as a volume: outward normals and ambient occlusion from a density grid.
 
-Strands are poured into a coarse grid as optical density (their width times their length per volume). Its smoothed
-gradient points inwards; the density met on the way out says how much sky is left.
+Strands are accumulated in a coarse grid as optical density (projected area per volume: width times length / cm³). The
+negative gradient of the smoothed density is the outward normal; the density integrated along it gives the occlusion.
 """
 
 import numpy as np
-from numba import njit
+
+from kinlib.runtime.compiled import njit
 
 __all__ = ["volume_shading"]
 
-CELL = 0.6  # cm
-LOW = np.array([-17.0, -23.0, -16.0], np.float32)  # corner of the grid; cm, generic head
-CELLS = (57, 76, 57)
-SWALLOW = 0.075  # share of the light that each unit of density takes per cm
-LOOKS, STRIDE = 4, 0.8  # looks on the way out, and cells from one to the next
-ROUND = 0.75  # share of the head's own roundness in the normals
-LIT_BURIED = 0.30  # what is left of the light inside
+CELL = 0.6  # cm, side of a cell; coarse, since only the overall form of the hair is wanted
+LOW = np.array([-17.0, -23.0, -16.0], np.float32)  # cm, corner of the grid in the generic frame
+CELLS = (57, 76, 57)  # 34 x 46 x 34 cm: the longest hair and the largest afro
+EXTINCTION = 0.075  # 1/cm per unit of density, by eye
+SAMPLES, STRIDE = 4, 0.8  # samples along the outward ray, and their distance in cells
+ROUND = 0.75  # weight of the head's radial direction against the density gradient in the normals
+LIT_BURIED = 0.30  # least openness: light scattered by the strands themselves
 
 
 def volume_shading(points: np.ndarray, width: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Outward normals float32 [n, K, 3] and openness float32 [n, K] of strands.
+    """Outward normals float32 [n, K, 3] and openness float32 [n, K] in 0.3..1 of strands.
 
     Args:
         points: float32 [n, K, 3], cm.
         width: float32 [n], cm.
     """
-    density = _pour(points, width, LOW, CELLS)
+    density = _accumulate(points, width, LOW, CELLS)  # [57, 76, 57]
+    # normals need a smoother field (three passes) than the occlusion (none)
     smooth = _blur(_blur(density))
     normals = np.empty_like(points)
     openness = np.empty(points.shape[:2], np.float32)
@@ -34,7 +36,8 @@ def volume_shading(points: np.ndarray, width: np.ndarray) -> tuple[np.ndarray, n
 
 
 @njit(cache=True, fastmath=True)
-def _pour(points, width, low, cells):
+def _accumulate(points, width, low, cells):
+    """Density of strands on the grid; each segment goes to the cell of its midpoint."""
     density = np.zeros(cells, np.float32)
     for s in range(points.shape[0]):
         for k in range(points.shape[1] - 1):
@@ -51,7 +54,7 @@ def _pour(points, width, low, cells):
 
 @njit(cache=True, fastmath=True)
 def _blur(density):
-    """A binomial blur over three cells in each direction."""
+    """A binomial blur (1, 2, 1) / 4 along each axis."""
     a, b, c = density.shape
     first, second, third = np.zeros_like(density), np.zeros_like(density), np.zeros_like(density)
     for i in range(1, a - 1):
@@ -71,7 +74,7 @@ def _blur(density):
 
 @njit(cache=True, fastmath=True)
 def _at(grid, x, y, z):
-    """Trilinear look-up; x, y, z in cells, between cell middles."""
+    """Trilinear interpolation; x, y, z in cells, whole numbers at cell centres."""
     x = min(max(x, 0.0), grid.shape[0] - 1.001)
     y = min(max(y, 0.0), grid.shape[1] - 1.001)
     z = min(max(z, 0.0), grid.shape[2] - 1.001)
@@ -86,22 +89,24 @@ def _at(grid, x, y, z):
 
 @njit(cache=True, fastmath=True)
 def _shade(points, density, smooth, low, normals, openness):
+    """Write normals and unscaled openness of every point."""
     for s in range(points.shape[0]):
         for k in range(points.shape[1]):
             px, py, pz = points[s, k]
             x, y, z = (px - low[0]) / CELL - 0.5, (py - low[1]) / CELL - 0.5, (pz - low[2]) / CELL - 0.5
+            # negative gradient by central differences
             gx = _at(smooth, x - 1, y, z) - _at(smooth, x + 1, y, z)
             gy = _at(smooth, x, y - 1, z) - _at(smooth, x, y + 1, z)
             gz = _at(smooth, x, y, z - 1) - _at(smooth, x, y, z + 1)
             size = np.sqrt(gx * gx + gy * gy + gz * gz) + 1e-6
-            # the skull is hollow in the grid: its own outward direction keeps inner strands from facing inwards
+            # the skull is empty in the grid, so inner strands would face inwards: the radial direction is added
             ux, uy, uz = px, 0.8 * (py - 4.0) if py > 4 else 0.15 * (py - 4.0), pz
             far = np.sqrt(ux * ux + uy * uy + uz * uz) + 1e-6
             nx, ny, nz = gx / size + ROUND * ux / far, gy / size + ROUND * uy / far, gz / size + ROUND * uz / far
             size = np.sqrt(nx * nx + ny * ny + nz * nz) + 1e-6
             nx, ny, nz = nx / size, ny / size, nz / size
             normals[s, k, 0], normals[s, k, 1], normals[s, k, 2] = nx, ny, nz
-            met = 0.0
-            for q in range(1, LOOKS + 1):
+            met = 0.0  # sum of the densities along the ray
+            for q in range(1, SAMPLES + 1):
                 met += _at(density, x + nx * q * STRIDE, y + ny * q * STRIDE, z + nz * q * STRIDE)
-            openness[s, k] = np.exp(-SWALLOW * CELL * STRIDE * met)
+            openness[s, k] = np.exp(-EXTINCTION * CELL * STRIDE * met)  # Beer-Lambert

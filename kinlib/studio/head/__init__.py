@@ -1,1 +1,4 @@
-"""The head model ICT-FaceKit: its files, their conversion, and the arrays that everything else uses."""
+"""The head model ICT-FaceKit: download, conversion, and the arrays that the studio uses.
+
+Open `model` first: `HeadModel` documents the arrays, `load_head` finds or fetches them.
+"""

@@ -1,7 +1,7 @@
-"""From ICT-FaceKit's .obj files, one for each mode, to a single file with arrays.
+"""Conversion of ICT-FaceKit's .obj files, one per mode, to a single .npz file.
 
-An .obj file repeats the whole mesh as text; all 155 differ from the neutral one in vertex positions only. Their
-differences go into the converted file as float16, which keeps a displacement of 1 cm exact to 0.005 mm.
+Each .obj file repeats the whole mesh as text; all 155 differ from the neutral one in vertex positions only. The
+differences are stored as float16: a displacement of 1 cm is exact to 0.005 mm.
 """
 
 import json
@@ -22,7 +22,7 @@ INDICES = "vertex_indices.json"
 # Arrays of a converted file: the neutral mesh, modes as differences from it, parts, landmarks.
 FIELDS = ("v", "uv", "tri", "tri_uv", "tri_part", "vert_part", "id_delta", "ex_delta", "ex_names", "lmk68")
 
-# Where each part of the head begins among the vertices and polygons of the mesh (ICT-FaceKit's README).
+# First vertex and first polygon of each part of the head (ICT-FaceKit's README).
 FIRST_VERTICES = (
     *(0, 9409, 11248, 13294, 13678, 14062, 17039, 21451, 22221, 23021),
     *(23791, 24591, 24795, 24999, 25023, 25047, 25199, 25351, 26035),
@@ -37,7 +37,7 @@ def read_vertices(path: Path) -> np.ndarray:
     """Vertex positions float32 [V, 3] of an .obj file.
 
     Raises:
-        KinlibError: if it cannot be understood.
+        KinlibError: if it is not a valid .obj file.
     """
     try:
         with path.open("rb") as file:
@@ -52,7 +52,7 @@ def read_mesh(path: Path) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
     Each polygon is int [corners, 2]: rows of positions and of texture coordinates.
 
     Raises:
-        KinlibError: if it cannot be understood.
+        KinlibError: if it is not a valid .obj file.
     """
     texture, polygons = [], []
     try:
@@ -80,9 +80,9 @@ def convert(
 
     Args:
         folder: holds `generic_neutral_mesh.obj`, `vertex_indices.json` and one .obj for each mode.
-        target: the file to write; it appears only when it is complete.
+        target: the file to write, atomically.
         expressions, identities: names of the modes, without ".obj".
-        first_vertices, first_polygons: where each part begins.
+        first_vertices, first_polygons: first index of each part.
 
     Raises:
         KinlibError: if a file is missing or cannot be understood.
@@ -125,7 +125,7 @@ def _mesh_arrays(path: Path, first_vertices: Sequence[int], first_polygons: Sequ
 
 
 def _triangulate(polygons: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Fans of triangles, int32 [T, 3, 2], and the polygon of each, int [T]."""
+    """Triangle fans int32 [T, 3, 2] (corner; vertex and texture row), and the polygon of each, int [T]."""
     triangles, owner = [], []
     for number, corners in enumerate(polygons):
         for second, third in pairwise(corners[1:]):
@@ -135,7 +135,7 @@ def _triangulate(polygons: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray
 
 
 def _differences(folder: Path, names: Sequence[str], neutral: np.ndarray, what: str) -> np.ndarray:
-    """What each mode adds to the neutral vertices, float16 [modes, V, 3]."""
+    """Displacements of each mode from the neutral vertices, float16 [modes, V, 3], cm."""
     from tqdm.auto import tqdm
 
     found = np.empty((len(names), *neutral.shape), np.float16)
@@ -151,6 +151,7 @@ def _differences(folder: Path, names: Sequence[str], neutral: np.ndarray, what: 
 
 
 def _landmarks(path: Path) -> np.ndarray:
+    """Vertices of the 68 landmarks, int32 [68]."""
     try:
         return np.array(json.loads(path.read_text())["idx_to_landmark_verts"], np.int32)
     except (ValueError, KeyError, TypeError) as error:

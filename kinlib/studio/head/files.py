@@ -1,7 +1,7 @@
-"""The files of ICT-FaceKit that make the head model: which they are, downloading and checking them.
+"""The files of ICT-FaceKit behind the head model: list, download and verification.
 
-`head_files.json` lists path, SHA-256 and size of each at one commit of the public repository. What has been downloaded
-stays until the model is converted, so that an interrupted download goes on with the files that are missing.
+`files.json` lists path, SHA-256 and size of each at one commit of the public repository. Downloaded files are kept
+until the model is converted, so that an interrupted download continues with the missing files.
 """
 
 import json
@@ -22,8 +22,8 @@ MIRRORS = (
     f"https://raw.githubusercontent.com/ICT-VGL/ICT-FaceKit/{COMMIT}/",
     f"https://github.com/ICT-VGL/ICT-FaceKit/raw/{COMMIT}/",
 )
-TIMEOUT = 20  # seconds without a byte after which a server counts as silent
-ATTEMPTS = 4  # for a connection that drops in the middle of a file
+TIMEOUT = 20  # seconds without data after which a download is aborted
+ATTEMPTS = 4  # per file, resuming after a dropped connection
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class RemoteFile:
 
 @lru_cache(maxsize=1)
 def table() -> tuple[RemoteFile, ...]:
-    """All files that are needed, the licence first."""
+    """All required files, the licence first."""
     rows = json.loads(Path(__file__).with_suffix(".json").read_text())
     return tuple(RemoteFile(path, sha256, size) for path, (sha256, size) in rows.items())
 
@@ -58,12 +58,13 @@ def expression_names() -> list[str]:
 
 
 def _modes() -> list[str]:
+    """Names of all modes: the .obj files except the neutral mesh."""
     names = [file.name.removesuffix(".obj") for file in table() if file.name.endswith(".obj")]
     return [name for name in names if name != "generic_neutral_mesh"]
 
 
 def find_in(folder: Path) -> Path | None:
-    """Where the .obj files are: `folder` itself or its `FaceXModel`; None if the neutral mesh is in neither."""
+    """The folder with the .obj files: `folder` or its `FaceXModel`; None if the neutral mesh is in neither."""
     return next(
         (place for place in (folder, folder / "FaceXModel") if (place / "generic_neutral_mesh.obj").is_file()), None
     )
@@ -73,7 +74,7 @@ def verify(folder: Path) -> None:
     """Compare the .obj files in a folder with their SHA-256.
 
     Raises:
-        KinlibError: if one is missing or is not the published one.
+        KinlibError: if one is missing or differs from the published one.
     """
     for file in _model_files():
         place = folder / file.name
@@ -84,10 +85,10 @@ def verify(folder: Path) -> None:
 
 
 def download(folder: Path, progress: bool = True) -> Path:
-    """Get what is not in `folder` yet, and return the folder with the .obj files.
+    """Download the files missing in `folder`; returns the folder with the .obj files.
 
     Raises:
-        KinlibError: if a file cannot be had; the sentence says what to do instead.
+        KinlibError: if a download fails; the message says what to do instead.
     """
     from tqdm.auto import tqdm
 

@@ -1,7 +1,7 @@
-"""The head model: neutral face, identity and expression modes, what is drawn of it, and where its landmarks are.
+"""The head model: neutral face, identity and expression modes, the rendered parts, and the landmarks.
 
-ICT-FaceKit light (USC Institute for Creative Technologies, MIT licence): 26,719 vertices modelled on scans, with 100
-identity modes whose coefficients are about standard normal and 53 expressions (plus two that widen the pupils).
+ICT-FaceKit light (USC Institute for Creative Technologies, MIT licence): 26,719 vertices fitted to scans, 100 identity
+modes whose coefficients are about standard normal, and 53 expressions (plus two that widen the pupils).
 
     load_head()     from a folder named by KINLIB_ICT_DIR, else from the cache, else from the internet
 
@@ -28,7 +28,7 @@ __all__ += ["FACE", "HEAD", "MOUTH_SOCKET", "EYE_SOCKETS", "GUMS", "TEETH", "EYE
 
 CONVERTED = "ict_face_model.npz"  # all modes in one file
 
-# Parts of the head: numbers in `vertex_part` and `triangle_part`.
+# Parts of the head: values of `vertex_part` and `triangle_part`.
 FACE = 0  # with the ears; its texture covers u, v in 0..1
 HEAD = 1  # back of the head, neck and bust; its texture lies at u in 1..2
 MOUTH_SOCKET = 2
@@ -40,27 +40,27 @@ TEARS = (11, 12)  # meniscus between lid and eyeball, and the caruncle
 LASHES = (17, 18)  # flat sheets
 DRAWN = (FACE, HEAD, MOUTH_SOCKET, *EYE_SOCKETS, GUMS, TEETH, *EYEBALLS)
 
-BUST = -20.0  # y of the bust's lower border; the model's own lies above it: drawn whole
+BUST = -20.0  # cm; triangles below this y are not rendered (with this value none)
 
 
 @dataclass(frozen=True, eq=False)
 class HeadModel:
-    """The generic head and how it varies. V = 26,719 vertices; arrays are shared, so nobody may write into them.
+    """The generic head and its modes. V = 26,719 vertices; arrays are shared and read-only.
 
     Attributes:
         vertices: float32 [V, 3], the neutral, generic head in cm.
-        identity: float32 [100, V, 3], what one unit of each identity coefficient adds.
-        expressions: float32 [E, V, 3], what each expression adds at its full strength.
+        identity: float32 [100, V, 3], displacement in cm per unit of each identity coefficient.
+        expressions: float32 [E, V, 3], displacement of each expression at strength 1.
         expression_names: [E] names such as "jawOpen" and "mouthSmile_L".
-        triangles: int32 [T, 3], vertices of what is drawn: parts `DRAWN` above the base of the bust.
+        triangles: int32 [T, 3], vertices of the rendered parts (`DRAWN`).
         triangle_uv: int32 [T, 3], their rows of `uv`.
-        triangle_part: uint8 [T], the part that each belongs to.
+        triangle_part: uint8 [T], part of each triangle.
         uv: float32 [U, 2], texture coordinates, v upwards; the back of the head lies at u in 1..2.
-        vertex_part: uint8 [V].
+        vertex_part: uint8 [V], part of each vertex.
         landmarks: int32 [68], vertices of the iBUG landmarks; 0 is at the image's left.
         lash_triangles, lash_uv: int32 [N, 3], the sheets of the eyelashes, as `triangles` and `triangle_uv`.
         tear_triangles, tear_uv: int32 [N, 3], the tear lines and caruncles.
-        fingerprint: hexadecimal, changes with anything but the modes.
+        fingerprint: hexadecimal SHA-256 of everything except the modes.
     """
 
     vertices: np.ndarray
@@ -83,7 +83,7 @@ class HeadModel:
         """Displacements float32 [V, 3] of one expression.
 
         Raises:
-            KinlibError: if there is none of that name.
+            KinlibError: if the name is unknown.
         """
         if name not in self.expression_names:
             raise KinlibError(f"unknown expression '{name}': choose one of {', '.join(self.expression_names)}")
@@ -153,7 +153,7 @@ def _from_folder(folder: Path) -> HeadModel:
 
 
 def _from_cache() -> HeadModel | None:
-    """The model converted before; None if there is none or it is damaged, so that it is made again."""
+    """The converted model in the cache; None if it is missing or damaged (it is then converted again)."""
     try:
         return _read(_converted()) if _converted().is_file() else None
     except KinlibError:
@@ -170,7 +170,7 @@ def _convert_into_cache(objects: Path) -> None:
 
 
 def _read(path: Path) -> HeadModel:
-    """Open a converted model and keep what is drawn."""
+    """Read a converted model and select the rendered parts."""
     try:
         with np.load(path, allow_pickle=False) as file:
             data = {name: file[name] for name in convert.FIELDS}

@@ -1,7 +1,7 @@
-"""What can be turned by hand: one allele, one polygenic trait, age or sex, everything else staying as it is.
+"""Controlled variations of one woman: one allele, one polygenic trait, age or sex changes; all else is constant.
 
-A dial shows one woman of the studio's. All loci with dominance are set to 0 in her, so that each of them shows when it
-is turned alone, and chance at birth is left out. Dials of loci show where the allele shows: the eyes, the chin, an ear.
+The woman has no allele of the loci with dominance and no environmental noise, so that each allele is visible by itself.
+Variations of a locus are framed on the feature that it affects: the eyes, the chin, an ear.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,20 +15,21 @@ from kinlib.studio.genetics import Genomes, breeding_values, founders, load_arch
 from kinlib.studio.genetics.populations import LOCI
 from kinlib.studio.person import SEXES, Look, Person, Shot
 
-__all__ = ["DIALS", "Dial", "Sitting", "base_genome", "strongest_locus", "with_copies"]
+__all__ = ["VARIATIONS", "RenderSpec", "Variation", "base_genome", "strongest_locus", "with_copies", "with_liability"]
 
 BASE_POPULATION, BASE_SEED = "birch", 14
-SEED = 3  # of clothes and paper
+SEED = 3  # of clothes and background
 ADULT = 27.0  # years
 STEPS = tuple(np.arange(-2.0, 2.5, 0.5).tolist())  # standard deviations
 AGES = (4.0, 7.0, 10.0, 14.0, 18.0, 25.0, 35.0, 50.0, 65.0, 80.0)  # years
-FINE_STEP, FINE_AGE = 0.1, 1.0  # of dials that are drawn anew for every position
-STRENGTHENED, STRONG = ("freckles", "cleft_chin"), 2.5  # liabilities, standard deviations
+FINE_STEP, FINE_AGE = 0.1, 1.0  # of variations that are rendered at every position, in their unit
+# Traits that are shown with this liability (standard deviations), so that the allele is visible.
+STRENGTHENED, STRONG = ("freckles", "cleft_chin"), 2.5
 
 
 @dataclass(frozen=True)
-class Sitting:
-    """All that `render` needs, and what a genome or a dial gave in words."""
+class RenderSpec:
+    """Arguments of `render`, and the varied trait in words."""
 
     person: Person
     look: Look
@@ -37,33 +38,33 @@ class Sitting:
 
 
 @dataclass(frozen=True)
-class Dial:
-    """One thing that can be turned.
+class Variation:
+    """One thing that varies.
 
     Attributes:
-        title: what it is, in words.
+        title: what varies, in words.
         unit: of its values: "copies", "standard deviations", "years", or "" for a choice.
         values: the bundled positions, ascending.
-        sit: from a value to what is photographed.
-        fine: step between the positions of a dial that draws anew; None if there are none in between.
+        spec: from a value to the arguments of `render`.
+        fine: step between positions where every position can be rendered; None if only `values` exist.
     """
 
     title: str
     unit: str
     values: tuple[float, ...]
-    sit: Callable[[float], Sitting]
+    spec: Callable[[float], RenderSpec]
     fine: float | None = None
 
     def positions(self) -> tuple[float, ...]:
-        """All positions of the dial where every picture can be drawn."""
+        """All positions where every picture can be rendered."""
         if self.fine is None:
             return self.values
         count = round((self.values[-1] - self.values[0]) / self.fine) + 1
         return tuple(np.round(np.linspace(self.values[0], self.values[-1], count), 6).tolist())
 
     def label(self, value: float) -> str:
-        """What is written below a picture."""
-        words = self.sit(value).words
+        """The caption of a picture."""
+        words = self.spec(value).words
         number = f"{value:+g} sd" if self.unit == "standard deviations" else f"{value:g} {self.unit}".strip()
         if value == 1:
             number = number.replace("copies", "copy")
@@ -73,7 +74,7 @@ class Dial:
 # --------------------------------------------------------------------------------------------------------- the woman
 @lru_cache(maxsize=1)
 def base_genome() -> Genomes:
-    """The woman on whom dials are turned: no allele with dominance, no chance at birth."""
+    """Genome of the woman: no allele of the loci with dominance, no environmental noise."""
     woman = founders(BASE_POPULATION, 1, np.random.default_rng([BASE_SEED, 41])).with_sex([SEXES.index("female")])
     plain = with_copies(woman, **dict.fromkeys((locus.name for locus in LOCI), 0))
     return replace(plain, noise=np.zeros_like(plain.noise))
@@ -83,21 +84,21 @@ def with_copies(genomes: Genomes, **copies: int) -> Genomes:
     """The same people with 0, 1 or 2 copies of the named loci's alleles; a single copy is the father's."""
     alleles = genomes.alleles.copy()
     for locus, number in copies.items():
-        genomes.copies(locus)  # refuses a name that is none
+        genomes.copies(locus)  # raises for an unknown name
         alleles[:, :, genomes.architecture.locus[locus]] = np.arange(2) < int(number)
     return replace(genomes, alleles=alleles)
 
 
 @lru_cache
 def strongest_locus(trait: str) -> str:
-    """Name of the locus with the largest effect on a polygenic trait, those with dominance left aside."""
+    """Name of the locus with the largest effect on a polygenic trait, those with dominance excluded."""
     architecture = load_architecture()
     effects = np.abs(architecture.effects[:, architecture.trait[trait]])
     major = {locus.name for locus in LOCI}
     return next(architecture.loci[i] for i in np.argsort(-effects) if architecture.loci[i] not in major)
 
 
-# ------------------------------------------------------------------------------------------------------- where to look
+# ------------------------------------------------------------------------------------------------------- framing
 FACE: dict = {}
 CLOSE = {"width": 22.0, "shift": (0.0, 0.2)}
 EYES = {"width": 12.0, "shift": (0.0, -0.8)}
@@ -106,34 +107,34 @@ CHIN = {"width": 11.0, "shift": (0.0, 7.8), "expression": {}}
 EAR = {"width": 11.0, "shift": (3.0, 2.8), "yaw": 34.0, "expression": {}}
 
 
-def _sitting(person: Person, view: Mapping, words: str = "", **look) -> Sitting:
-    """An adult in the studio's light, framed as the view says."""
-    return Sitting(
+def _spec(person: Person, view: Mapping, words: str = "", **look) -> RenderSpec:
+    """An adult in studio light, framed by `view` (fields of `Shot`); `look` replaces fields of `Look`."""
+    return RenderSpec(
         person, replace(standard_look(person, ADULT, SEED), **look), replace(portrait_shot(SEED), **view), words
     )
 
 
 # --------------------------------------------------------------------------------------------------------------- loci
-def _locus(locus: str, title: str, view: Mapping, says: Callable[[Person], str], **look) -> Dial:
-    """A dial for the copies of one allele. Freckles and a cleft are made strong, so that they can be seen."""
+def _locus(locus: str, title: str, view: Mapping, says: Callable[[Person], str], **look) -> Variation:
+    """Copies of one allele. The liabilities of freckles and a cleft chin are raised, so that the allele is visible."""
 
-    def sit(value: float) -> Sitting:
+    def spec(value: float) -> RenderSpec:
         others = {"hair_deep": 1} if locus == "hair_red" else {}
         genome = with_copies(base_genome(), **others, **{locus: int(value)})
         person = with_liability(genome, locus, STRONG) if locus in STRENGTHENED else phenotypes(genome).person(0)
-        return _sitting(person, view, says(person), **look)
+        return _spec(person, view, says(person), **look)
 
-    return Dial(title, "copies", (0.0, 1.0, 2.0), sit)
+    return Variation(title, "copies", (0.0, 1.0, 2.0), spec)
 
 
-def _strongest(trait: str, title: str) -> Dial:
-    """A dial for the locus with the largest effect on a polygenic trait."""
+def _strongest(trait: str, title: str) -> Variation:
+    """Copies of the allele with the largest effect on a polygenic trait."""
 
-    def sit(value: float) -> Sitting:
+    def spec(value: float) -> RenderSpec:
         person = phenotypes(with_copies(base_genome(), **{strongest_locus(trait): int(value)})).person(0)
-        return _sitting(person, CLOSE, _number(trait, trait)(person), hair_style="bun")
+        return _spec(person, CLOSE, _number(trait, trait)(person), hair_style="bun")
 
-    return Dial(title, "copies", (0.0, 1.0, 2.0), sit)
+    return Variation(title, "copies", (0.0, 1.0, 2.0), spec)
 
 
 def _iris(person: Person) -> str:
@@ -153,40 +154,40 @@ def _lobes(person: Person) -> str:
 
 
 # --------------------------------------------------------------------------------------- polygenic traits, age, sex
-def _polygenic(trait: str, title: str) -> Dial:
-    """A dial for a liability, in standard deviations of all people pooled."""
+def _polygenic(trait: str, title: str) -> Variation:
+    """A liability, in standard deviations of all populations pooled."""
     dark = {"iris_dark": 1, "hair_black": 1, "hair_deep": 1} if trait == "melanin" else {}
 
-    def sit(value: float) -> Sitting:
-        return _sitting(with_liability(with_copies(base_genome(), **dark), trait, value), CLOSE, hair_style="bun")
+    def spec(value: float) -> RenderSpec:
+        return _spec(with_liability(with_copies(base_genome(), **dark), trait, value), CLOSE, hair_style="bun")
 
-    return Dial(title, "standard deviations", STEPS, sit, FINE_STEP)
+    return Variation(title, "standard deviations", STEPS, spec, FINE_STEP)
 
 
 def with_liability(genomes: Genomes, trait: str, value: float) -> Person:
-    """The person whose liability for one trait is `value`: chance at birth makes up for what the alleles lack."""
+    """The person whose liability for one trait is `value`; the environmental noise is set to make up the difference."""
     index, noise = genomes.architecture.trait[trait], genomes.noise.copy()
     noise[:, index] = (value - breeding_values(genomes)[:, index]) / genomes.architecture.environment[index]
     return phenotypes(replace(genomes, noise=noise)).person(0)
 
 
-def _age(sex: str) -> Dial:
-    def sit(value: float) -> Sitting:
+def _age(sex: str) -> Variation:
+    def spec(value: float) -> RenderSpec:
         person = phenotypes(base_genome().with_sex([SEXES.index(sex)])).person(0)
-        return Sitting(person, standard_look(person, value, SEED), portrait_shot(SEED))
+        return RenderSpec(person, standard_look(person, value, SEED), portrait_shot(SEED))
 
-    return Dial(f"age ({sex})", "years", AGES, sit, FINE_AGE)
+    return Variation(f"age ({sex})", "years", AGES, spec, FINE_AGE)
 
 
-def _sex() -> Dial:
-    def sit(value: float) -> Sitting:
+def _sex() -> Variation:
+    def spec(value: float) -> RenderSpec:
         person = phenotypes(base_genome().with_sex([int(value)])).person(0)
-        return _sitting(person, CLOSE, SEXES[int(value)], hair_style="short")
+        return _spec(person, CLOSE, SEXES[int(value)], hair_style="short")
 
-    return Dial("sex, under the same hair", "", (0.0, 1.0), sit)
+    return Variation("sex, under the same hair", "", (0.0, 1.0), spec)
 
 
-DIALS: dict[str, Dial] = {
+VARIATIONS: dict[str, Variation] = {
     "iris_dark": _locus("iris_dark", "iris: the dark allele (dominant)", EYES, _iris),
     "iris_deep": _locus("iris_deep", "iris: the deep allele (dominant)", EYES, _iris),
     "iris_green": _locus("iris_green", "iris: the green allele (shows without dark)", EYES, _iris),

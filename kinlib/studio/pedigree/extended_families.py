@@ -1,8 +1,8 @@
-"""Extended families over up to four generations, with everybody's genome, in the manner of Family101.
+"""Extended families over up to four generations with genomes, structured like Family101.
 
-Spouses come from outside, as founders; everyone else inherits from both parents by meiosis. People have a year of
-birth, photographs are taken in years, and so ages follow. `family101_text` writes who is whose in Family101's own
-format (Fang, Gallagher, Chen and Loui, "Kinship classification by modeling facial feature heredity", ICIP 2013).
+Spouses are founders; everyone else inherits from both parents by meiosis. People have a year of birth and photographs a
+year, from which ages follow. `family101_text` writes the pedigree in Family101's own format (Fang,
+Gallagher, Chen and Loui, "Kinship classification by modeling facial feature heredity", ICIP 2013).
 """
 
 from dataclasses import dataclass
@@ -23,16 +23,16 @@ from kinlib.studio.genetics import (
     founders,
     phenotypes,
 )
-from kinlib.studio.pedigree.growth import MIN_SIZE, Family, grow
+from kinlib.studio.pedigree.family_growth import MIN_SIZE, Family, grow_family
 from kinlib.studio.pedigree.names import full_name, surname, surnames
 from kinlib.studio.person import SEXES
 
 __all__ = ["Pedigree", "family101_text", "photograph_years", "simulate"]
 
-CANDIDATES = 40  # founders among whom a spouse is chosen when mating is assortative
-SPREAD = 3.0  # of families' sizes: the smaller, the more uneven
-LAST_PHOTOGRAPH = 2024
-AGES = (3, 85)  # at which people are photographed
+CANDIDATES = 40  # candidate founders per spouse under assortative mating
+SPREAD = 3.0  # concentration of the Dirichlet distribution of family sizes; smaller is more uneven
+LAST_PHOTOGRAPH = 2024  # year
+AGES = (3, 85)  # years, limits of the ages in photographs
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,11 +40,11 @@ class Pedigree:
     """All families.
 
     Attributes:
-        people: one row for each person, parents above their children, family after family: `person` (0 to N - 1),
+        people: one row per person, parents before children, family after family: `person` (0 to N - 1),
             `name` (Given_Surname, unique), `sex`, `birth_year`, `family` (its surname in capitals), `generation` (1 to
             4), `father`, `mother` and `house` (of birth; all three missing for founders), `population` ("mixed" where
             ancestors differ), and a column for each population's share of the ancestors.
-        houses: one row for each couple: `family`, `house` (1, 2, ... in each family), `husband`, `wife`, `children` (a
+        houses: one row per couple: `family`, `house` (1, 2, ... in each family), `husband`, `wife`, `children` (a
             tuple of persons, by birth).
         genomes: of all people, in the order of `people`.
     """
@@ -69,14 +69,14 @@ def simulate(
     trait: str = "face_width",
     architecture: Architecture | None = None,
 ) -> Pedigree:
-    """Families whose genomes, relations and years all follow from one seed.
+    """Simulate families: relations, years and genomes, from one seed.
 
     Args:
-        num_families: extended families, at home in the five populations in turn.
-        num_people: of all families together, at least 3 for each.
-        seed: of everything.
-        mixed: chance that a spouse comes from another population.
-        assortment: correlation of spouses in `trait`, -1 to 1, within their populations.
+        num_families: number of extended families; the five populations are assigned in turn.
+        num_people: people in all families together, at least 3 per family.
+        seed: source of all randomness.
+        mixed: probability that a spouse comes from another population.
+        assortment: correlation of spouses in `trait`, -1 to 1, relative to their populations.
         trait: a polygenic trait, as in `genetics.TRAITS`.
         architecture: None for the studio's own.
 
@@ -91,7 +91,7 @@ def simulate(
     names, homes = surnames(num_families, rng), rng.permutation(POPULATIONS)
     people, houses, genomes, reserved, taken = [], [], [], set(names), set()
     for index, (size, last, random) in enumerate(zip(sizes, names, rng.spawn(num_families), strict=True)):
-        family, first = grow(int(size), random), sum(map(len, people))
+        family, first = grow_family(int(size), random), sum(map(len, people))
         mating = _Mating(str(homes[index % len(homes)]), mixed, assortment, trait)
         genomes.append(_genomes(family, mating, architecture, random))
         people.append(_people(family, last, reserved, taken, first, random))
@@ -102,10 +102,10 @@ def simulate(
 
 
 def family101_text(pedigree: Pedigree) -> str:
-    """The pedigree as the contents of a FAMILY101.txt: tabs, CRLF, a header for each family, one row for each role.
+    """The pedigree in the format of FAMILY101.txt: tabs, CRLF, a header per family, one row per role.
 
-    Somebody who grew up in one house and founded another is listed in both. Write it with `newline=""`, or as bytes, so
-    that line ends stay as they are.
+    A child of one house who founded another is listed in both. Write the text with `newline=""`, or as bytes, to keep
+    the line ends.
     """
     names, sexes = pedigree.people["name"], pedigree.people["sex"]
     rows = []
@@ -119,7 +119,7 @@ def family101_text(pedigree: Pedigree) -> str:
 
 
 def photograph_years(birth_years: np.ndarray, num: int, rng: np.random.Generator) -> np.ndarray:
-    """Years in which people are photographed, int64 [N, num], ascending: at 3 to 85 years old, until 2024."""
+    """Years of `num` photographs per person, int64 [N, num], ascending: at ages from 3 to 85, until 2024."""
     birth_years = np.asarray(birth_years)[:, None]
     oldest = np.minimum(LAST_PHOTOGRAPH - birth_years, AGES[1])
     ages = AGES[0] + (oldest - AGES[0]) * rng.beta(1.2, 1.4, (len(birth_years), num))
@@ -128,7 +128,7 @@ def photograph_years(birth_years: np.ndarray, num: int, rng: np.random.Generator
 
 @dataclass(frozen=True)
 class _Mating:
-    """Where a family is at home, and how spouses are found."""
+    """Population of a family and the choice of spouses; see `simulate`."""
 
     home: str
     mixed: float
@@ -137,7 +137,7 @@ class _Mating:
 
 
 def _check(num_families: int, num_people: int, mixed: float, assortment: float, trait: str) -> None:
-    """Refuse what cannot be simulated."""
+    """KinlibError for impossible arguments of `simulate`."""
     if num_families < 1 or num_people < MIN_SIZE * num_families:
         raise KinlibError(f"{num_people} people are too few for {num_families} families of at least {MIN_SIZE}")
     if not 0 <= mixed <= 1 or not -1 <= assortment <= 1:
@@ -147,7 +147,7 @@ def _check(num_families: int, num_people: int, mixed: float, assortment: float, 
 
 
 def _genomes(family: Family, mating: _Mating, architecture: Architecture | None, rng: np.random.Generator) -> Genomes:
-    """Everybody's genome, in the order of the members."""
+    """Genomes of all members, in their order."""
     genomes: list[Genomes] = []
     for member in family.members:
         if member.father is not None:
@@ -160,7 +160,7 @@ def _genomes(family: Family, mating: _Mating, architecture: Architecture | None,
 
 
 def _spouse(partner: Genomes, mating: _Mating, rng: np.random.Generator) -> Genomes:
-    """A founder to marry; with assortment one of many, the nearest to a value that correlates with the partner's."""
+    """A founder as spouse; with assortment, the candidate nearest to a value that correlates with the partner's."""
     others = [name for name in POPULATIONS if name != mating.home]
     population = str(rng.choice(others)) if rng.random() < mating.mixed else mating.home
     if not mating.assortment:
@@ -172,7 +172,7 @@ def _spouse(partner: Genomes, mating: _Mating, rng: np.random.Generator) -> Geno
 
 
 def _score(genomes: Genomes, trait: str) -> np.ndarray:
-    """A trait's liability [N] in standard deviations from the mean of everyone's own ancestors' populations."""
+    """A trait's liability [N] as a z-score within the populations of each individual's ancestors."""
     architecture, index = genomes.architecture, genomes.architecture.trait[trait]
     variance = architecture.additive_variance[:, index] + architecture.environment[index] ** 2
     distance = phenotypes(genomes).liability[:, index] - genomes.ancestry @ architecture.means[:, index]
@@ -182,7 +182,7 @@ def _score(genomes: Genomes, trait: str) -> np.ndarray:
 def _people(
     family: Family, last: str, reserved: set[str], taken: set[str], first: int, rng: np.random.Generator
 ) -> pd.DataFrame:
-    """Rows of one family's people. Children bear the father's surname, spouses one that no family has."""
+    """Rows of one family's people. Children have the father's surname, spouses one that no family has."""
     born_in = {child: number for number, house in enumerate(family.houses, 1) for child in house.children}
     last_names: list[str] = []
     for member in family.members:
@@ -210,7 +210,7 @@ def _houses(family: Family, last: str, first: int) -> pd.DataFrame:
 
 
 def _ancestry(genomes: Genomes) -> pd.DataFrame:
-    """Columns that tell where everybody's ancestors come from."""
+    """Columns `population` and the share of each population in the ancestry."""
     shares = pd.DataFrame(genomes.ancestry, columns=list(POPULATIONS))
     names = np.where(shares.max(axis=1) == 1, shares.idxmax(axis=1), "mixed")
     return shares.assign(population=names)[["population", *POPULATIONS]]

@@ -1,7 +1,7 @@
-"""Invented people's names: given names of many languages, surnames of none.
+"""Names of the simulated people: given names of many languages, synthetic surnames.
 
-Surnames are put together from a stem and an ending, and given names are drawn without regard to population, so that a
-name tells nothing about a face. Names become folders: plain ASCII letters, one underscore between the two.
+Surnames combine a stem and an ending, and given names are independent of the population, so that a name carries no
+information about the face. Names become folders: ASCII letters with one underscore in between.
 """
 
 import json
@@ -14,7 +14,7 @@ from kinlib.runtime.errors import KinlibError
 
 __all__ = ["full_name", "surname", "surnames"]
 
-TRIES = 1000  # drawing a name that is still free
+TRIES = 1000  # draws until a free name is found
 
 
 @lru_cache
@@ -27,7 +27,7 @@ def surname(taken: set[str], rng: np.random.Generator) -> str:
     """A surname that is not among those taken.
 
     Raises:
-        KinlibError: if almost all are.
+        KinlibError: if almost all are taken.
     """
     stems, endings = _parts()["stems"], _parts()["endings"]
     for _ in range(TRIES):
@@ -38,10 +38,10 @@ def surname(taken: set[str], rng: np.random.Generator) -> str:
 
 
 def surnames(num: int, rng: np.random.Generator) -> list[str]:
-    """Different surnames for families.
+    """`num` different surnames.
 
     Raises:
-        KinlibError: if there are not so many.
+        KinlibError: if there are fewer.
     """
     chosen: dict[str, None] = {}
     for _ in range(num):
@@ -50,7 +50,7 @@ def surnames(num: int, rng: np.random.Generator) -> list[str]:
 
 
 def full_name(sex: str, last: str, taken: set[str], rng: np.random.Generator) -> str:
-    """A name of the form Given_Surname that is not among those taken, to which it is added.
+    """A name Given_Surname that is not in `taken`; it is added there.
 
     Raises:
         KinlibError: if almost every given name is taken with this surname.

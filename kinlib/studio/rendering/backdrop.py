@@ -1,7 +1,8 @@
-"""What is behind the sitter: plain walls, studio paper, and rooms, gardens and streets far out of focus.
+"""Backgrounds: plain walls, studio paper, and rooms, gardens and streets far out of focus.
 
-Scenes are painted small, blurred and enlarged, so that they cost little and look alike at every resolution. Positions
-are in units of the picture's shorter side: x from 0 at the left, y from 0 at the top.
+Scenes are painted at low resolution, blurred and enlarged: that is fast, and they look alike at every resolution.
+Positions are in units of the picture's shorter side: x from 0 at the left, y from 0 at the top. Colours and sizes were
+set by eye.
 """
 
 from collections.abc import Callable
@@ -14,23 +15,23 @@ from kinlib.studio.person import Shot
 
 __all__ = ["draw"]
 
-SHORT = 128  # pixels of the shorter side while painting
+SHORT = 128  # pixels of the shorter side of the painted scene
 Colour = np.ndarray | tuple[float, float, float]  # sRGB in 0..1
 
 
 def draw(shot: Shot, height: int, width: int) -> np.ndarray:
-    """The background of a shot, float32 [height, width, 3], linear RGB; it depends on the shot and the proportions."""
+    """The background of a shot, float32 [height, width, 3], linear RGB; a function of shot and aspect ratio."""
     rng = np.random.default_rng([shot.seed, 3])
     canvas = _Canvas(height / min(height, width), width / min(height, width))
     _SCENES[shot.background](canvas, rng)
     scene = canvas.cropped(rng.uniform(0.62, 0.95), rng)
-    if shot.light is not None:  # what lights the face lights the rest, half as colourful
+    if shot.light is not None:  # tinted like the ambient light, at half its saturation
         scene = scene * np.sqrt(shot.light.ambient / shot.light.ambient.mean()).astype(np.float32)
     return np.maximum(cv2.resize(scene, (width, height), interpolation=cv2.INTER_CUBIC), 0)
 
 
 class _Canvas:
-    """A small picture in linear light, `tall` x `wide` shorter sides large."""
+    """A small picture in linear light, `tall` x `wide` in units of the shorter side."""
 
     def __init__(self, tall: float, wide: float):
         self.tall, self.wide = tall, wide
@@ -39,10 +40,11 @@ class _Canvas:
         self.y, self.x = np.mgrid[0:rows, 0:columns].astype(np.float32)[..., None] / SHORT
 
     def fill(self, colour: Colour) -> None:
+        """Fill with one colour."""
         self.light[:] = to_linear(colour)
 
     def shade(self, factor: np.ndarray) -> None:
-        """Multiply by a field [rows, columns, 1] or one that spreads to it."""
+        """Multiply by a field that broadcasts to [rows, columns, 1]."""
         self.light *= factor.astype(np.float32)
 
     def slope(self, top: Colour, bottom: Colour) -> None:
@@ -51,19 +53,21 @@ class _Canvas:
         self.light[:] = to_linear(top) * (1 - share) + to_linear(bottom) * share
 
     def box(self, x: float, y: float, wide: float, tall: float, colour: Colour, strength: float = 1.0) -> None:
+        """Fill a rectangle; `strength` scales the linear colour."""
         corners = np.array([[x, y], [x + wide, y + tall]]) * SHORT
-        corners = np.round(corners * 8).astype(int)
+        corners = np.round(corners * 8).astype(int)  # fixed point with 3 bits, as OpenCV draws
         ink = (to_linear(colour) * strength).tolist()
         cv2.rectangle(self.light, tuple(corners[0].tolist()), tuple(corners[1].tolist()), ink, -1, cv2.LINE_8, 3)
 
     def disc(self, x: float, y: float, radius: float, colour: Colour, strength: float = 1.0) -> None:
+        """Fill a circle; `strength` scales the linear colour."""
         middle = (int(x * SHORT * 8), int(y * SHORT * 8))
         cv2.circle(
             self.light, middle, max(int(radius * SHORT * 8), 1), (to_linear(colour) * strength).tolist(), -1, 8, 3
         )
 
     def cropped(self, share: float, rng: np.random.Generator) -> np.ndarray:
-        """A part of the picture of the same proportions: portraits are taken with long lenses."""
+        """A random part with the same aspect ratio, `share` of each side: long lenses show little background."""
         rows, columns = (round(share * side) for side in self.light.shape[:2])
         top, left = (
             int(rng.integers(side - part + 1)) for side, part in zip(self.light.shape, (rows, columns), strict=False)
@@ -71,10 +75,11 @@ class _Canvas:
         return self.light[top : top + rows, left : left + columns]
 
     def blur(self, width: float) -> None:
+        """Gaussian blur; `width` is the standard deviation in shorter sides."""
         cv2.GaussianBlur(self.light, (0, 0), width * SHORT, self.light)
 
     def bokeh(self, spots: np.ndarray, colours: np.ndarray, radius: float, strength: float) -> None:
-        """Points of light out of focus, added as soft discs: places [n, 2], colours sRGB [n, 3]."""
+        """Add points of light out of focus as soft discs: places [n, 2], colours sRGB [n, 3]."""
         glow = np.zeros_like(self.light)
         for number, ((x, y), colour) in enumerate(zip(spots, colours, strict=True)):
             ink = to_linear(colour) * strength * (0.4 + 0.6 * (number % 3) / 2)
@@ -84,11 +89,12 @@ class _Canvas:
 
 
 def _muted(rng: np.random.Generator, choices: tuple[Colour, ...], spread: float = 0.03) -> np.ndarray:
-    """One of some colours, a little changed."""
+    """A random colour of `choices` with random lightness (sd `spread`) and hue."""
     colour = np.array(choices[rng.integers(len(choices))]) + rng.normal() * spread + rng.normal(size=3) * spread / 3
     return np.clip(colour, 0.02, 0.97)
 
 
+# sRGB in 0..1, here and below
 WALLS = (
     *((0.86, 0.85, 0.82), (0.80, 0.78, 0.74), (0.74, 0.76, 0.77), (0.70, 0.66, 0.60), (0.78, 0.72, 0.64)),
     *((0.62, 0.66, 0.68), (0.66, 0.70, 0.64), (0.58, 0.55, 0.53), (0.83, 0.80, 0.76)),
@@ -107,7 +113,7 @@ def _plain(canvas: _Canvas, rng: np.random.Generator) -> None:
 
 
 def _gradient(canvas: _Canvas, rng: np.random.Generator) -> None:
-    """Studio paper with a pool of light behind the sitter."""
+    """Studio paper with a pool of light behind the subject."""
     canvas.fill(_muted(rng, PAPERS))
     x, y = canvas.wide * rng.uniform(0.35, 0.65), canvas.tall * rng.uniform(0.35, 0.65)
     distance = ((canvas.x - x) ** 2 + (canvas.y - y) ** 2) / rng.uniform(0.25, 0.6)
@@ -223,7 +229,7 @@ FACADES = (
 
 
 def _street(canvas: _Canvas, rng: np.random.Generator) -> None:
-    """Houses along a street that runs away behind the sitter, by day or at dusk."""
+    """Houses along a street that recedes behind the subject, by day or at dusk."""
     dusk = rng.random() < 0.3
     canvas.slope(
         (0.74, 0.80, 0.86) if not dusk else (0.46, 0.50, 0.60), (0.88, 0.88, 0.86) if not dusk else (0.66, 0.56, 0.52)

@@ -1,4 +1,4 @@
-"""What is true of a picture: where its landmarks are seen, and its attributes in words and numbers."""
+"""Ground truth of a picture: visible landmarks, roll of the frame, and a flat record of attributes."""
 
 import numpy as np
 
@@ -6,11 +6,11 @@ from kinlib.studio.head.model import FACE, HeadModel
 from kinlib.studio.person import Look, Person, Shot
 from kinlib.studio.rendering.camera import Camera
 
-__all__ = ["CELEBA", "attributes", "frame_turn", "visible_landmarks"]
+__all__ = ["CELEBA", "attributes", "frame_roll", "visible_landmarks"]
 
-NUM_JAW, CHIN = 17, 8  # landmarks of the jaw, the middle one
-BAND = 0.35  # cm of height in which the outline is looked for
-OUTLINE = 1.0  # cm; depths beyond the ear's front do not belong to the face's outline
+NUM_JAW, CHIN = 17, 8  # number of jaw landmarks, and the middle one
+BAND = 0.35  # cm, half height of the band in which the outline is searched
+OUTLINE = 1.0  # cm; a jaw point deeper than its mirror image by this is on the far side
 
 # The attributes of CelebA that the editing paper works with.
 CELEBA = ("Bald", "Bangs", "Black_Hair", "Blond_Hair", "Brown_Hair", "Bushy_Eyebrows", "Eyeglasses", "Male")
@@ -20,13 +20,13 @@ CELEBA += ("Mouth_Slightly_Open", "Mustache", "No_Beard", "Pale_Skin", "Young")
 def visible_landmarks(posed: np.ndarray, head: HeadModel, camera: Camera) -> np.ndarray:
     """The 68 landmarks in pixels, float32 [68, 2], of a posed head [V, 3].
 
-    Annotators put the jaw's points on the outline that they see. On the far side of a turned face that is the cheek
-    rather than the jaw, so those points slide outwards along their height ("landmark marching", Zhu et al., 2015).
+    Annotators put the jaw points on the visible outline. On the far side of a rotated face that is the cheek rather
+    than the jaw, so those points move outwards at constant height ("landmark marching", Zhu et al., 2015).
     """
     pixels = camera.project(posed)[:, :2]
     points = pixels[head.landmarks].copy()
     face = _outline_vertices(head)
-    candidates = pixels[face]
+    candidates = pixels[face]  # [n, 2]
     reach = BAND * camera.scale
     for jaw in range(NUM_JAW):
         near = np.abs(candidates[:, 1] - points[jaw, 1]) < reach
@@ -37,26 +37,26 @@ def visible_landmarks(posed: np.ndarray, head: HeadModel, camera: Camera) -> np.
 
 
 def _outline_vertices(head: HeadModel) -> np.ndarray:
-    """Vertices of the face in front of the ears, between brows and chin."""
+    """Vertices int [n] of the face in front of the ears, between brows and chin."""
     x, y, z = head.vertices.T
     return np.flatnonzero((head.vertex_part == FACE) & (z > 3.0) & (y > -8.0) & (y < 6.0) & (np.abs(x) < 7.6))
 
 
 def _far_side(posed: np.ndarray, head: HeadModel, jaw: int) -> bool:
-    """Whether a jaw point is turned away from the camera further than its mirror image."""
+    """Whether a jaw point lies deeper than its mirror image by more than `OUTLINE`."""
     return bool(posed[head.landmarks[jaw], 2] < posed[head.landmarks[16 - jaw], 2] - OUTLINE)
 
 
-def frame_turn(camera: Camera) -> float:
-    """Degrees by which the frame turns the picture, clockwise."""
+def frame_roll(camera: Camera) -> float:
+    """Rotation of the frame against the picture plane, degrees, clockwise positive."""
     return float(np.degrees(np.arctan2(camera.frame[1, 0], camera.frame[0, 0])))
 
 
 def attributes(person: Person, look: Look, shot: Shot) -> dict:
-    """Flat record of a picture: numbers, words and truth values, ready for JSON.
+    """Flat record of a picture for JSON: numbers, strings and booleans.
 
-    Sex, age (years), what is inherited and seen (skin, iris, hair), look, expression, and the 13 attributes of CelebA
-    under their own names.
+    Sex, age (years), visible inherited traits (skin, iris, hair), look, expression, and 13 attributes of CelebA under
+    their own names.
     """
     traits, strength = person.traits, shot.expression
     smile = (strength.get("mouthSmile_L", 0.0) + strength.get("mouthSmile_R", 0.0)) / 2
@@ -75,6 +75,7 @@ def attributes(person: Person, look: Look, shot: Shot) -> dict:
 
 
 def _celeba(person: Person, look: Look, record: dict) -> dict:
+    """The attributes of `CELEBA`; thresholds by eye, since CelebA's are annotators' judgements."""
     colour, grey = person.traits.hair_colour, look.grey > 0.5
     bald = look.hair_style == "bald"
     seen = not (bald or grey or look.hat)

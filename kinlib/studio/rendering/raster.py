@@ -1,23 +1,23 @@
-"""The z-buffer: which triangle each pixel shows, and thin strands drawn into the same depths.
+"""Rasterisation: triangles into a z-buffer, and thin strands into the same depths.
 
-Loops over triangles and strands, compiled by numba. Points come projected: (x, y) in pixels with whole numbers at pixel
+Loops over triangles and strands, compiled by numba. Points are projected: (x, y) in pixels with whole numbers at pixel
 centres, depth in cm, smaller is nearer.
 """
 
 import numpy as np
-from numba import njit
 
+from kinlib.runtime.compiled import njit
 from kinlib.studio.labels import NONE
 
 __all__ = ["Coverage", "cover", "depths", "draw_strands", "majority", "strand_depths", "vertex_normals"]
 
-FAR = np.float32(1e9)
-FRONT = 0.02  # cm; a strand that touches a surface is seen
-SHORTEST = 1e-9  # px²; smaller triangles are seen edge-on
+FAR = np.float32(1e9)  # depth of empty pixels
+FRONT = 0.02  # cm, depth tolerance: a strand that lies on a surface is drawn
+SHORTEST = 1e-9  # px²; smaller triangles are degenerate (seen edge-on)
 
 
 class Coverage:
-    """What each pixel of a picture shows.
+    """The z-buffer with the visible triangle of each pixel.
 
     Attributes:
         depth: float32 [H, W], cm.
@@ -32,7 +32,7 @@ class Coverage:
 
 
 def cover(points: np.ndarray, triangles: np.ndarray, height: int, width: int) -> Coverage:
-    """Rasterise triangles int32 [T, 3] over projected points float32 [V, 3]."""
+    """Rasterise triangles int32 [T, 3] over projected points float32 [V, 3]; both orientations are drawn."""
     coverage = Coverage(height, width)
     _cover(points, triangles, coverage.depth, coverage.triangle, coverage.weights)
     return coverage
@@ -45,21 +45,23 @@ def depths(points: np.ndarray, triangles: np.ndarray, height: int, width: int) -
 
 @njit(cache=True, fastmath=True)
 def _cover(points, triangles, depth, triangle, weights):
+    """Scan the bounding box of each triangle; write depth, triangle and weights of the nearest."""
     height, width = depth.shape
     for t in range(len(triangles)):
         a, b, c = triangles[t]
         x0, y0, x1, y1, x2, y2 = points[a, 0], points[a, 1], points[b, 0], points[b, 1], points[c, 0], points[c, 1]
-        area = (x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0)
+        area = (x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0)  # twice the signed area
         if abs(area) < SHORTEST:
             continue
         left, right = max(0, int(np.ceil(min(x0, x1, x2)))), min(width - 1, int(np.floor(max(x0, x1, x2))))
         top, bottom = max(0, int(np.ceil(min(y0, y1, y2)))), min(height - 1, int(np.floor(max(y0, y1, y2))))
         for y in range(top, bottom + 1):
             for x in range(left, right + 1):
+                # barycentric weights of the second and third corner
                 v = ((x - x0) * (y2 - y0) - (x2 - x0) * (y - y0)) / area
                 w = ((x1 - x0) * (y - y0) - (x - x0) * (y1 - y0)) / area
                 u = 1 - v - w
-                if u < -1e-5 or v < -1e-5 or w < -1e-5:
+                if u < -1e-5 or v < -1e-5 or w < -1e-5:  # tolerance: no gaps along shared edges
                     continue
                 z = u * points[a, 2] + v * points[b, 2] + w * points[c, 2]
                 if z < depth[y, x]:
@@ -77,6 +79,7 @@ def strand_depths(points: np.ndarray, depth: np.ndarray, every: int = 1) -> None
         for k in range(points.shape[1] - 1):
             x0, y0, z0 = points[s, k]
             x1, y1, z1 = points[s, k + 1]
+            # digital differential analyser: one step per pixel of the longer axis
             steps = int(max(abs(x1 - x0), abs(y1 - y0))) + 1
             for q in range(steps):
                 t = q / steps
@@ -99,7 +102,7 @@ def draw_strands(
     labels: np.ndarray,
     regions: np.ndarray,
 ) -> None:
-    """Draw strands into a picture, in place; what is thinner than a pixel becomes transparent instead.
+    """Draw strands into a picture, in place; a strand thinner than a pixel is blended by its coverage.
 
     Args:
         points: float32 [n, K, 3], projected.
@@ -117,9 +120,10 @@ def draw_strands(
             if max(x0, x1) < -1 or min(x0, x1) > width or max(y0, y1) < -1 or min(y0, y1) > height:
                 continue
             along = (k + 0.5) / last
+            # taper to 35% of the width at the tip
             wide = thickness[s] * (1 - 0.65 * along * along)
-            opacity = min(1.0, wide)
-            flat = abs(y1 - y0) < abs(x1 - x0)
+            opacity = min(1.0, wide)  # coverage of a strand thinner than a pixel
+            flat = abs(y1 - y0) < abs(x1 - x0)  # a flat segment is thickened vertically, a steep one horizontally
             steps = int(max(abs(x1 - x0), abs(y1 - y0))) + 1
             for q in range(steps):
                 t = q / steps
@@ -133,6 +137,7 @@ def draw_strands(
                     for c in range(3):
                         colour = colours[s, k, c] + (colours[s, k + 1, c] - colours[s, k, c]) * t
                         picture[y, x, c] += (colour - picture[y, x, c]) * opacity
+                    # faint strands do not hide what is drawn later
                     if opacity > 0.5 and z < depth[y, x]:
                         depth[y, x] = z
                     if label[s] != NONE:
@@ -146,6 +151,7 @@ def vertex_normals(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
     """Unit normals float32 [V, 3], triangles weighted by their area."""
     normals = np.zeros_like(points)
     for t in range(len(triangles)):
+        # cross product of two edges: twice the area along the normal
         a, b, c = triangles[t]
         ux, uy, uz = points[b, 0] - points[a, 0], points[b, 1] - points[a, 1], points[b, 2] - points[a, 2]
         vx, vy, vz = points[c, 0] - points[a, 0], points[c, 1] - points[a, 1], points[c, 2] - points[a, 2]
@@ -163,9 +169,10 @@ def vertex_normals(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
 
 @njit(cache=True)
 def majority(labels: np.ndarray, factor: int, weak: int) -> np.ndarray:
-    """The most frequent label of each block of factor x factor pixels, uint8; ties go against labels up to `weak`.
+    """The most frequent label of each block of factor x factor pixels: uint8 [H / factor, W / factor].
 
-    Without that rule thin things (brows, rims of glasses) would vanish into the skin or the background.
+    Ties go against labels up to `weak`; otherwise thin objects (brows, rims of glasses) would vanish into skin or
+    background.
     """
     height, width = labels.shape[0] // factor, labels.shape[1] // factor
     result = np.zeros((height, width), np.uint8)

@@ -1,1 +1,4 @@
-"""The shape of one person's head: identity, growth, ageing, sex, expression and gaze."""
+"""The shape of one head as a sum of displacement fields: identity, proportions, sex, growth, ageing, expression, gaze.
+
+Open `head_shape` first: it adds the fields and makes eyes and teeth rigid again.
+"""

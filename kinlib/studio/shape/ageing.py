@@ -1,4 +1,7 @@
-"""What years do to a grown face: tissue sinks and thins, cartilage grows on."""
+"""Ageing of adult faces: soft tissue descends and thins, cartilage keeps growing.
+
+Amplitudes were set by eye.
+"""
 
 import numpy as np
 
@@ -7,7 +10,7 @@ from kinlib.studio.shape.fields import Brush, blink, paint
 
 __all__ = ["ageing", "ageing_field"]
 
-# At 80 years.
+# Displacements at 80 years, cm.
 OLD = (
     Brush((3.9, -5.7, 8.6), (0.9, 0.9, 1.5), shift=(0.26, -0.50, 0.10)),  # jowls
     Brush((1.9, -6.9, 10.1), (0.7, 0.8, 1.0), shift=(-0.05, 0.14, -0.18)),  # the notch before them
@@ -30,18 +33,19 @@ OLD = (
     Brush((1.1, -11.0, 5.0), (0.55, 2.4, 1.0), shift=(0.05, -0.10, 0.26)),  # cords of the neck
     Brush((2.6, -10.5, 4.2), (0.7, 2.4, 1.2), shift=(0, 0, -0.22)),
 )
-DROOP = 0.07  # of a blink
+DROOP = 0.07  # multiple of a blink by which the lids droop at 80
 
 YEARS = (25.0, 40.0, 50.0, 60.0, 70.0, 80.0, 90.0)
+# Ageing at these ages relative to 80; nearly linear from 25.
 PROGRESS = (0.0, 0.22, 0.40, 0.60, 0.80, 1.0, 1.15)
 
 
 def ageing(age: float) -> float:
-    """How far a face has aged: 0 up to 25 years, 1 at eighty."""
+    """Progress of ageing at an age in years: 0 up to 25, 1 at 80, 1.15 at 90."""
     return float(np.interp(age, YEARS, PROGRESS))
 
 
 def ageing_field(head: HeadModel) -> np.ndarray:
-    """What a face of eighty differs in from its youth, float32 [V, 3]."""
+    """Displacements of a face of 80 against 25 years, float32 [V, 3]."""
     lids = DROOP * blink(head)
     return paint(head.vertices, *OLD) + lids

@@ -1,4 +1,4 @@
-"""Model cards: data, recipe, figures, figures by group, limits and licence of every bundled network, from its JSON."""
+"""Model cards of the bundled networks, from their records: data, recipe, metrics, limits, licence."""
 
 import json
 import math
@@ -10,26 +10,26 @@ from kinlib.checkpoints import weights
 from kinlib.runtime import config
 from kinlib.runtime.errors import KinlibError
 from kinlib.studio.datasets.renders import HELD_OUT_EVERY
-from kinlib.training.cards.words import GROUP_COLUMNS, LIMITS, LOWER_IS_BETTER, ROWS, TARGETS, TITLES, WORST_BY
-from kinlib.training.recipes.registry import settings_of
+from kinlib.training.catalogue import Column, Metric, cards, settings_of
 
-__all__ = ["flat_figures", "limits", "model_card", "model_cards", "read_reports"]
+__all__ = ["limits", "model_card", "model_cards", "read_reports"]
 
 SET_OPTIONS = ("people", "images_each", "size", "seed", "crop")  # of `kinlib render`
+RECIPE_SHOWN = ("batch", "lr", "seed", "device", "workers")
 
 
 def read_reports() -> dict[str, dict]:
-    """What is recorded of each bundled network, by the name of its file.
+    """The records of the bundled networks, by the name of the file.
 
     Raises:
         KinlibError: if a record cannot be read.
     """
     reports = {}
-    for name in TITLES:
+    for name in cards():
         path = config.data_dir() / "weights" / "studio" / f"{name}.json"
         try:
             reports[name] = json.loads(path.read_bytes())
-        except FileNotFoundError:
+        except FileNotFoundError:  # a network that is not bundled has no card
             continue
         except (OSError, ValueError) as error:
             raise KinlibError(f"{path} is damaged: get it again with the project's files") from error
@@ -43,28 +43,28 @@ def model_cards() -> str:
 
 def model_card(name: str, report: dict) -> str:
     """Markdown: the card of one network, from its record."""
-    figures = flat_figures(name, report)
+    card, metrics = cards()[name], report["metrics"]
     parts = [
-        f"### {TITLES[name]}\n",
+        f"### {card.title}\n",
         _table(["", ""], _facts(name, report)),
-        _figures(name, figures),
-        _directions(name, report["figures"]),
-        _overlaps(report["figures"]),
-        _groups(name, report["figures"]),
+        _metrics(card.metrics, _flat_metrics(name, report)),
+        _directions(name, metrics),
+        _overlaps(metrics),
+        _groups(card.columns, metrics),
         _photographs(report),
         "Limits:\n\n" + "".join(f"- {sentence}\n" for sentence in limits(name, report)),
     ]
     return "\n".join(part for part in parts if part)
 
 
-def flat_figures(name: str, report: dict) -> dict:
-    """The figures that `ROWS` speaks of; of directions, a summary of all attributes."""
-    figures = report["figures"]
+def _flat_metrics(name: str, report: dict) -> dict:
+    """The metrics that a card's rows name; of directions, a summary of all attributes."""
+    metrics = report["metrics"]
     if name != "directions":
-        return figures
-    attributes = _attributes(figures)
+        return metrics
+    attributes = _attributes(metrics)
     read = {attribute: values["correlation"] for attribute, values in attributes.items()}
-    least = min(read, key=read.get)
+    least = min(read, key=read.get)  # the attribute that is read worst
     seen = [values["share_of_edit_seen"] for values in attributes.values() if "share_of_edit_seen" in values]
     return {
         **{"count": len(read), "least": least, "correlation_least": read[least]},
@@ -74,12 +74,13 @@ def flat_figures(name: str, report: dict) -> dict:
 
 
 def limits(name: str, report: dict) -> list[str]:
-    """The sentences of `LIMITS` that the record bears out."""
-    return [sentence.format(**report) for sentence, condition in LIMITS[name] if condition is None or condition(report)]
+    """The sentences on a network's limits that hold by its record."""
+    return [limit.sentence.format(**report) for limit in cards()[name].limits if limit.holds(report)]
 
 
 def _facts(name: str, report: dict) -> Iterator[tuple[str, str]]:
     """Files, data, recipe and licence."""
+    # The pair is recorded with the encoder.
     roles = ("generator", "encoder") if name == "encoder" else (name,)
     entries = [weights.for_role("studio", role) for role in roles]
     for entry in entries:
@@ -87,6 +88,7 @@ def _facts(name: str, report: dict) -> Iterator[tuple[str, str]]:
     yield "trained on", _data(report)
     yield "recipe", _recipe(report)
     yield "made by", _commands(name, report)
+    # ICT-FaceKit's licence asks for credit.
     heads = "the renders' head model is [ICT-FaceKit](https://github.com/ICT-VGL/ICT-FaceKit)'s (MIT)"
     yield "licence", f"{entries[0].licence}, as the project; {heads}"
 
@@ -94,44 +96,45 @@ def _facts(name: str, report: dict) -> Iterator[tuple[str, str]]:
 def _data(report: dict) -> str:
     recipe, note = report["recipe"], report.get("set")
     pictures = recipe.get("pictures_used", recipe.get("pictures"))
-    people = recipe.get("people")
-    if people is None and note:
+    people = recipe.get("people")  # older records lack it
+    if people is None and note:  # follows from the set, if all its pictures were used
         trained = note["people"] - math.ceil(note["people"] / HELD_OUT_EVERY)
         people = trained if pictures == trained * note["images_each"] else None
     words = [f"renders of the set `{recipe['data']}`" if pictures is None else f"{pictures:,} renders"]
     words += [] if people is None else [f"of {people:,} people"]
     words += [f"({note['size']} px, version {note['renderer']} of the renderer)"] if note else []
-    return " ".join(words) + f"; every {HELD_OUT_EVERY}th person of the set was kept for measuring"
+    return " ".join(words) + f"; every {HELD_OUT_EVERY}th person of the set was held out"
 
 
 def _recipe(report: dict) -> str:
     recipe, calls = report["recipe"], report.get("calls", [])
-    names = ("batch", "rate", "seed", "device", "workers")
     words = [f"{recipe['steps_done']:,} steps"] if "steps_done" in recipe else []
-    words += [f"{name} {recipe[name]}" for name in names if name in recipe]
+    words += [f"{name} {recipe[name]}" for name in RECIPE_SHOWN if name in recipe]
     if len(calls) > 1:
-        steps = ", ".join(f"{call['step']:,}" for call in calls[1:])
+        steps = ", ".join(f"{call['step']:,}" for call in calls[1:])  # the first call is the beginning
         words.append(f"settings changed on the way, after {steps} steps (`calls` in the JSON)")
     words += [f"after {call['step']:,} steps {call['note']}" for call in calls if "note" in call]
     if earlier := report.get("start"):
         begun = earlier["recipe"]
         words.append(
-            f"begun from a pair of {begun['steps_done']:,} steps on {begun['pictures']:,} renders (`start` there)"
+            f"resumed from a pair of {begun['steps_done']:,} steps on {begun['pictures']:,} renders (`start` there)"
         )
     versions = ", ".join(f"{name} {version}" for name, version in report["made_with"].items())
     return "; ".join([", ".join(words), versions]) if words else versions
 
 
 def _commands(name: str, report: dict) -> str:
-    """What to type, as far as the record tells: the set first, then the network."""
+    """The commands, as far as the record has them: render the set, then train the network."""
     recipe, note = report["recipe"], report.get("set")
     commands = []
     if note:
         options = [f"--{key.replace('_', '-')} {note[key]}" for key in SET_OPTIONS if key in note]
         commands.append(f"`kinlib render {' '.join(options)} --out {recipe['data']}`")
+    # An encoder trained by itself has a generator among its settings.
     called = name if name != "encoder" or "generator" in recipe else "pair"
     options = []
     for field in fields(settings_of(called)):
+        # Options at their defaults need not be typed; folders of one machine are of no use on another.
         value, option = recipe.get(field.name), field.name.replace("_", "-")
         if field.name in ("out", "run") or value is None or value == field.default:
             continue
@@ -142,77 +145,81 @@ def _commands(name: str, report: dict) -> str:
     return ", then ".join([*commands, f"`kinlib train {called} {' '.join(options)} --out DIR`"])
 
 
-def _figures(name: str, figures: dict) -> str:
-    """Figures with their names and, where there are targets, those."""
+def _metrics(listed: tuple[Metric, ...], metrics: dict) -> str:
+    """Metrics with their names and, where there are targets, those."""
     rows = [
-        (words.format(**figures), form.format(figures[key]), _target(name, key, figures, form))
-        for key, (words, form) in ROWS[name].items()
-        if key in figures
+        (metric.words.format(**metrics), metric.form.format(metrics[metric.key]), _target(metric, metrics))
+        for metric in listed
+        if metric.key in metrics
     ]
+    # No column of targets where none was set.
     width = 3 if any(row[2] for row in rows) else 2
-    return _table(["figure", "measured", "target"][:width], [row[:width] for row in rows])
+    return _table(["metric", "measured", "target"][:width], [row[:width] for row in rows])
 
 
-def _target(name: str, key: str, figures: dict, form: str) -> str:
-    """What a figure is to reach and whether it does; nothing where no target was set."""
-    target = TARGETS.get(name, {}).get(key)
+def _target(metric: Metric, metrics: dict) -> str:
+    """What a metric is to reach and whether it does; nothing where no target was set."""
+    value, target = metrics[metric.key], metric.target
     if target is None:
         return ""
     if isinstance(target, str):
-        reached, words = figures[key] > figures[target], f"above {form.format(figures[target])}"
+        reached, words = value > metrics[target], f"above {metric.form.format(metrics[target])}"
     else:
-        reached, words = figures[key] >= target, f"at least {target:g}"
+        reached, words = value >= target, f"at least {target:g}"
     return f"{words}: {'reached' if reached else '**missed**'}"
 
 
-def _directions(name: str, figures: dict) -> str:
+def _directions(name: str, metrics: dict) -> str:
     """All attributes of the directions."""
     if name != "directions":
         return ""
     rows = [
         (attribute.replace("_", " "), f"{values['correlation']:.2f}", f"{values['mean_absolute_error']:.2f}")
         + ((f"{values['share_of_edit_seen']:.0%}",) if "share_of_edit_seen" in values else ("",))
-        for attribute, values in _attributes(figures).items()
+        for attribute, values in _attributes(metrics).items()
     ]
-    return _table(["attribute", "correlation of reading and truth", "mean error", "share of an edit seen again"], rows)
+    return _table(["attribute", "correlation of reading and truth", "mean error", "share of an edit read back"], rows)
 
 
-def _attributes(figures: dict) -> dict[str, dict]:
-    """The figures of single attributes."""
-    return {name: values for name, values in figures.items() if name != "groups"}
+def _attributes(metrics: dict) -> dict[str, dict]:
+    """The metrics of single attributes."""
+    return {name: values for name, values in metrics.items() if name != "groups"}
 
 
-def _overlaps(figures: dict) -> str:
+def _overlaps(metrics: dict) -> str:
     """Intersection over union of single classes and regions, the best first."""
     lines = []
+    # Networks that do not segment have neither.
     for key, words in (("class_iou", "classes"), ("region_iou", "regions")):
-        ranked = sorted(figures.get(key, {}).items(), key=lambda item: -item[1])
+        ranked = sorted(metrics.get(key, {}).items(), key=lambda item: -item[1])
         if ranked:
             each = ", ".join(f"{label} {value:.2f}" for label, value in ranked)
             lines.append(f"Intersection over union of single {words}: {each}.\n")
     return "\n".join(lines)
 
 
-def _groups(name: str, figures: dict) -> str:
-    """Figures by group, and which group is worst off."""
-    groups = figures.get("groups")
+def _groups(columns: tuple[Column, ...], metrics: dict) -> str:
+    """Metrics by group, and the worst group."""
+    groups = metrics.get("groups")
     if not groups:
         return ""
-    columns = [key for key in GROUP_COLUMNS if any(key in values for values in groups.values())]
+    shown = [column for column in columns if any(column.key in values for values in groups.values())]
     rows = [
-        (group, f"{values['pictures']:,}", *(_cell(values, key) for key in columns)) for group, values in groups.items()
+        (group, f"{values['pictures']:,}", *(_cell(values, column) for column in shown))
+        for group, values in groups.items()
     ]
-    table = _table(["group", "pictures", *(GROUP_COLUMNS[key][0] for key in columns)], rows)
-    key = WORST_BY[name]
-    told = {group: values[key] for group, values in groups.items() if key in values}
-    if not told:
+    table = _table(["group", "pictures", *(column.words for column in shown)], rows)
+    first = columns[0]
+    # A group may be too small for a metric: an AUC needs pairs of both kinds.
+    measured = {group: values[first.key] for group, values in groups.items() if first.key in values}
+    if not measured:
         return table
-    worst = (max if key in LOWER_IS_BETTER else min)(told, key=told.get)
-    return f"{table}\nWorst by {GROUP_COLUMNS[key][0]}: {worst}.\n"
+    worst = (max if first.lower_is_better else min)(measured, key=measured.get)
+    return f"{table}\nWorst by {first.words}: {worst}.\n"
 
 
-def _cell(values: dict, key: str) -> str:
-    return GROUP_COLUMNS[key][1].format(values[key]) if key in values else ""
+def _cell(values: dict, column: Column) -> str:
+    return column.form.format(values[column.key]) if column.key in values else ""
 
 
 def _photographs(report: dict) -> str:
@@ -233,4 +240,4 @@ def _photographs(report: dict) -> str:
 
 def _table(head: list[str], rows: Iterable[Iterable[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)  # Markdown as GitHub has it

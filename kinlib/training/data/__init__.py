@@ -1,1 +1,1 @@
-"""Training data in memory: augmentation, label maps, patches, codes of attributes, the reference set's making."""
+"""Training data: augmentation, label maps, patches, attribute codes; rendering of the reference set."""

@@ -1,7 +1,7 @@
-"""What made a picture, as numbers: second tasks for networks that must notice it.
+"""The attributes of renders as numbers, from which training targets are made.
 
-A few pictures a person say little about what makes a person, and an autoencoder is slow to notice what covers few
-pixels. The studio knows both: the inherited traits behind every face, and how it was photographed.
+A few pictures of a person are a weak signal of identity, and an autoencoder is slow to represent what covers few
+pixels. Of renders both are known exactly: the inherited traits of every face, and how it was photographed.
 """
 
 import numpy as np
@@ -9,34 +9,37 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-__all__ = ["inherited_traits", "picture_factors"]
+__all__ = ["inherited_traits", "picture_attributes"]
 
+# Columns of a set's table: numbers, numbers that older sets lack, and words that become one-hot columns.
 NUMBERS = ("age", "male", "melanin", "redness", "smile", "mouth_open", "glasses", "hat", "hair_light", "pitch")
 MORE = ("hair_curl", "grey", "fringe", "recede", "earrings", "necklace", "lipstick", "freckles", "cleft_chin")
 WORDS = ("hair_style", "hair_colour", "beard", "iris", "background", "clothes")
 
 
 def inherited_traits(table: pd.DataFrame) -> Tensor:
-    """What of each face is inherited, as far as the table tells it: [N, T], every column of mean 0.
+    """The inherited traits of each face, as far as the table has them: [N, T], every column of mean 0.
 
-    Sex, the skin's pigments, the proportions, and the head model's coefficients (`identity`), whose importance falls as
-    their effect on the shape does; the mean square of all is 1.
+    Sex, the skin's pigments, the proportions, and the head model's coefficients (`identity`), whose scale falls with
+    their number as their effect on the shape does; the mean square of all is 1.
     """
     parts = [table[["male", "melanin", "redness"]].to_numpy(dtype=float)]
     parts += [np.stack(table[name]) for name in ("proportions", "identity") if name in table]
     values = np.concatenate(parts, axis=1)
     scaled = _standard(values)
+    # Coefficient k is scaled by (1 + k / 10)^-0.5. By hand: standardised, the last of 100 would weigh as the first,
+    # although it moves no vertex visibly.
     plain = values.shape[1] - (parts[-1].shape[1] if "identity" in table else 0)
     scaled *= (1 + np.clip(np.arange(values.shape[1]) - plain, 0, None) / 10) ** -0.5
     return torch.from_numpy(scaled / np.sqrt(np.square(scaled).mean())).float()
 
 
-def picture_factors(table: pd.DataFrame) -> tuple[Tensor, Tensor]:
-    """What is seen in each picture: first what stays when a picture is mirrored, then what changes its sign.
+def picture_attributes(table: pd.DataFrame) -> tuple[Tensor, Tensor]:
+    """Attributes of each picture: those that a mirror image shares, and those whose sign it changes.
 
     Returns:
-        (traits, age, expression, hair, clothes and surroundings [N, F]; yaw and roll [N, 2]), every column of mean 0;
-        what varies has variance 1, but for the inherited traits, see there.
+        (traits, age, expression, hair, clothes and background [N, F]; yaw and roll [N, 2]), every column of mean 0 and,
+        if it varies, of variance 1, except the inherited traits (see `inherited_traits`).
     """
     numbers = table[[name for name in (*NUMBERS, *MORE) if name in table]].astype(float)
     words = [pd.get_dummies(table[name]).astype(float) for name in WORDS if name in table]

@@ -60,17 +60,19 @@ def load_labelled(folder: Path, held_out: bool | None = None, pictures: int | No
     paths = sorted(Path(folder).glob("*.parquet"))
     if not paths:
         raise KinlibError(f"there is no *.parquet file with training pictures in '{folder}'")
+    # People first, which is cheap: the tensors are allocated once.
     count = sum(len(_rows(path, ["person"], held_out)) for path in paths)
     count = min(count, pictures or count)
     if not count:
         raise KinlibError(f"'{folder}' holds too few people to train and to test on: render more")
     faces, done = None, 0
     for path in paths:
-        rows = _rows(path, COLUMNS, held_out).iloc[: count - done]
+        rows = _rows(path, COLUMNS, held_out).iloc[: count - done]  # no more than are still wanted
         if not len(rows):
             continue
         part = _decode(rows)
         if faces is None:
+            # Allocated once and filled: joining parts at the end would take the memory twice.
             faces = LabelledFaces(*(torch.empty(count, *field.shape[1:], dtype=field.dtype) for field in part))
         for whole, field in zip(faces.fields, part, strict=True):
             whole[done : done + len(field)] = field
@@ -84,7 +86,7 @@ def _rows(path: Path, columns: list[str], held_out: bool | None) -> pd.DataFrame
     try:
         table = pd.read_parquet(path, columns=columns)
     except (KeyError, ValueError) as error:  # the reader's own error is a ValueError
-        raise KinlibError(f"'{path}' lacks one of the columns {', '.join(COLUMNS)}: render a set anew") from error
+        raise KinlibError(f"'{path}' lacks one of the columns {', '.join(COLUMNS)}: render a new set") from error
     return table if held_out is None else table[(table.person % HELD_OUT_EVERY == 0) == held_out]
 
 
@@ -94,18 +96,21 @@ def _decode(table: pd.DataFrame) -> tuple[Tensor, Tensor, Tensor]:
     def read(data: bytes) -> np.ndarray:
         return np.array(Image.open(io.BytesIO(data)))
 
-    with ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor() as pool:  # Pillow decodes without holding the interpreter's lock
         images = np.stack(list(pool.map(read, table.image)))
         labels = np.stack([np.stack(list(pool.map(read, table[name]))) for name in ("mask", "regions")], axis=1)
     if labels[:, 0].max() >= len(CLASSES) or labels[:, 1].max() >= len(REGIONS):
-        raise KinlibError("the label maps hold numbers beyond the known classes and regions: render a set anew")
+        raise KinlibError("the label maps hold numbers beyond the known classes and regions: render a new set")
     person = torch.from_numpy(table.person.to_numpy(np.int64, copy=True))
+    # [N, S, S, 3] -> [N, 3, S, S]
     return torch.from_numpy(images).permute(0, 3, 1, 2), torch.from_numpy(labels), person
 
 
 @dataclass
 class LabelledAugmentation(Augmentation):
-    """Changes of a picture with its label maps; stronger in place than `Augmentation`, since labels move along.
+    """Augmentation of a picture with its label maps; moves more than `Augmentation`, since labels move along.
+
+    Strengths were chosen by eye.
 
     Attributes:
         turn: degrees, standard deviation.
@@ -113,8 +118,8 @@ class LabelledAugmentation(Augmentation):
         shift: in halves of the side.
         grey: share of pictures without colour.
         tint: how much the colours mix, standard deviation.
-        clutter: share of pictures that get another one, upside down, for their background: sharp, and full of what
-            looks like hair, skin and cloth but is not the face in the middle.
+        clutter: share of pictures that get another one, upside down, as background: sharp, and full of hair, skin and
+            cloth that do not belong to the face in the middle.
     """
 
     turn: float = 7.0
@@ -129,6 +134,7 @@ class LabelledAugmentation(Augmentation):
         x, labels = self.placed(images, labels, generator)
         face = (labels[:, :1] > 0).float()
         busy, _ = self._backgrounds(x, face, generator)
+        # The neighbour in the batch, upside down.
         cluttered = torch.rand(len(x), generator=generator) < self.clutter * min(self.strength, 1.0)
         busy = torch.where(cluttered[:, None, None, None], x.roll(1, 0).flip(2), busy)
         x = busy * (1 - face) + x * face
@@ -136,7 +142,7 @@ class LabelledAugmentation(Augmentation):
         return self._degrade(x, generator).clamp(-1, 1), labels
 
     def placed(self, images: Tensor, labels: Tensor, g: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Turned, scaled, shifted and, half of them, mirrored; what was left is right then."""
+        """Rotated, scaled, shifted and, half of them, mirrored; labels of the left and the right side change places."""
         n, s = len(images), self.strength
         flip = torch.rand(n, generator=g) < 0.5
         angle = torch.randn(n, generator=g) * s * math.radians(self.turn)
@@ -144,10 +150,12 @@ class LabelledAugmentation(Augmentation):
         shift = torch.randn(n, 2, generator=g) * s * self.shift
         cos, sin, sign = torch.cos(angle) * zoom, torch.sin(angle) * zoom, torch.where(flip, -1.0, 1.0)
         rows = torch.stack([cos * sign, -sin, shift[:, 0], sin * sign, cos, shift[:, 1]], dim=1)
+        # rows [B, 6] -> [B, 2, 3], from places in the result to places in the picture
         grid = F.affine_grid(rows.view(n, 2, 3), [n, 3, self.size, self.size], align_corners=False)
         options = {"padding_mode": "border", "align_corners": False}
         x = F.grid_sample(images.float() / 127.5 - 1, grid, mode="bilinear", **options)
-        moved = F.grid_sample(labels.float(), grid, mode="nearest", **options).long()
+        moved = F.grid_sample(labels.float(), grid, mode="nearest", **options).long()  # labels cannot be averaged
+        # Only classes tell left from right; regions do not.
         swapped = torch.tensor(MIRRORED_CLASSES)[moved[:, 0]]
         moved[:, 0] = torch.where(flip[:, None, None], swapped, moved[:, 0])
         return x, moved
@@ -156,7 +164,7 @@ class LabelledAugmentation(Augmentation):
         """Other colours of skin, hair and light than the renders', and sometimes none at all."""
         n = len(x)
         mix = torch.eye(3) + torch.randn(n, 3, 3, generator=g) * self.tint * self.strength
-        mix = mix / mix.sum(dim=2, keepdim=True)
+        mix = mix / mix.sum(dim=2, keepdim=True)  # [B, 3, 3], rows of sum 1: grey stays grey
         without = torch.rand(n, generator=g) < self.grey * min(self.strength, 1.0)
-        mix[without] = torch.tensor([0.299, 0.587, 0.114]).expand(3, 3)
+        mix[without] = torch.tensor([0.299, 0.587, 0.114]).expand(3, 3)  # luma of ITU-R BT.601
         return torch.einsum("nij,njhw->nihw", mix, x)

@@ -1,4 +1,4 @@
-"""Random patches of photographs in two sizes, degraded as the upscaler is to learn it."""
+"""Training data of the upscaler: random patches of photographs in two sizes, the small ones degraded."""
 
 from dataclasses import dataclass
 
@@ -11,8 +11,8 @@ from kinlib.runtime.errors import KinlibError
 
 __all__ = ["Batch", "Patches"]
 
-ROUGH = (60.0, 95.0)  # range of JPEG qualities in training
-FACES = 0.7  # share of patches around a landmark; the rest lies anywhere
+JPEG_QUALITIES = (60.0, 95.0)  # around the 85 of the family photographs
+FACES = 0.7  # share of patches around a landmark; a face covers little of a photograph, and is what is looked at
 
 Batch = tuple[np.ndarray, np.ndarray]  # small and large patches, uint8 [B, P, P, 3] and [B, 4 P, 4 P, 3]
 
@@ -24,8 +24,8 @@ class Patches:
     Attributes:
         size: side of the small patches in pixels.
         strength: of the degradation, see `Degradation`.
-        rendered: share of small patches from small renders; the others are degraded from large ones.
-        clean: reduce large ones without any spoiling instead, for all patches, as ESRGAN was trained.
+        rendered: share of small patches from small renders; the others are degraded large ones.
+        clean: reduce all large patches without degradation instead, as ESRGAN was trained.
     """
 
     size: int = 40
@@ -45,21 +45,23 @@ class Patches:
             small = reduce(large, FACTOR)
         elif rng.random() < self.rendered:
             small = pair.small[top : top + self.size, left : left + self.size]
-            small = compress_pixels(small, int(rng.uniform(*ROUGH)))
+            small = compress_pixels(small, int(rng.uniform(*JPEG_QUALITIES)))
         else:
             small = Degradation(FACTOR, self.strength)(large, rng)
-        if rng.random() < 0.5:
+        if rng.random() < 0.5:  # mirrored
             small, large = cv2.flip(small, 1), cv2.flip(large, 1)
         return small, large
 
     def _corner(self, pair: SizePair, rng: np.random.Generator) -> np.ndarray:
         """Left and top, whole pixels of the small picture."""
+        # largest left and top at which the patch still fits
         most = np.array([pair.small.shape[1], pair.small.shape[0]]) - self.size
         if most.min() < 0:
             raise KinlibError(
                 f"the small photographs are smaller than the patches of {self.size} px: render larger ones"
             )
         if rng.random() < FACES:
+            # The landmark lies in the middle 60% of the patch.
             wanted = pair.landmarks[rng.integers(68)] - rng.uniform(0.2, 0.8, 2) * self.size
         else:
             wanted = rng.uniform(0, most + 1)

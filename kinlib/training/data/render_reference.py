@@ -1,8 +1,8 @@
-"""Making the reference set: couples of founders, their true children by meiosis, portraits of all, measured and let go.
+"""Rendering of the reference set: couples of founders, their true children by meiosis, and measures of all portraits.
 
-Every child is portrayed at the same age, in the same light and pose, so that siblings differ by what they inherited, by
-their sex and by chance at birth, and by nothing else. The parents' pictures are kept, for methods to start from. Work
-that was stopped goes on with the next couple.
+All children are rendered at the same age, in the same light and pose, so that siblings differ only by inheritance, sex
+and environment noise. The children's pictures are measured and discarded; the parents' are kept as input for methods of
+inheritance. Interrupted work resumes with the next couple.
 """
 
 import shutil
@@ -22,7 +22,7 @@ from kinlib.evaluation.heredity.reference_set import Provenance, Reference
 from kinlib.io.files import make_folder, write_bytes, write_whole
 from kinlib.io.resume import is_complete, open_work
 from kinlib.runtime.worker_pool import spread
-from kinlib.studio.datasets.encoding import as_jpeg
+from kinlib.studio.datasets.encoding import array_to_jpeg
 from kinlib.studio.datasets.portraits import portrait
 from kinlib.studio.genetics import POPULATIONS, Genomes, children, concatenate, founders, phenotypes
 from kinlib.studio.head.model import load_head
@@ -32,12 +32,12 @@ from kinlib.studio.render import VERSION, warm_up
 __all__ = ["NUM_COUPLES", "ReferencePlan", "plan", "siblings", "write"]
 
 NUM_COUPLES = 32
-MIXED = 0.25  # chance that the mother's population is drawn anew, so that it may be another than the father's
-CHILD_AGE = 21.0  # years
-STUDIO = 5  # seed of all portraits: one light, one paper, plain clothes
-PARENT_AGES = (27.0, 40.0)
-SIZE, PARENT_SIZE = 128, 192  # pixels; parents are kept as photographs, with room around the face
-PARENT_QUALITY = 88
+MIXED = 0.25  # probability that the mother's population is sampled at random rather than being the father's
+CHILD_AGE = 21.0  # years: grown up, not yet aged
+STUDIO = 5  # seed of all portraits: one light, one background, plain clothes
+PARENT_AGES = (27.0, 40.0)  # years, uniform
+SIZE, PARENT_SIZE = 128, 192  # px: what the networks see; parents as photographs, with room around the face
+PARENT_QUALITY = 88  # of JPEG
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,8 @@ class ReferencePlan:
 
 
 @dataclass(frozen=True)
-class _Sitting:
-    """One person to portray; of parents a photograph is wanted too."""
+class _Portrait:
+    """A portrait to render; of parents a photograph as well."""
 
     person: Person
     age: float
@@ -69,7 +69,7 @@ class _Sitting:
 
 
 @dataclass(frozen=True)
-class _Taken:
+class _Measured:
     """What is kept of a portrait: its embedding [D], what was measured, and of a parent the photograph as JPEG."""
 
     embedding: np.ndarray
@@ -84,7 +84,8 @@ def plan(seed: int = 0) -> ReferencePlan:
 
 def siblings(plan: ReferencePlan, couple: int) -> tuple[Genomes, Genomes, Genomes]:
     """Father, mother, and the true children of one couple."""
-    rng = np.random.default_rng([plan.seed, 12, couple])
+    rng = np.random.default_rng([plan.seed, 12, couple])  # 12 and 13 keep people and ages independent
+    # Populations take turns, so that all are there whatever the number of couples.
     home = POPULATIONS[couple % len(POPULATIONS)]
     other = str(rng.choice(POPULATIONS)) if rng.random() < MIXED else home
     father = founders(home, 1, rng).with_sex([SEXES.index("male")])
@@ -93,35 +94,36 @@ def siblings(plan: ReferencePlan, couple: int) -> tuple[Genomes, Genomes, Genome
 
 
 def write(plan: ReferencePlan, out: Path, workers: int | None = None) -> Iterator[int]:
-    """Make the set in the folder `out`; yields the number of pictures done so far.
+    """Write the set into the folder `out`; yields the number of pictures done so far.
 
     Raises:
         KinlibError: if the head model or the identity network is missing, or the folder cannot be written to or holds
             another set.
     """
     out, provenance = Path(out), _provenance(plan)
-    settings = vars(provenance)
+    settings = vars(provenance)  # another seed, network or renderer is another set, which is not resumed
     if is_complete(out, FACTS, settings):
         yield plan.num_pictures
         return
     load_head()
-    work = open_work(out, settings)
+    work = open_work(out, settings)  # a folder of parts, one for each couple that is done
     missing = [couple for couple in range(plan.num_couples) if not _part(work, couple).exists()]
     done = plan.num_pictures - len(missing) * plan.num_people
     yield done
     if missing:
-        warm_up()
-    portraits = spread(_portray, (sitting for couple in missing for sitting in _sittings(plan, couple)), workers)
+        warm_up()  # compiles before worker processes start, instead of once in each
+    portraits = spread(_measure, (wanted for couple in missing for wanted in _portraits(plan, couple)), workers)
     for couple in missing:
         found = []
+        # `spread` keeps the order: the next people are this couple's.
         for taken in islice(portraits, plan.num_people):
             found.append(taken)
-            if len(found) == plan.num_people:
+            if len(found) == plan.num_people:  # before the yield: a caller that stops there loses no couple
                 _keep(couple, found, out, work)
             done += 1
             yield done
     write_reference(out, _collect(plan, work, provenance))
-    shutil.rmtree(work)
+    shutil.rmtree(work)  # last: until then the parts are what is resumed from
 
 
 def _provenance(plan: ReferencePlan) -> Provenance:
@@ -143,31 +145,31 @@ def _picture(couple: int, role: str) -> str:
     return f"parents/{_name(couple)}_{role}.jpg"
 
 
-def _sittings(plan: ReferencePlan, couple: int) -> Iterator[_Sitting]:
+def _portraits(plan: ReferencePlan, couple: int) -> Iterator[_Portrait]:
     """Father, mother, children."""
     father, mother, young = siblings(plan, couple)
     ages = np.random.default_rng([plan.seed, 13, couple]).uniform(*PARENT_AGES, 2)
     for parent, age in zip((father, mother), ages, strict=True):
-        yield _Sitting(phenotypes(parent).person(0), float(age), True)
+        yield _Portrait(phenotypes(parent).person(0), float(age), True)
     looks = phenotypes(young)
     for i in range(len(young)):
-        yield _Sitting(looks.person(i), CHILD_AGE, False)
+        yield _Portrait(looks.person(i), CHILD_AGE, False)
 
 
-def _portray(sitting: _Sitting) -> _Taken:
-    """Draw and measure one person."""
-    aligned = portrait(sitting.person, STUDIO, sitting.age, SIZE, crop="ffhq").image
-    photo = portrait(sitting.person, STUDIO, sitting.age, PARENT_SIZE).image if sitting.is_parent else None
-    jpeg = None if photo is None else as_jpeg(photo, PARENT_QUALITY)
-    return _Taken(embed_pictures([aligned])[0], measure_all([aligned]).iloc[0], jpeg)
+def _measure(wanted: _Portrait) -> _Measured:
+    """Render and measure one portrait."""
+    aligned = portrait(wanted.person, STUDIO, wanted.age, SIZE, crop="ffhq").image
+    photo = portrait(wanted.person, STUDIO, wanted.age, PARENT_SIZE).image if wanted.is_parent else None
+    jpeg = None if photo is None else array_to_jpeg(photo, PARENT_QUALITY)
+    return _Measured(embed_pictures([aligned])[0], measure_all([aligned]).iloc[0], jpeg)
 
 
-def _keep(couple: int, taken: list[_Taken], out: Path, work: Path) -> None:
+def _keep(couple: int, taken: list[_Measured], out: Path, work: Path) -> None:
     """Write the parents' photographs, then what was measured from all portraits: the sign that the couple is done."""
     make_folder(out / "parents")
     for role, parent in zip(("father", "mother"), taken, strict=False):
         write_bytes(out / _picture(couple, role), parent.photo)
-    measured = pd.DataFrame([one.measured for one in taken])
+    measured = pd.DataFrame([one.measured for one in taken])  # one row a person: father, mother, children
     embeddings = np.stack([one.embedding for one in taken])
     arrays = {"embeddings": embeddings, "measured": measured.to_numpy(), "names": list(measured.columns)}
     write_whole(_part(work, couple), lambda file: np.savez(file, **arrays))
@@ -183,10 +185,11 @@ def _collect(plan: ReferencePlan, work: Path, provenance: Provenance) -> Referen
         keys = _keys(plan, couple)
         measured.append(pd.concat([keys, numbers.astype(np.float32)], axis=1))
         true.append(pd.concat([keys, _true_traits(plan, couple)], axis=1))
+    # [couples, people, 512]
     stacked, couples = np.stack(embeddings), range(plan.num_couples)
     return Reference(
         couples=tuple(_name(couple) for couple in couples),
-        children=stacked[:, 2:],
+        children=stacked[:, 2:],  # [couples, siblings, 512]
         fathers=stacked[:, 0],
         mothers=stacked[:, 1],
         true=pd.concat(true, ignore_index=True),

@@ -1,1 +1,1 @@
-"""What all training recipes share: the loop, checkpoints, records, losses, network sizes."""
+"""What all training recipes share: settings, processes, the run and its checkpoints, records, losses, network sizes."""

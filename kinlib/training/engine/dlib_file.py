@@ -1,8 +1,8 @@
 """dlib's file of a shape predictor with coarser numbers, which compress well.
 
 Nearly all of such a file are the trees' corrections to 68 points, float32 of which only the leading digits matter. A
-file is a row of integers, each a byte (length, and the sign in the highest bit) and the bytes of its size; a float is
-two of them, mantissa and exponent (dlib's `serialize.h` and `float_details.h`).
+file is a sequence of integers, each a byte (length, and the sign in the highest bit) and then so many bytes, the lowest
+first. A float is two integers, mantissa and exponent (dlib's `serialize.h` and `float_details.h`).
 """
 
 from collections.abc import Iterator
@@ -11,7 +11,8 @@ from kinlib.runtime.errors import KinlibError
 
 __all__ = ["rounded"]
 
-NEGATIVE = 0x80
+NEGATIVE = 0x80  # bit of a number's first byte that says it is negative
+LENGTH = 0x0F  # bits of that byte that hold the number of bytes which follow
 
 
 def rounded(content: bytes, bits: int = 16) -> bytes:
@@ -31,19 +32,20 @@ def _numbers(content: bytes) -> Iterator[int]:
     place = 0
     while place < len(content):
         head = content[place]
-        end = place + 1 + (head & 0x0F)
+        end = place + 1 + (head & LENGTH)
         size = int.from_bytes(content[place + 1 : end], "little")
         yield -size if head & NEGATIVE else size
         place = end
 
 
 def _written(number: int) -> bytes:
+    # Zero takes one byte, as dlib writes it.
     length = max(1, (abs(number).bit_length() + 7) // 8)
     return bytes([length | (NEGATIVE if number < 0 else 0)]) + abs(number).to_bytes(length, "little")
 
 
 def _with_round_leaves(numbers: Iterator[int], bits: int) -> Iterator[int]:
-    """The same row: version, mean shape, then cascades of trees, each with its splits and leaves; the rest as it is."""
+    """The numbers with rounded leaves. Order: version, mean shape, cascades of trees (splits, leaves), the rest."""
 
     def some(count: int) -> Iterator[int]:
         return (next(numbers) for _ in range(count))
@@ -66,9 +68,9 @@ def _with_round_leaves(numbers: Iterator[int], bits: int) -> Iterator[int]:
                 yield from (rows, columns)
                 for _ in range(rows * columns):
                     yield from _rounded_float(next(numbers), next(numbers), bits)
-    yield from numbers
+    yield from numbers  # the anchors and offsets of the pixels that trees compare
 
 
 def _rounded_float(mantissa: int, exponent: int, bits: int) -> tuple[int, int]:
     steps = round(mantissa * 2.0 ** (exponent + bits))
-    return (steps, -bits) if steps else (0, 0)
+    return (steps, -bits) if steps else (0, 0)  # dlib's form of 0.0

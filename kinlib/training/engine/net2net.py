@@ -1,8 +1,8 @@
 """A trained pair in larger networks that at first compute the same (Net2Net, Chen et al. 2016).
 
-Training can so go on where a smaller pair has stopped learning, instead of starting anew. New channels of the generator
-feed weights of zero; new units of the encoder add nothing, since the last of their weights are zero
-(Goyal et al. 2017, section 5.1).
+Training resumes in larger networks where a smaller pair has stopped improving, instead of starting from random weights.
+New channels of the generator feed weights of zero. New units of the encoder add nothing, since the last of their
+weights are zero (Goyal et al. 2017, section 5.1).
 """
 
 import torch
@@ -11,12 +11,12 @@ from torch import Tensor, nn
 from kinlib.gan.encoder import BottleneckIRSE, Encoder
 from kinlib.gan.generator import Generator, ModulatedConv2d
 
-__all__ = ["grow_encoder", "grow_generator"]
+__all__ = ["deepen_encoder", "widen_generator"]
 
 
 @torch.no_grad()
-def grow_generator(large: Generator, small: Generator) -> None:
-    """Put a generator's weights into one of the same resolution with as many channels or more, in place.
+def widen_generator(large: Generator, small: Generator) -> None:
+    """Copy a generator's weights into one of the same resolution with as many channels or more, in place.
 
     Raises:
         RuntimeError: if `large` lacks a layer of `small`.
@@ -25,28 +25,31 @@ def grow_generator(large: Generator, small: Generator) -> None:
     for name, layer in small.named_modules():
         if isinstance(layer, ModulatedConv2d):
             wider = large.get_submodule(name)
+            # weight [1, out, in, k, k]: what reads new channels is zero, what reads old ones keeps its product with
+            # the equalised learning rate's scale, one by the root of the number of input channels.
             wider.weight[:, : layer.weight.shape[1]] = 0
-            state[f"{name}.weight"] = layer.weight * (layer.scale / wider.scale)  # the scale is one by the channels
-    _paste(large, state)
+            state[f"{name}.weight"] = layer.weight * (layer.scale / wider.scale)
+    _copy_corners(large, state)
     large.latent_avg.copy_(small.latent_avg)
 
 
 @torch.no_grad()
-def grow_encoder(large: Encoder, small: Encoder) -> None:
-    """Put a compact encoder's weights into one of the same widths with as many units or more, in place.
+def deepen_encoder(large: Encoder, small: Encoder) -> None:
+    """Copy a compact encoder's weights into one of the same widths with as many units or more, in place.
 
     Raises:
         RuntimeError: if `large` lacks a layer of `small`.
     """
-    known = set(dict(small.backbone.named_modules()))
+    existing = set(dict(small.backbone.named_modules()))
     for name, unit in large.backbone.named_modules():
-        if isinstance(unit, BottleneckIRSE) and name not in known:
+        if isinstance(unit, BottleneckIRSE) and name not in existing:
+            # 4: the scale of the batch normalisation that ends the residual branch, so that the unit is the identity
             unit.res_layer[4].weight.zero_()
-    _paste(large.backbone, small.backbone.state_dict())
+    _copy_corners(large.backbone, small.backbone.state_dict())
     large.latent_avg.copy_(small.latent_avg)
 
 
-def _paste(net: nn.Module, state: dict[str, Tensor]) -> None:
+def _copy_corners(net: nn.Module, state: dict[str, Tensor]) -> None:
     """Copy each tensor into the leading corner of the one of its name."""
     own = net.state_dict()
     if missing := sorted(set(state) - set(own)):
@@ -54,4 +57,4 @@ def _paste(net: nn.Module, state: dict[str, Tensor]) -> None:
     for name, tensor in state.items():
         if any(mine < other for mine, other in zip(own[name].shape, tensor.shape, strict=True)):
             raise RuntimeError(f"{name} is {list(own[name].shape)}, which is too small for {list(tensor.shape)}")
-        own[name][tuple(slice(side) for side in tensor.shape)] = tensor
+        own[name][tuple(slice(side) for side in tensor.shape)] = tensor  # state_dict shares memory with the network

@@ -1,12 +1,16 @@
-"""Sizes of the studio's networks: lean enough for two CPU cores, of the official design."""
+"""Sizes of the studio's networks: of the official design, small enough for two CPU cores."""
+
+import torch
+from torch import nn
 
 from kinlib.gan.discriminator import Discriminator
 from kinlib.gan.encoder import CompactBackbone, Encoder
 from kinlib.gan.generator import Generator
-from kinlib.training.engine.loop import use_channels_last
 
-__all__ = ["studio_discriminator", "studio_encoder", "studio_generator"]
+__all__ = ["studio_discriminator", "studio_encoder", "studio_generator", "use_channels_last"]
 
+# Channels by resolution, chosen by hand for two CPU cores and for weights that fit into the repository; config F of
+# StyleGAN2 has 512 up to 64 px and 256 at 128 px.
 CHANNELS = {4: 160, 8: 160, 16: 128, 32: 64, 64: 48, 128: 24}
 
 
@@ -16,6 +20,7 @@ def _channels(resolution: int) -> dict[int, int]:
 
 def studio_generator(resolution: int) -> Generator:
     """A generator of 64 or 128 px."""
+    # 2 mapping layers in place of config F's 8: the codes to imitate are linear in the attributes (`AttributeCodes`).
     return use_channels_last(Generator(resolution, channels=_channels(resolution), n_mlp=2))
 
 
@@ -25,7 +30,16 @@ def studio_discriminator(resolution: int) -> Discriminator:
 
 
 def studio_encoder(resolution: int, num_layers: int) -> Encoder:
-    """The encoder that goes with it."""
+    """The encoder that goes with it; e4e's IR-SE-50 has widths (64, 128, 256, 512) and depths (3, 4, 14, 3)."""
+    # `rank`: offsets of L x 512 numbers from 256 hidden ones would take four times the weights as full matrices.
     sizes = {"widths": (32, 64, 128, 160), "depths": (2, 4, 2, 2), "hidden": 256, "rank": 64}
     backbone = CompactBackbone(num_layers, input_size=resolution, **sizes)
     return use_channels_last(Encoder(backbone, "e4e", num_layers))
+
+
+def use_channels_last(net: nn.Module) -> nn.Module:
+    """Channels-last memory for every 4-D tensor of a network; convolutions run faster so, on CPU and GPU."""
+    for tensor in [*net.parameters(), *net.buffers()]:
+        if tensor.ndim == 4:
+            tensor.data = tensor.data.contiguous(memory_format=torch.channels_last)
+    return net

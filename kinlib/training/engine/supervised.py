@@ -1,86 +1,79 @@
-"""How a network descends that learns from labels: AdamW, one cycle of the learning rate, an average of the weights."""
+"""Training from labels: AdamW, one cycle of the learning rate, an exponential moving average of the weights."""
 
 from collections.abc import Iterator
 from dataclasses import asdict
-from pathlib import Path
-from typing import Protocol
 
 import torch
+from accelerate import Accelerator
 from torch import Tensor, nn
 
 from kinlib.training.engine import record
-from kinlib.training.engine.loop import Average, Run, Workers, batches, one_cycle
+from kinlib.training.engine.ema import EMA
+from kinlib.training.engine.loop import Run, batches, one_cycle
+from kinlib.training.engine.processes import step
+from kinlib.training.engine.settings import TrainSettings
 
-__all__ = ["Descent", "DescentSettings"]
-
-
-class DescentSettings(Protocol):
-    """What the settings of a network have to say for its descent; a dataclass."""
-
-    out: Path
-    run: Path
-    minutes: float
-    steps: int
-    batch: int
-    rate: float
-    seed: int
+__all__ = ["SupervisedTrainer"]
 
 
-class Descent:
-    """Trains a network in the folder `settings.run`, going on from its last checkpoint.
+class SupervisedTrainer:
+    """Trains a network in the folder `settings.run`, resuming from its last checkpoint.
 
     Args:
-        net: the network, on its device.
-        settings: see the fields of `DescentSettings`.
-        workers: the processes that train together.
+        net: the network; it is moved to the accelerator's device.
+        settings: of the run.
+        accelerator: of this process.
         weight_decay: of AdamW.
-        half_life: of the running average, in steps.
+        half_life: of the moving average, in steps.
 
     Attributes:
-        average: the network with the running average of the weights.
+        average: the network with the moving average of the weights.
         run: clock, checkpoints and log.
-        source: the generator for the augmentation; batches are drawn from it as well.
+        rng: the generator for augmentation; the order of batches follows from it as well.
     """
 
     def __init__(
-        self, net: nn.Module, settings: DescentSettings, workers: Workers, weight_decay: float, half_life: int
+        self, net: nn.Module, settings: TrainSettings, accelerator: Accelerator, weight_decay: float, half_life: int
     ):
-        self.settings, self.workers = settings, workers
-        self.parameters = list(net.parameters())
-        self.optimiser = torch.optim.AdamW(self.parameters, settings.rate, weight_decay=weight_decay)
-        self._net, self._average = net, Average(net, half_life=settings.batch * half_life)
-        self.average = self._average.net
-        self.run = Run(settings.run, settings.minutes, settings.steps, workers)
-        self.run.keep(net=net, average=self._average, optimiser=self.optimiser)
-        self.calls, self.source = self.run.begin(asdict(settings)), self.run.randomness(settings.seed)
+        self.settings, self.accelerator = settings, accelerator
+        self._net = net.to(accelerator.device)  # before its parameters go to the optimizer
+        optimizer = torch.optim.AdamW(net.parameters(), settings.lr, weight_decay=weight_decay)
+        self.optimizer = accelerator.prepare(optimizer)  # steps through the gradient scaler, where there is one
+        self._ema = EMA(net, half_life=settings.batch * half_life)
+        self.average = self._ema.net
+        self.run = Run(settings.run, accelerator, settings.minutes, settings.steps)
+        self.run.restore(net=net, average=self._ema, optimizer=self.optimizer)
+        self.calls, self.rng = self.run.record_call(asdict(settings)), self.run.seed(settings.seed)
 
     def batches(self, count: int) -> Iterator[Tensor]:
         """This process's share of each batch, as indices below `count`, until time or schedule are over.
 
         Every batch is to be followed by one `step`.
         """
-        order = batches(count, self.settings.batch // self.workers.count, self.source)
+        # The main process's share differs from the others' by its generator's seed.
+        order = batches(count, self.settings.batch // self.accelerator.num_processes, self.rng)
         while self.run.going():
-            self.optimiser.param_groups[0]["lr"] = self.settings.rate * one_cycle(self.run.progress())
+            self.optimizer.param_groups[0]["lr"] = self.settings.lr * one_cycle(self.run.progress())
             yield next(order)
 
     def step(self, loss: Tensor) -> None:
-        """One step down the gradients of a loss, averaged over the processes."""
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        self.workers.average_gradients(self.parameters)
-        self.optimiser.step()
-        self._average.update(self._net, self.settings.batch)
+        """One optimizer step along the gradients of a loss, averaged over the processes."""
+        self.optimizer.zero_grad(set_to_none=True)
+        self.accelerator.backward(loss)
+        step(self.accelerator, self.optimizer)
+        self._ema.update(self._net, self.settings.batch)  # the whole batch's samples, over all processes
         self.run.advance()
-        if self.run.step % 50 == 0:
-            self.run.log(loss=loss.item())
+        self.run.log_losses({"loss": loss})
 
-    def write(self, name: str, figures: dict, pictures: int, people: int, net: nn.Module | None = None) -> None:
-        """Write the average with its figures and its recipe; it learned from so many `pictures` of so many `people`.
+    def write(self, name: str, metrics: dict, pictures: int, people: int, net: nn.Module | None = None) -> None:
+        """Write the averaged network with its metrics and its recipe.
 
-        Of an average that holds more than the network, `net` is the part to write.
+        Args:
+            name: of the files.
+            metrics: on held-out people.
+            pictures, people: how many were trained on.
+            net: the part to write of an average that holds more than the network.
         """
         used = {"steps_done": self.run.step, "pictures_used": pictures, "people": people}
-        record.write(
-            net or self.average, self.settings.out, name, asdict(self.settings) | used, figures, calls=self.calls
-        )
+        recipe = asdict(self.settings) | used
+        record.write(net or self.average, self.settings.out, name, recipe, metrics, calls=self.calls)

@@ -1,9 +1,9 @@
 """Attribute directions of the studio preset, from codes of labelled renders.
 
 InterFaceGAN (Shen et al. 2020) takes the normal of a separating plane and removes what two attributes share by
-projection. With exact labels for every render there is a more direct way: regress the *codes* on all attributes at
-once. The coefficient of an attribute is how codes change with it while the others stay, in its own unit. A second
-regression, of the attribute on the codes, gives the probe that reads it.
+projection. Exact labels allow a more direct way: a regression of the codes on all attributes at once. The coefficient
+of an attribute is the change of codes per unit of it, the others held fixed. A second regression, of the attribute on
+the codes, gives the probe that reads it.
 """
 
 from dataclasses import asdict, dataclass
@@ -19,24 +19,22 @@ from kinlib.gan.encoder import Encoder, load_encoder
 from kinlib.gan.generator import Generator, load_generator
 from kinlib.studio.datasets.renders import FaceSet, load_faces
 from kinlib.training.engine import record
+from kinlib.training.engine.settings import RecipeSettings
 
 __all__ = ["DirectionSettings", "attribute_table", "train"]
 
-LONG_HAIR = ("mid", "bob", "long", "wavy", "curly", "braids")  # hair that falls at least to the ears
+# Styles that reach at least to the ears.
+LONG_HAIR = ("mid", "bob", "long", "wavy", "curly", "braids")
 
 
-@dataclass
-class DirectionSettings:
+@dataclass(kw_only=True)
+class DirectionSettings(RecipeSettings):
     """Fit the attribute directions."""
 
-    data: Path
-    """folder of Parquet files with aligned faces"""
-    out: Path
-    """folder that receives directions.safetensors and directions.json"""
     encoder: Path
     """the encoder whose codes are used"""
     generator: Path
-    """the generator, to check that an edit shows"""
+    """the generator, to measure whether the encoder sees an edit"""
     ridge: float = 0.003
     """strength of the ridge penalty of the probes, as a share of the codes' total variance"""
     components: int = 200
@@ -79,12 +77,14 @@ def train(settings: DirectionSettings) -> None:
     codes, test_codes = encode_all(encoder, training), encode_all(encoder, held_out)
     attributes, test = attribute_table(training.table), attribute_table(held_out.table)
     steps = _steps(codes, attributes)
-    tensors, figures, readings = {}, {}, {}
+    tensors, metrics, readings = {}, {}, {}
     for i, name in enumerate(attributes):
         values = torch.tensor(attributes[name].to_numpy(), dtype=torch.float32)
         probe, offset = _probe(codes, values, settings)
-        # A step must change the probe's reading by one unit, else setting an attribute would miss it.
+        # A step must change the probe's reading by one unit, else setting an attribute to a value would miss it. It is
+        # lengthened five times at most: an attribute that the probe hardly reads would leave the distribution of codes.
         step = steps[i] / (steps[i] * probe).sum().clamp_min(0.2)
+        # The attribute's range without outliers.
         low, high = torch.quantile(values, torch.tensor([0.01, 0.99])).tolist()
         scale = float(probe.abs().max())  # half precision would lose small coefficients
         tensors |= {
@@ -93,37 +93,39 @@ def train(settings: DirectionSettings) -> None:
             f"{name}.range": torch.tensor([low, high, offset, scale]),
         }
         readings[name] = (test_codes * probe).sum(dim=(1, 2)).numpy() + offset
-        figures[name] = _quality(readings[name], test[name].to_numpy())
-        figures[name] |= _edit_check(generator, encoder, test_codes[:100], step, probe, low, high)
-    figures["groups"] = _by_group(held_out.table, readings, test)
+        metrics[name] = _quality(readings[name], test[name].to_numpy())
+        metrics[name] |= _edit_check(generator, encoder, test_codes[:100], step, probe, low, high)
+    metrics["groups"] = _by_group(held_out.table, readings, test)
     recipe = asdict(settings) | {"pictures": len(training), "people": training.table.person.nunique()}
-    record.write(tensors, settings.out, "directions", recipe, figures)
+    record.write(tensors, settings.out, "directions", recipe, metrics)
 
 
 def _steps(codes: Tensor, attributes: pd.DataFrame) -> Tensor:
     """Change of the codes for one unit of each attribute, the others held fixed: [A, L, 512]."""
     x = torch.tensor(attributes.to_numpy(), dtype=torch.float64)
     x = torch.cat([x, torch.ones(len(x), 1, dtype=torch.float64)], dim=1)
-    solution = torch.linalg.lstsq(x, codes.flatten(1).double()).solution
+    solution = torch.linalg.lstsq(x, codes.flatten(1).double()).solution  # [A + 1, L 512], the last the constant
     return solution[:-1].float().unflatten(1, codes.shape[1:])
 
 
 def _probe(codes: Tensor, values: Tensor, settings: DirectionSettings) -> tuple[Tensor, float]:
     """Ridge regression of an attribute on the codes, within their principal components: ([L, 512], offset)."""
-    flat = codes.flatten(1)
+    flat = codes.flatten(1)  # [N, L 512]
     mean = flat.mean(dim=0)
+    # The decomposition is randomised (Halko et al. 2011); the caller's random state is left as it was.
     generator_state = torch.random.get_rng_state()
     torch.manual_seed(0)
     u, s, v = torch.pca_lowrank(flat, q=settings.components, center=True, niter=2)
     torch.random.set_rng_state(generator_state)
     centred = values - values.mean()
+    # Ridge regression in the basis of the principal components: each singular value s becomes s / (s^2 + penalty).
     shrunk = s / (s.square() + settings.ridge * s.square().sum() / len(s))
     probe = v @ (shrunk * (u.t() @ centred))
     return probe.view(codes.shape[1:]), float(values.mean() - mean @ probe)
 
 
 def _quality(read: np.ndarray, truth: np.ndarray) -> dict[str, float]:
-    """Correlation and mean absolute error of a probe's readings [N] of people never seen."""
+    """Correlation and mean absolute error of a probe's readings [N] on held-out people."""
     varies = read.std() > 0 and truth.std() > 0
     return {
         "correlation": round(float(np.corrcoef(read, truth)[0, 1]), 4) if varies else 0.0,
@@ -142,8 +144,9 @@ def _by_group(table: pd.DataFrame, readings: dict[str, np.ndarray], truth: pd.Da
 
 @torch.no_grad()
 def _edit_check(generator: Generator, encoder: Encoder, codes: Tensor, step: Tensor, probe: Tensor, low, high):
-    """Does an edit survive drawing? Share of a move by half the range that the encoder reads off the drawn pictures."""
-    move = (high - low) / 2
+    """Share of a move by half the range that the encoder reads off the synthesised pictures."""
+    move = (high - low) / 2  # half the range, added to codes of held-out people
     before, after = (encoder(generator.synthesis(c, batch_size=50).clamp(-1, 1)) for c in (codes, codes + move * step))
+    # The change of the probe's reading, [N] -> scalar, in the attribute's unit.
     seen = ((after - before) * probe).sum(dim=(1, 2)).mean()
     return {"share_of_edit_seen": round(float(seen / move), 4)}

@@ -1,8 +1,7 @@
 """The studio's identity embedder: ArcFace (Deng et al. 2019, equation 3) on rendered people, a few views of each.
 
-A few views a person say little about what makes a person. The studio knows more: the inherited numbers behind every
-face. Reading them off the embedding is a second task, which tells the network what stays when age, hair and light
-change; its head is not kept.
+A few views of a person are a weak signal of identity. The inherited traits of every face are known, so a second task
+regresses them from the embedding: they are what stays when age, hair and light change. Its head is discarded.
 """
 
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
+from accelerate import Accelerator
 from torch import Tensor, nn
 
 from kinlib.evaluation.groups import by_group, groups_of
@@ -21,46 +21,35 @@ from kinlib.studio.datasets.sampling import member, sessions
 from kinlib.training.data.attributes import inherited_traits
 from kinlib.training.data.augment import Augmentation
 from kinlib.training.engine import record
-from kinlib.training.engine.loop import Workers, launch, precision, use_channels_last
-from kinlib.training.engine.supervised import Descent
+from kinlib.training.engine.network_sizes import use_channels_last
+from kinlib.training.engine.processes import launch
+from kinlib.training.engine.settings import TrainSettings
+from kinlib.training.engine.supervised import SupervisedTrainer
 
 __all__ = ["ArcFace", "IdentitySettings", "evaluate", "main_lamps", "train"]
 
-READER_SCALE = 4.0  # a unit embedding's numbers are small for a linear layer; much larger ones make it overshoot
+READER_SCALE = 4.0  # numbers of a unit embedding of 512 are near 0.04, small for a linear layer; set by trial
 
 
-@dataclass
-class IdentitySettings:
+@dataclass(kw_only=True)
+class IdentitySettings(TrainSettings):
     """Train the identity embedder."""
 
-    data: Path
-    """folder of Parquet files with aligned faces"""
-    out: Path
-    """folder that receives identity.safetensors and identity.json"""
     start: Path | None = None
-    """weights of an identity network to go on from"""
+    """weights of an identity network to resume from"""
     run: Path = Path("runs/identity")
     """folder of checkpoints and log"""
-    minutes: float = 60.0
-    """time this call may take"""
     steps: int = 3000
     """length of the schedule"""
     batch: int = 64
-    """pictures in a step"""
-    rate: float = 2e-3
-    """highest learning rate"""
+    """pictures in a step, over all processes"""
+    # ArcFace has a margin of 0.5 and a scale of 64, for millions of photographs.
     margin: float = 0.35
     """ArcFace's additive angular margin, radians"""
     scale: float = 24.0
     """ArcFace's scale of the logits"""
     traits: float = 4.0
     """weight of the second task, reading the inherited traits"""
-    seed: int = 0
-    """of weights, batches and augmentation"""
-    device: str = "cpu"
-    """cpu or cuda"""
-    workers: int = 1
-    """processes, one thread each; 2 for two cores"""
 
 
 class ArcFace(nn.Module):
@@ -68,23 +57,24 @@ class ArcFace(nn.Module):
 
     def __init__(self, people: int, embedding: int, margin: float, scale: float):
         super().__init__()
-        self.centres = nn.Parameter(F.normalize(torch.randn(people, embedding), dim=1))
+        self.centres = nn.Parameter(F.normalize(torch.randn(people, embedding), dim=1))  # [people, D]
         self.margin, self.scale = margin, scale
 
     def forward(self, embeddings: Tensor, labels: Tensor, margin_share: float = 1.0) -> Tensor:
+        # [B, D] x [D, people] -> [B, people]; the arc cosine has no finite slope at 1 and -1.
         cosine = (embeddings @ F.normalize(self.centres, dim=1).t()).clamp(-1 + 1e-6, 1 - 1e-6)
-        angle = torch.acos(cosine.gather(1, labels[:, None]))
-        target = torch.cos((angle + self.margin * margin_share).clamp(max=torch.pi))
+        angle = torch.acos(cosine.gather(1, labels[:, None]))  # [B, 1], to the right person's centre
+        target = torch.cos((angle + self.margin * margin_share).clamp(max=torch.pi))  # beyond pi the cosine rises again
         return F.cross_entropy(self.scale * cosine.scatter(1, labels[:, None], target), labels)
 
 
 def train(settings: IdentitySettings) -> None:
-    """Train, going on from the last checkpoint, and write the weights with their recipe and figures."""
-    launch(_train, settings, settings.workers)
+    """Train, resuming from the last checkpoint, and write the weights with their recipe and metrics."""
+    launch(_train, settings)
 
 
 class _Learner(nn.Module):
-    """The embedder, and what it is taught by."""
+    """The embedder, and the heads of its two tasks."""
 
     def __init__(self, settings: IdentitySettings, people: int, traits: int):
         super().__init__()
@@ -95,27 +85,29 @@ class _Learner(nn.Module):
         self.reader = nn.Linear(512, traits)
 
 
-def _train(settings: IdentitySettings, workers: Workers) -> None:
-    device = torch.device(settings.device)
+def _train(settings: IdentitySettings, accelerator: Accelerator) -> None:
+    device = accelerator.device
     torch.manual_seed(settings.seed)
     training, held_out = load_faces(settings.data).split()
+    # Numbers of people have gaps, where people are held out: classes count from 0.
     labels = torch.from_numpy(training.table.person.astype("category").cat.codes.to_numpy().astype("int64"))
     traits = inherited_traits(training.table)
-    learner = _Learner(settings, int(labels.max()) + 1, traits.shape[1]).to(device)
-    descent = Descent(learner, settings, workers, weight_decay=0.05, half_life=100)
+    learner = _Learner(settings, int(labels.max()) + 1, traits.shape[1])
+    trainer = SupervisedTrainer(learner, settings, accelerator, weight_decay=0.05, half_life=100)
     augment = Augmentation(learner.net.input_size)
-    for index in descent.batches(len(training)):
-        views = augment(training.images[index], training.labels[index], descent.source)
-        with precision(device):
-            embeddings = learner.net(views.source.to(device)).float()
-        likeness = learner.head(embeddings, labels[index].to(device), min(1.0, 2 * descent.run.progress()))
+    for index in trainer.batches(len(training)):
+        views = augment(training.images[index], training.labels[index], trainer.rng)
+        with accelerator.autocast():
+            embeddings = learner.net(views.source.to(device)).float()  # [B, 512]; an arc cosine needs float32
+        # The margin grows over the first half of the schedule, from a plain softmax.
+        likeness = learner.head(embeddings, labels[index].to(device), min(1.0, 2 * trainer.run.progress()))
         missed = F.mse_loss(learner.reader(READER_SCALE * embeddings), traits[index].to(device))
-        descent.step(likeness + settings.traits * missed)
-    if workers.leads:
-        net = descent.average.net.eval()
-        figures = evaluate(net, held_out)
-        descent.run.log(**record.scalars(figures))
-        descent.write("identity", figures, len(training), int(labels.max()) + 1, net)
+        trainer.step(likeness + settings.traits * missed)
+    if trainer.run.is_main:
+        net = trainer.average.net.eval()  # without the heads
+        metrics = evaluate(net, held_out)
+        trainer.run.log(**record.scalars(metrics))
+        trainer.write("identity", metrics, len(training), int(labels.max()) + 1, net)
 
 
 @torch.no_grad()
@@ -127,35 +119,38 @@ def embed_all(net: IdentityNet, images: Tensor, batch: int = 256) -> Tensor:
 
 
 def evaluate(net: IdentityNet, held_out: FaceSet) -> dict:
-    """On people never trained on.
+    """On held-out people.
 
     Returns:
-        Verification AUC over all pairs of pictures (no two were taken in the same light), and over the pairs of each
-        kind in `_kinds_of_pairs`; rate at which the nearest of all second pictures is the right person's. Under
-        `groups`, the AUC over the pairs within each group, and that rate for the group's people among everybody.
+        Verification AUC over all pairs of pictures (no two are in the same light), and over the pairs of each kind in
+        `_kinds_of_pairs`; rate at which the nearest of all second pictures is the right person's. Under `groups`, the
+        AUC over the pairs within each group, and that rate for the group's people in the whole gallery.
     """
     embeddings = embed_all(net, held_out.images)
+    # All pairs of pictures, each once: indices [P], P = N (N - 1) / 2.
     rows, columns = torch.triu_indices(len(embeddings), len(embeddings), offset=1).numpy()
+    # Embeddings have unit length: products are cosines.
     similarity = (embeddings @ embeddings.t()).numpy()[rows, columns]
     person, view = (held_out.table[name].to_numpy() for name in ("person", "view"))
     same = person[rows] == person[columns]
-    figures = _auc("verification_auc", same, similarity)
+    metrics = _auc("verification_auc", same, similarity)
     for name, chosen in _kinds_of_pairs(held_out.table, rows, columns, same).items():
-        figures |= _auc(f"verification_auc_{name}", same[chosen], similarity[chosen])
+        metrics |= _auc(f"verification_auc_{name}", same[chosen], similarity[chosen])
     first, second = embeddings[view == 0], embeddings[view == 1]
     found = np.full(len(view), np.nan)
+    # Identification: the first picture of each person is the probe, all second pictures are the gallery.
     found[view == 0] = person[view == 1][(first @ second.t()).argmax(dim=1)] == person[view == 0]
     groups = groups_of(held_out.table)
-    parts = by_group(groups, identification_rate=found)
+    parts = by_group(groups, identification_rate=found)  # NaN where the picture is no probe
     for name, inside in groups.items():
-        chosen = inside[rows] & inside[columns]
+        chosen = inside[rows] & inside[columns]  # pairs of which both are in the group: harder than all pairs
         parts[name] |= _auc("verification_auc", same[chosen], similarity[chosen])
-    figures |= {"identification_rate": float(np.nanmean(found)), "people": len(np.unique(person))}
-    return figures | {"groups": parts}
+    metrics |= {"identification_rate": float(np.nanmean(found)), "people": len(np.unique(person))}
+    return metrics | {"groups": parts}
 
 
 def _auc(name: str, same: np.ndarray, similarity: np.ndarray) -> dict[str, float]:
-    """Area under the curve of telling the same person from strangers; nothing unless there are pairs of both kinds."""
+    """Area under the ROC curve of verification; empty unless there are pairs of both kinds."""
     from sklearn.metrics import roc_auc_score
 
     return {name: round(float(roc_auc_score(same, similarity)), 5)} if len(np.unique(same)) == 2 else {}
@@ -179,9 +174,9 @@ def _kinds_of_pairs(table: pd.DataFrame, rows: np.ndarray, columns: np.ndarray, 
 
 
 def _lamps_apart(table: pd.DataFrame, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """Whether the strongest lamps of two pictures stand 60 degrees or more from each other, as seen from the face."""
+    """Whether the strongest lamps of two pictures are 60 degrees or more apart, as seen from the face."""
     lamps = main_lamps(table)
-    return (lamps @ lamps.T)[rows, columns] <= 0.5
+    return (lamps @ lamps.T)[rows, columns] <= 0.5  # cos 60 degrees
 
 
 def main_lamps(table: pd.DataFrame) -> np.ndarray:
@@ -191,6 +186,7 @@ def main_lamps(table: pd.DataFrame) -> np.ndarray:
         table: one row a picture of a set that `kinlib render` wrote, with its `seed`, `person` and `view`, from which
             the light follows; all pictures of each person.
     """
+    # The light is not in the table, but follows from seed and person as when the set was rendered.
     lamps = np.empty((len(table), 3))
     for (seed, number), rows in table.reset_index().groupby(["seed", "person"]):
         looks = sessions(member(seed, number), seed, number, len(rows))

@@ -7,26 +7,26 @@ Generator
 - several different files are called stylegan2-ffhq-config-f.pt:
   `test_weights::test_other_published_variants_are_accepted`,
   `test_weights::test_swapped_and_altered_files_are_refused`, `test_copies_beside_the_averaged_generator_are_left_alone`
-- a file may lack `g` and `d`, or `latent_avg`: `test_gan_checkpoints::test_published_generator`
-- 550000.pt keeps its settings in a Namespace: `test_gan_checkpoints::test_training_checkpoint`
-- the average is [512], [1, 512] or [18, 512]: `test_gan_checkpoints::test_averages_in_every_published_shape`
-- older files lack noise maps and kernels: `test_gan_checkpoints::test_older_files_lack_noise_maps_and_kernels`
+- a file may lack `g` and `d`, or `latent_avg`: `test_layouts::test_published_generator`
+- 550000.pt keeps its settings in a Namespace: `test_layouts::test_training_checkpoint`
+- the average is [512], [1, 512] or [18, 512]: `test_layouts::test_averages_in_every_published_shape`
+- older files lack noise maps and kernels: `test_layouts::test_older_files_lack_noise_maps_and_kernels`
 - the converter has folded +1 into the modulation's bias: `test_modulation_is_taken_as_it_is`
 - networks of the same size with half the channels: `test_half_width_network_of_256_px`
-- loading that is not strict hides what is missing: `test_gan_checkpoints::test_files_that_hold_no_generator`
+- loading that is not strict hides what is missing: `test_layouts::test_files_that_hold_no_generator`
 - NVIDIA's pickles bring code along: `test_pickles_of_nvidia_are_not_opened`
 
 e4e and pSp
-- the average must be added to the codes: `test_gan_checkpoints::test_official_encoder_adds_its_average`
+- the average must be added to the codes: `test_layouts::test_official_encoder_adds_its_average`
 - e4e's codes are offsets, pSp's are not: `test_networks::test_psp_codes_stand_alone`,
   `test_ffhq::test_codes_follow_e4es_formula`
-- both have the same names and shapes: `test_gan_checkpoints::test_options_tell_the_kinds_apart`,
+- both have the same names and shapes: `test_layouts::test_options_tell_the_kinds_apart`,
   `test_psp_in_the_place_of_e4e_is_named`, `test_psp_without_options_is_known_by_its_sum`
 - which layers the levels are taken from, and how they are stretched, no name or shape tells:
   `test_published_networks::test_encoder_of_psp_follows_its_architecture`,
   `test_published_networks::test_encoder_of_e4e_follows_its_architecture`
 - pSp's options lack `output_size` and `learn_in_w`: `test_psp_options_may_be_few`
-- the file holds a generator too: `test_gan_checkpoints::test_decoder_of_an_encoder_file`
+- the file holds a generator too: `test_layouts::test_decoder_of_an_encoder_file`
 
 InceptionResnetV1
 - the library takes whatever was sent, and keeps half a file: `test_facenet_never_downloads`,
@@ -84,7 +84,7 @@ All files
   `test_weights::test_what_has_arrived_survives_a_failure`
 - no network: `test_weights::test_offline`
 - notes of Git LFS, web pages, halves: `test_weights::test_bad_files_are_refused_in_one_sentence`
-- code in the file: `test_gan_checkpoints::test_code_is_never_run`, `test_weights::test_malicious_file_is_malicious`
+- code in the file: `test_layouts::test_code_is_never_run`, `test_weights::test_malicious_file_is_malicious`
 - files that nothing opens: `test_every_row_has_a_loader`
 - sums and sizes that went round and are wrong: `test_sums_that_are_wrong_are_not_in_the_table`
 """
@@ -114,7 +114,7 @@ from kinlib.faces.degrade import reduce
 from kinlib.faces.facenet import FaceNet
 from kinlib.faces.identity import load_identity
 from kinlib.faces.upscale_networks import load_upscaler
-from kinlib.gan import checkpoints
+from kinlib.gan import layouts
 from kinlib.gan.directions import load_direction
 from kinlib.gan.encoder import IRSE50, load_encoder
 from kinlib.gan.generator import Generator, load_generator
@@ -245,7 +245,7 @@ def test_psp_in_the_place_of_e4e_is_named(cache: Path, monkeypatch):
 def test_psp_without_options_is_known_by_its_sum(tmp_path: Path, cache: Path, monkeypatch):
     path = encoder_file(tmp_path / "encode.pt", {})
     assert load_encoder(path).kind == "e4e"
-    monkeypatch.setattr(checkpoints, "PSP_SHA256", weights.sha256(path))
+    monkeypatch.setattr(layouts, "PSP_SHA256", weights.sha256(path))
     assert load_encoder(path).kind == "psp"
     assert published("psp_ffhq").sha256.startswith("f786ac5cf18f")
 

@@ -1,10 +1,11 @@
-"""The command line as users meet it: it draws, or it says in one line what is wrong and leaves no trace.
+"""The command line as users meet it: it works, or it says in one line what is wrong and leaves no trace.
 
 Most tests call `main` in this process, which is what the installed script does; a few start the real thing.
 """
 
 import json
 import os
+import re
 import shutil
 import signal
 import struct
@@ -20,11 +21,14 @@ import pytest
 import skimage.data
 import torch
 from bad_weights import Malicious
+from command_line import as_in_the_foreground
 from PIL import Image
 from safetensors.torch import save_file
 
+from kinlib import __version__
 from kinlib.cli import main
 from kinlib.cli.children import MAX_ON_SHEET
+from kinlib.inheritance import registry
 from kinlib.io import images
 from kinlib.runtime import config
 from kinlib.studio.datasets import sample_parents
@@ -146,7 +150,7 @@ def test_all_options(child, folder: Path):
 
 
 def test_alike_children_are_announced(child, folder: Path):
-    assert "note: the method 'average' leaves nothing to chance" in child("--n", 2).out
+    assert "note: the method 'average' is deterministic" in child("--n", 2).out
 
 
 def test_refinement_shows_its_progress(child, folder: Path):
@@ -164,8 +168,10 @@ def test_family(kinlib, folder: Path):
     assert sorted(os.listdir(folder)) == ["child.png", "family.png"]
 
 
-def test_the_same_person_twice(child, folder: Path):
-    assert_drawn(child(father=FATHER, mother=FATHER), folder / "child.png")
+def test_one_photograph_for_both_parents_is_announced(child, folder: Path):
+    result = child(father=FATHER, mother=FATHER)
+    assert_drawn(result, folder / "child.png")
+    assert result.out.count("note: ") == 1 and "note: father and mother are the same photograph" in result.out
 
 
 def test_help(kinlib):
@@ -174,6 +180,49 @@ def test_help(kinlib):
         assert result.code == 0 and result.err == "" and result.out.startswith("usage: kinlib")
     for command in ("child", "family", "weights", "train"):
         assert f"  {command} " in kinlib().out
+
+
+@pytest.mark.parametrize("command", ["child", "prepare", "train identity"])
+def test_required_options_come_first_in_the_help(kinlib, monkeypatch, command: str):
+    monkeypatch.setenv("COLUMNS", "200")  # so that every option is one line
+    lines = [line.strip("│ ") for line in kinlib(*command.split(), "--help").out.splitlines()]
+    required = ["(required)" in line for line in lines if re.match("--[a-z]", line)]
+    assert required[0] and required == sorted(required, reverse=True)
+
+
+def test_the_methods_in_the_help_are_those_of_the_registry(kinlib):
+    for command in ("child", "family"):
+        text = " ".join(kinlib(command, "--help").out.replace("│", " ").split())
+        assert registry.describe() in text
+        for option in registry.all_options():
+            assert (
+                f"--{option.name.replace('_', '-')} " in text and f"{option.help} (default: {option.default})" in text
+            )
+
+
+def test_version(kinlib):
+    assert kinlib("--version").out == f"kinlib {__version__}\n"
+
+
+@pytest.mark.parametrize("columns", [0, 1, 2, 39, 1000])
+def test_help_in_terminals_of_every_width(kinlib, monkeypatch, columns: int):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    for command in ("child", "prepare", "train pair", "weights"):
+        result = kinlib(*command.split(), "--help")
+        assert result.code == 0 and "--help" in result.out
+        assert os.environ["COLUMNS"] == str(columns)
+    assert kinlib("child", "--shape").err.startswith("kinlib: missing: --father, --mother; unknown options: --shape")
+
+
+def test_without_tyros_hook_there_is_still_one_sentence(child, folder: Path, monkeypatch):
+    """As in an older tyro, or a newer one that has dropped it, or tells of something else."""
+    wanted = "these options cannot be understood; see `kinlib child --help`"
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "tyro._errors", None)
+        assert_refused(child("--shape", 3), folder, wanted)
+    with monkeypatch.context() as patch:
+        patch.setattr("kinlib.cli.arguments._sentence", lambda *_: "")
+        assert_refused(child("--shape", 3), folder, wanted)
 
 
 # --- photographs of every kind ---
@@ -311,7 +360,7 @@ def test_line_breaks_in_names_do_not_break_the_line(child, folder: Path, tmp_pat
         (("--n", 10**30), "not 1000000000"),
         (("--n", "three"), "--n cannot be 'three'"),
         (("--n", "1.5"), "--n cannot be '1.5'"),
-        (("--n",), "--n"),
+        (("--n",), "--n needs a value"),
         (("--seed", "today"), "--seed cannot be 'today'"),
         (("--seed", 10**20), "the seed must be a whole number"),
         (("--age", -5), "age must be from 0 to 120 years, not -5"),
@@ -323,8 +372,13 @@ def test_line_breaks_in_names_do_not_break_the_line(child, folder: Path, tmp_pat
         (("--father-share", "half"), "--father-share cannot be 'half'"),
         (("--truncation", -0.1), "truncation must be from 0 to 1"),
         (("--refine", -1), "number of refinement steps"),
-        (("--shape", 3), "--shape"),
-        (("and", "more"), "and, more"),
+        (("--shape", 3), "unknown options: --shape 3"),
+        (("--trunkation", 1), "did you mean --truncation?"),
+        (("and", "more"), "unknown options: and more"),
+        (("--age=young",), "--age cannot be 'young'"),
+        (("--father_share", "half"), "--father-share cannot be 'half'"),
+        (("--age", "nan"), "age must be from 0 to 120 years, not nan"),
+        (("--truncation", "nan"), "truncation must be from 0 to 1, not nan"),
     ],
 )
 def test_bad_options(child, folder: Path, options: tuple, words: str):
@@ -398,10 +452,37 @@ def test_photographs_are_not_overwritten(child, folder: Path, tmp_path: Path):
 
 def test_sheet_needs_a_name_of_its_own_and_few_children(child, folder: Path):
     assert_refused(child("--sheet", folder / "child.png"), folder, "cannot be both")
+    for out, sheet in (
+        (folder / "new.png", f"{folder}/./new.png"),
+        (folder / "new.png", f"{folder}/../{folder.name}/new.png"),
+        (folder / "new.png", folder / "NEW.png"),
+        (folder / "n\u00e9.png", folder / "ne\u0301.png"),  # one name in two Unicode forms
+        (folder / "child.png", f"{folder}/./child.png"),
+        (folder / "child.png", folder / "Child.png"),
+    ):
+        assert_refused(child("--sheet", sheet, out=out), folder, "cannot be both")
+    assert_refused(
+        child("--n", 2, "--sheet", f"{folder}/./kid_02.png", out=folder / "kid.png"), folder, "cannot be both"
+    )
     many = MAX_ON_SHEET + 1
     assert_refused(
         child("--n", many, "--sheet", folder / "sheet.png"), folder, f"{MAX_ON_SHEET} children", f"not {many}"
     )
+
+
+def test_links_to_one_file_are_told_apart_from_two(child, folder: Path, tmp_path: Path):
+    (tmp_path / "folder").symlink_to(folder)
+    (tmp_path / "soft.png").symlink_to(folder / "child.png")
+    os.link(folder / "child.png", tmp_path / "hard.png")
+    for sheet in ("folder/child.png", "soft.png", "hard.png"):
+        assert_refused(child("--sheet", tmp_path / sheet), folder, "cannot be both")
+    assert_refused(child("--sheet", tmp_path / "folder" / "new.png", out=folder / "new.png"), folder, "cannot be both")
+
+
+def test_report_goes_to_one_place_of_its_own_kind(kinlib, folder: Path, tmp_path: Path):
+    assert_refused(kinlib("report", "--out", folder / "child.png"), folder, "does not end in .pdf")
+    both = kinlib("report", "--out", tmp_path / "a.pdf", "--pages", tmp_path / "pages")
+    assert_refused(both, folder, "choose one of --out", "--pages")
 
 
 def test_stopped_while_writing(child, folder: Path, monkeypatch):
@@ -532,7 +613,7 @@ def test_weights_refused(kinlib, folder: Path, cache: Path, arguments: tuple, wo
 
 
 def test_training_refused(kinlib, folder: Path, tmp_path: Path):
-    assert_refused(kinlib("train", "horoscope"), folder, "unknown network 'horoscope': choose one of identity")
+    assert_refused(kinlib("train", "horoscope"), folder, "unknown network 'horoscope': choose one of generator")
     assert_refused(kinlib("train", "pair"), folder, "missing", "--data", "--out", "`kinlib train pair --help`")
     asked = ("train", "identity", "--data", tmp_path / "absent", "--out", tmp_path / "weights")
     assert_refused(kinlib(*asked), folder, "no *.parquet file")
@@ -581,7 +662,7 @@ def test_too_little_memory(child, folder: Path, monkeypatch, kind: type[Exceptio
 
 
 def test_too_little_memory_of_other_commands(kinlib, folder: Path, tmp_path: Path, monkeypatch):
-    for target in ("report.exports.export", "studio.batch.render_people"):
+    for target in ("report.exports.export", "studio.datasets.batch.render_people"):
         monkeypatch.setattr(f"kinlib.{target}", ran_out(MemoryError))
     assert_refused(kinlib("report"), folder, "the memory is not enough: close other programs\n")
     render = kinlib("render", "--out", tmp_path / "set")
@@ -638,6 +719,52 @@ def test_installed_program_refuses(folder: Path, encoding: str):
     assert_refused(Result(done.returncode, done.stdout, done.stderr), folder, "missing: --mother", "--shape b")
 
 
+SHELL = pytest.mark.skipif(shutil.which("sh") is None, reason="needs a POSIX shell")
+
+
+def in_shell(folder: Path, words: str, **environment: str) -> subprocess.CompletedProcess:
+    """`kinlib` with what a shell can do to its streams."""
+    line = f'"{sys.executable}" -m kinlib.cli {words}'
+    whole = os.environ | PATHS | environment
+    return subprocess.run(["sh", "-c", line], cwd=folder, capture_output=True, timeout=300, env=whole)
+
+
+@SHELL
+def test_names_that_the_output_cannot_hold(folder: Path):
+    """Drawn, and told in what the encoding has; also a name of bytes that are no text."""
+    shutil.copy(FATHER, folder / "k\u00e4se.jpg")
+    shutil.copy(MOTHER, os.fsencode(folder) + b"/m\xff.jpg")
+    words = "child --father k\u00e4se.jpg --mother \"$(printf 'm\\377.jpg')\" --out k\u00e4se.png"
+    done = in_shell(folder, words, PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stderr) == (0, b"") and done.stdout.endswith(b"wrote k\\xe4se.png\n")
+    assert (folder / "k\u00e4se.png").exists()
+    done = in_shell(folder, "child --father n\u00ef.jpg --mother b.jpg", PYTHONIOENCODING="ascii")
+    assert done.returncode == 2 and done.stderr.count(b"\n") == 1 and b"n\\xef.jpg" in done.stderr
+
+
+@SHELL
+def test_closed_and_full_streams(folder: Path):
+    """Whatever happens to the streams, the exit code says whether it worked, and no traceback is left."""
+    wrong = "child --father a.jpg --mother b.jpg"
+    for words, code, stdout, stderr in (
+        (f"{wrong} 2>&-", 2, b"", b""),  # and not on stdout instead
+        (f"{wrong} >&- 2>&-", 2, b"", b""),
+        (f"{wrong} 2>/dev/full", 2, b"", b""),
+        ("--version >&-", 0, b"", b""),
+        ("--version >/dev/full", 2, b"", b"kinlib: No space left on device\n"),
+    ):
+        if "/dev/full" in words and not Path("/dev/full").exists():
+            continue
+        done = in_shell(folder, words)
+        assert (done.returncode, done.stdout, done.stderr) == (code, stdout, stderr), words
+
+
+@SHELL
+def test_progress_goes_nowhere_where_stderr_is_closed(folder: Path):
+    done = in_shell(folder, f'child --father "{FATHER}" --mother "{FATHER}" --refine 1 --out new.png 2>&-', COLUMNS="1")
+    assert done.returncode == 0 and (folder / "new.png").exists() and done.stdout.endswith(b"wrote new.png\n")
+
+
 def test_reader_that_has_seen_enough(folder: Path):
     """`kinlib weights list | head -0`."""
     command = [sys.executable, "-m", "kinlib.cli", "weights", "list"]
@@ -652,9 +779,11 @@ def test_reader_that_has_seen_enough(folder: Path):
 @pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
 def test_stopped_while_computing(folder: Path):
     command = [sys.executable, "-m", "kinlib.cli", "child", "--father", FATHER, "--mother", MOTHER, "--refine", "9999"]
-    with subprocess.Popen(
-        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | PATHS
-    ) as program:
+    with as_in_the_foreground():
+        program = subprocess.Popen(
+            command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | PATHS
+        )
+    with program:
         seen = b""
         while b"refining" not in seen and (byte := program.stderr.read(1)):
             seen += byte

@@ -87,6 +87,17 @@ def test_bar_and_summary(photos, tmp_path, capsys, monkeypatch):
     )
 
 
+def test_files_of_other_types_are_counted_in_the_summary(photos, capsys, monkeypatch):
+    monkeypatch.setattr(engines, "prepare_part", imitate)
+    for name in ("clip.mov", "letter.txt", ".DS_Store", "Thumbs.db"):
+        (photos / name).write_bytes(b"no picture")
+    assert main(["prepare", "photos", "--out", "set", "--workers", "1", "--device", "cpu"]) == 0
+    assert capsys.readouterr().out == (
+        "wrote set: 2 pictures, 2 no face\n"
+        "note: 2 passed over, of unknown type or unreadable: 'clip.mov', 'letter.txt'\n"
+    )
+
+
 def test_prepare_for_real(photos, capsys):
     (photos / "b.jpg").write_bytes(PHOTO.read_bytes())
     assert main(["prepare", "photos", "--out", "set", "--workers", "1", "--device", "cpu", "--upscale", "bicubic"]) == 0

@@ -24,8 +24,8 @@ def truth(originals):
 def test_the_true_crop_is_right(truth):
     quad = scores.quad_of(truth)
     assert scores.crop_error(quad, truth) == pytest.approx(0, abs=1e-9)
-    parts = scores.crop_parts(quad, truth)
-    assert parts["scale"] == pytest.approx(1) and parts["turn"] == pytest.approx(0, abs=1e-9)
+    parts = scores.crop_offsets(quad, truth)
+    assert parts["scale"] == pytest.approx(1) and parts["rotation"] == pytest.approx(0, abs=1e-9)
     assert parts["right"] == pytest.approx(0, abs=1e-6) and parts["down"] == pytest.approx(0, abs=1e-6)
 
 
@@ -34,7 +34,7 @@ def test_a_shift(truth):
     quad = scores.quad_of(truth)
     across, along = quad[3] - quad[0], quad[1] - quad[0]
     moved = quad - across / 10 - along / 20
-    parts = scores.crop_parts(moved, truth, 200)
+    parts = scores.crop_offsets(moved, truth, 200)
     assert (parts["right"], parts["down"]) == pytest.approx((20, 10))
     assert scores.crop_error(moved, truth, 200) == pytest.approx(np.hypot(20, 10))
 
@@ -42,15 +42,15 @@ def test_a_shift(truth):
 def test_a_scale_and_a_turn(truth):
     quad = scores.quad_of(truth)
     middle = quad.mean(axis=0)
-    assert scores.crop_parts(middle + (quad - middle) / 1.25, truth)["scale"] == pytest.approx(1.25)
+    assert scores.crop_offsets(middle + (quad - middle) / 1.25, truth)["scale"] == pytest.approx(1.25)
     angle = np.radians(7)
     turned = (quad - middle) @ np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]) + middle
-    parts = scores.crop_parts(turned, truth)
+    parts = scores.crop_offsets(turned, truth)
     ends = map_to_crop(five_from_68(truth)[:2], turned, 256)
     seen = np.degrees(np.arctan2(*(ends[1] - ends[0])[::-1]))
     still = map_to_crop(five_from_68(truth)[:2], quad, 256)
-    assert parts["turn"] == pytest.approx(seen - np.degrees(np.arctan2(*(still[1] - still[0])[::-1])))
-    assert abs(parts["turn"]) == pytest.approx(7) and scores.crop_error(turned, truth) > 3
+    assert parts["rotation"] == pytest.approx(seen - np.degrees(np.arctan2(*(still[1] - still[0])[::-1])))
+    assert abs(parts["rotation"]) == pytest.approx(7) and scores.crop_error(turned, truth) > 3
 
 
 def test_the_error_grows_with_the_crop_alone(truth):
@@ -85,13 +85,13 @@ def test_another_face_is_no_face_found(originals):
 def test_dlib_needs_pixels(originals):
     large, tiny = originals[0].larger(2), originals[0].small.resize((48, 60))
     truths = [originals[0].landmarks_in(240), originals[0].landmarks_in(48)]
-    assert scores.dlib_finds([large, tiny], truths).tolist() == [True, False]
-    assert scores.dlib_finds([large], [np.add(truths[0], [0, 150])]).tolist() == [False]
+    assert scores.detected_by_dlib([large, tiny], truths).tolist() == [True, False]
+    assert scores.detected_by_dlib([large], [np.add(truths[0], [0, 150])]).tolist() == [False]
 
 
 def test_a_face_of_whomever(originals):
     empty = Image.new("RGB", (120, 150), (90, 120, 150))
     tiny = originals[0].small.resize((40, 50))
-    table = scores.any_found([originals[0].small, empty, tiny])
+    table = scores.detected([originals[0].small, empty, tiny])
     assert table["mtcnn"].tolist() == [True, False, True]
     assert table["dlib"].tolist() == [True, False, False]  # which looks for faces of 80 px

@@ -1,10 +1,10 @@
-"""Scoring guesses of age, sex, origin and emotion, by hand and on the bundled families."""
+"""Scoring predictions of age, sex, population and emotion, by hand and on the bundled families."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from kinlib.evaluation.demography import compare, truth_of
+from kinlib.evaluation.demography import score_predictions, true_labels
 from kinlib.faces.demography import EMOTIONS, GENDERS, POPULATIONS
 from kinlib.studio.datasets.family_album import load_album
 
@@ -29,24 +29,27 @@ def test_by_hand():
             ["sad", "sad", "fear", "sad"],
         )
     )
-    assert compare(found, truth) == pytest.approx(
+    assert score_predictions(found, truth) == pytest.approx(
         {
-            **{"age_error": 4, "age_error_guess": (10 + 0 + 40) / 3},
-            **{"gender_right": 2 / 3, "gender_right_guess": 2 / 3},
-            **{"race_right": 1 / 2, "race_right_guess": 1 / 2},
-            **{"emotion_right": 2 / 3, "emotion_right_guess": 1},
+            **{"age_mae": 4, "age_mae_baseline": (10 + 0 + 40) / 3},
+            **{"gender_accuracy": 2 / 3, "gender_accuracy_baseline": 2 / 3},
+            **{"race_accuracy": 1 / 2, "race_accuracy_baseline": 1 / 2},
+            **{"emotion_accuracy": 2 / 3, "emotion_accuracy_baseline": 1},
         }
     )
 
 
 def test_nothing_known():
     truth = table([None], [None], [None], [None])
-    assert all(np.isnan(value) for value in compare(as_found(table([1.0], ["Man"], ["dune"], ["sad"])), truth).values())
+    assert all(
+        np.isnan(value)
+        for value in score_predictions(as_found(table([1.0], ["Man"], ["dune"], ["sad"])), truth).values()
+    )
 
 
 def test_the_bundled_families():
     album = load_album()
-    truth = truth_of(album, album.truth["file"])
+    truth = true_labels(album, album.truth["file"])
     assert truth.index.tolist() == album.truth["file"].tolist()
     empty = album.truth["fault"].eq("faceless").to_numpy()
     assert truth[empty].isna().all(axis=None) and truth.loc[~empty, ["age", "gender", "emotion"]].notna().all(axis=None)
@@ -54,6 +57,6 @@ def test_the_bundled_families():
     assert set(truth["emotion"].dropna()) <= set(EMOTIONS) and truth["emotion"].nunique() > 3
     mixed = set(album.people.loc[album.people["population"] == "mixed", "name"])
     assert truth.loc[album.truth["name"].isin(mixed).to_numpy(), "race"].isna().all() and mixed
-    perfect = compare(as_found(truth), truth)
-    assert perfect["age_error"] == 0 and perfect["gender_right"] == perfect["race_right"] == 1
-    assert perfect["emotion_right"] == 1 > perfect["emotion_right_guess"]
+    perfect = score_predictions(as_found(truth), truth)
+    assert perfect["age_mae"] == 0 and perfect["gender_accuracy"] == perfect["race_accuracy"] == 1
+    assert perfect["emotion_accuracy"] == 1 > perfect["emotion_accuracy_baseline"]

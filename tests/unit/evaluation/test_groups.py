@@ -1,4 +1,4 @@
-"""Groups of people: who belongs to which, and what is told of each."""
+"""Groups of people: who belongs to which, and the metrics of each."""
 
 import json
 
@@ -22,7 +22,7 @@ TABLE = pd.DataFrame(
 )
 
 
-def test_everybody_is_in_one_group_of_each_kind():
+def test_each_person_is_in_one_group_of_each_kind():
     groups = groups_of(TABLE)
     assert groups["men"].tolist() == [True, False, False, True, True, False]
     assert groups["0 to 17 years"].tolist() == [True, True, False, False, False, False]

@@ -49,7 +49,7 @@ def test_readings_are_shown_and_kept_as_numbers(folder, bundled, tmp_path, capsy
     assert len(found) == 2 and all(len(row["identity"]) == 1 and len(row["age"]) == 2 for row in found)
     assert all(row["identity"][0] > 0.7 for row in found)  # renders come back as themselves
     side = Image.open(sheet).size
-    assert side[0] == side[1]  # two faces above two drawings
+    assert side[0] == side[1]  # two faces above two reconstructions
 
 
 def test_sheets_do_not_go_into_the_project(folder):

@@ -1,13 +1,15 @@
-"""Errors of poses: counted as by hand, over the same faces for every way."""
+"""Errors of poses: counted as by hand, over the same faces for every method."""
 
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from kinlib.evaluation import pose as scores
 from kinlib.faces import pose, pose_heuristics
 from kinlib.faces.align import turn_degrees
-from kinlib.faces.landmarks import five_from_68
+from kinlib.faces.keypoints import Keypoints
+from kinlib.faces.landmarks import five_from_68, predict
 from kinlib.runtime.errors import KinlibError
 from kinlib.studio.datasets.family_album import load_album
 
@@ -38,14 +40,14 @@ def test_median_mean_and_quantile_differ_as_they_should():
     assert row["median"] == 2 and row["mean"] == 10 and row["q95"] == pytest.approx(np.quantile(off, 0.95))
 
 
-def test_all_ways_are_asked_the_same_faces():
+def test_all_methods_are_evaluated_on_the_same_faces():
     half = shifted(1)
     half[:2] = NAN
     table = scores.errors({"half": half, "whole": shifted(2)}, TRUTH)
     assert (table["faces"] == 3).all()
 
 
-def test_angles_that_a_way_does_not_give_are_left_out():
+def test_angles_that_a_method_does_not_give_are_left_out():
     only_yaw = TRUTH * [1, NAN, NAN]
     table = scores.errors({"only yaw": only_yaw, "all": TRUTH}, TRUTH)
     assert table.loc["only yaw"].index.tolist() == ["yaw"] and table.loc["all"].index.tolist() == list(scores.ANGLES)
@@ -62,27 +64,27 @@ def test_by_yaw():
         scores.by_yaw({"way": estimated}, TRUTH, angle="tilt")
 
 
-def test_decisions():
+def test_yaw_threshold():
     ways = {"exact": TRUTH, "straight": TRUTH * 0, "eager": shifted(yaw=20)}
-    table = scores.decisions(ways, TRUTH, limit=30)
-    assert table.loc["exact", ["right", "turned", "recall", "precision"]].tolist() == [1, 2, 1, 1]
-    assert table.loc["straight", ["right", "turned", "recall"]].tolist() == [0.6, 0, 0]
+    table = scores.yaw_threshold(ways, TRUTH, limit=30)
+    assert table.loc["exact", ["accuracy", "positives", "recall", "precision"]].tolist() == [1, 2, 1, 1]
+    assert table.loc["straight", ["accuracy", "positives", "recall"]].tolist() == [0.6, 0, 0]
     assert np.isnan(table.loc["straight", "precision"])
     # 20, 32, -5, 55, -25 against 0, 12, -25, 35, -45: one of two found, one of two called rightly
-    assert table.loc["eager", ["right", "turned", "recall", "precision"]].tolist() == [0.6, 2, 0.5, 0.5]
+    assert table.loc["eager", ["accuracy", "positives", "recall", "precision"]].tolist() == [0.6, 2, 0.5, 0.5]
 
 
 @pytest.mark.parametrize(
     ("estimated", "truth", "words"),
     [
-        ({"way": TRUTH[:3]}, TRUTH, r"'way' has poses \[3, 3\] where the truth has \[6, 3\]"),
+        ({"way": TRUTH[:3]}, TRUTH, r"'way' has poses \[3, 3\] where the ground truth has \[6, 3\]"),
         ({"way": TRUTH[:, :2]}, TRUTH[:, :2], r"'way' has poses"),
-        ({"way": TRUTH * NAN}, TRUTH, "no face whose pose is known"),
-        ({"way": TRUTH}, TRUTH * NAN, "no face whose pose is known"),
+        ({"way": TRUTH * NAN}, TRUTH, "no face with a known pose"),
+        ({"way": TRUTH}, TRUTH * NAN, "no face with a known pose"),
     ],
 )
 def test_what_cannot_be_compared_is_refused(estimated, truth, words):
-    for score in (scores.errors, scores.by_yaw, scores.decisions):
+    for score in (scores.errors, scores.by_yaw, scores.yaw_threshold):
         with pytest.raises(KinlibError, match=words):
             score(estimated, truth)
 
@@ -98,28 +100,62 @@ def test_truth_by_path(album):
     assert scores.true_points(album, []).shape == (0, 68, 2)
 
 
-def test_estimates_are_each_ways_own(album):
+def test_estimates_are_those_of_each_method(album):
     files = album.truth["file"].iloc[[10, 11, 12]].tolist()
     points = scores.true_points(album, files)
     five = np.array([five_from_68(one) for one in points])
     five[1] = NAN
     found = scores.estimates(five, (120, 150), true=points)
-    assert list(found) == ["always straight", "rules of thumb", "turn_degrees", "five points", "68 true points"]
-    assert np.isnan(found["five points"][1]).all() and np.isnan(found["always straight"][1]).all()
-    assert found["five points"][2].tolist() == list(pose.estimate(five[2], (120, 150)))
-    assert found["rules of thumb"][2].tolist() == pose_heuristics.estimate(five[2]).tolist()
+    assert list(found) == ["frontal baseline", "2D heuristics", "turn_degrees", "PnP, 5 points", "PnP, 68 true points"]
+    assert np.isnan(found["PnP, 5 points"][1]).all() and np.isnan(found["frontal baseline"][1]).all()
+    assert found["PnP, 5 points"][2].tolist() == list(pose.estimate(five[2], (120, 150)))
+    assert found["2D heuristics"][2].tolist() == pose_heuristics.estimate(five[2]).tolist()
     assert found["turn_degrees"][2, 0] == turn_degrees(five[2]) and np.isnan(found["turn_degrees"][2, 1:]).all()
-    assert np.isfinite(found["68 true points"]).all() and (found["always straight"][[0, 2]] == 0).all()
+    assert np.isfinite(found["PnP, 68 true points"]).all() and (found["frontal baseline"][[0, 2]] == 0).all()
 
 
 def test_points_that_form_no_face_are_skipped():
     five = np.ones((2, 5, 2))
     found = scores.estimates(five, (120, 150))
-    assert np.isnan(found["five points"]).all() and np.isnan(found["turn_degrees"]).all()
+    assert np.isnan(found["PnP, 5 points"]).all() and np.isnan(found["turn_degrees"]).all()
 
 
-def test_a_head_in_space_beats_the_rules_on_the_studio(album):
-    """Five true points of photographs of all yaws; the rules err at least five times as much in yaw."""
+def test_faces_that_were_not_found_have_no_points_and_no_pose(album):
+    file = album.truth["file"].iloc[10]
+    picture = Image.open(album.folder / "families" / file)
+    face = Keypoints(np.zeros(4, np.float32), 1.0, np.float32(five_from_68(scores.true_points(album, [file])[0])))
+    five = scores.five_points([None, face])
+    assert np.isnan(five[0]).all() and np.array_equal(five[1], face.points)
+    poses = scores.estimate_poses(five, [(120, 150), picture.size])
+    assert np.isnan(poses[0]).all() and poses[1].tolist() == list(pose.estimate(face.points, picture.size))
+    predicted = scores.predict_landmarks([picture, picture], [None, face])
+    assert np.isnan(predicted[0]).all() and np.array_equal(predicted[1], predict(picture, face))
+    assert scores.five_points([]).shape == (0, 5, 2) and scores.estimate_poses(five[:0], (120, 150)).shape == (0, 3)
+
+
+def test_solvers_and_focal_lengths_are_compared_by_their_median_errors(album):
+    files = album.truth.loc[album.truth["fault"].isna(), "file"].iloc[::200]
+    five = np.array([five_from_68(one) for one in scores.true_points(album, files)])
+    truth = scores.true_poses(album, files)
+    table = scores.compare_solvers(five, truth, (120, 150))
+    angles = pose.estimate_many(five, (120, 150), solver="epnp", refine=False)
+    row = table.loc["epnp", False]
+    assert row[list(scores.ANGLES)].tolist() == pytest.approx(np.median(np.abs(angles - truth), axis=0).tolist())
+    assert row["slope of yaw"] == pytest.approx(np.polyfit(truth[:, 0], angles[:, 0], 1)[0])
+    focals = scores.compare_focal_lengths(five, truth, (120, 150), [75, 300])
+    assert focals.index.tolist() == [75, 300, "default"]
+    assert focals.loc[75, "slope of yaw"] < focals.loc[300, "slope of yaw"]
+    assert focals.loc["default"].tolist() == pytest.approx(table.loc["sqpnp", True].tolist())
+
+
+def test_words_for_a_sheet():
+    values = pd.Series([3.0, -1.0, 2.0], ["c", "a", "b"])
+    assert scores.quantile_images(values, (0, 0.5, 1)) == ["a", "b", "c"]
+    assert scores.yaw_labels("PnP", values, {"a": -2.4, "b": NAN}) == ["PnP 3", "PnP -1, true -2", "PnP 2"]
+
+
+def test_pnp_beats_the_heuristics_on_the_studio(album):
+    """Five true points of photographs of all yaws; the heuristics err at least five times as much in yaw."""
     rows = album.truth[album.truth["fault"].isna()].sort_values("yaw").iloc[::60]
     points = scores.true_points(album, rows["file"])
     five = np.array([five_from_68(one) for one in points])
@@ -127,7 +163,7 @@ def test_a_head_in_space_beats_the_rules_on_the_studio(album):
     ways = scores.estimates(five, (120, 150), true=points)
     median = scores.errors(ways, truth)["median"]
     assert isinstance(median, pd.Series)
-    assert median["rules of thumb", "yaw"] > 5 * median["five points", "yaw"]
-    assert median["68 true points", "yaw"] < 1.5 and median["68 true points", "pitch"] < 2
-    decided = scores.decisions(ways, truth)
-    assert decided.loc["rules of thumb", "right"] < decided.loc["five points", "right"]
+    assert median["2D heuristics", "yaw"] > 5 * median["PnP, 5 points", "yaw"]
+    assert median["PnP, 68 true points", "yaw"] < 1.5 and median["PnP, 68 true points", "pitch"] < 2
+    classified = scores.yaw_threshold(ways, truth)
+    assert classified.loc["2D heuristics", "accuracy"] < classified.loc["PnP, 5 points", "accuracy"]

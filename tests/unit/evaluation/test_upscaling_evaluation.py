@@ -59,11 +59,11 @@ def test_whose_face_it_is():
     directions = np.eye(5, dtype=np.float32)
     gallery = scores.Gallery(["a.jpg", "b.jpg", "c.jpg"], ["A", "B", "C"], directions[:3])
     face = np.float32([[0.6, 0.8, 0, 0, 0], [0, 0, 0.8, 0.6, 0]])
-    table = scores.likeness(face, directions[[0, 3]], ["A", "D"], gallery)
+    table = scores.identity_similarity(face, directions[[0, 3]], ["A", "D"], gallery)
     assert table["nearest"].tolist() == ["b.jpg", "c.jpg"]  # the first one's own family does not count
     np.testing.assert_allclose(table[["own", "stranger", "margin"]], [[0.6, 0.8, -0.2], [0.6, 0.8, -0.2]], atol=1e-6)
     with pytest.raises(KinlibError, match="nobody of another family"):
-        scores.likeness(face, face, ["A", "A"], scores.Gallery(["a.jpg"], ["A"], directions[:1]))
+        scores.identity_similarity(face, face, ["A", "A"], scores.Gallery(["a.jpg"], ["A"], directions[:1]))
 
 
 def test_originals_are_themselves(originals):
@@ -71,12 +71,12 @@ def test_originals_are_themselves(originals):
     album = load_album()
     first = album.truth[album.truth["family"].isin([one.family for one in originals])].groupby("family").head(2)
     few = type(album)(album.folder, album.people, first)
-    gallery = scores.strangers(few)
+    gallery = scores.build_gallery(few)
     assert len(gallery.files) == first["name"].nunique() and np.allclose(np.linalg.norm(gallery.embeddings, axis=1), 1)
     faces = scores.cut_faces([one.image for one in originals], [one.landmarks for one in originals])
     assert {face.size for face in faces} == {(128, 128)}
     own = embed_pictures(faces)
-    table = scores.likeness(own, own, [one.family for one in originals], gallery)
+    table = scores.identity_similarity(own, own, [one.family for one in originals], gallery)
     assert np.allclose(table["own"], 1, atol=1e-5) and (table["margin"] > 0.1).all()
     assert all(file.split("/")[0] != one.family for file, one in zip(table["nearest"], originals, strict=True))
 
@@ -85,7 +85,7 @@ def test_a_face_is_found_where_it_is(originals):
     one, empty = originals[0], Image.new("RGB", (120, 150), (90, 120, 150))
     elsewhere = np.add(one.landmarks_in(120), [0, 60])
     truths = [one.landmarks_in(120), elsewhere, one.landmarks_in(120)]
-    table = scores.find_faces([one.small, one.small, empty], truths)
+    table = scores.detect_labelled([one.small, one.small, empty], truths)
     assert table["found"].tolist() == [1, 0, 0]
     assert table["off"][0] < 0.15 and table["off"].isna().tolist() == [False, True, True]
 
@@ -102,13 +102,13 @@ def test_gains_are_paired_and_have_intervals():
     tables["unsure"] = pd.DataFrame({"psnr_db": base + np.random.default_rng(1).normal(0, 1, 20)})
     unsure = scores.gains(tables, "bicubic", "psnr_db").loc["unsure"]
     assert unsure["low"] < unsure["value"] < unsure["high"] and unsure["high"] - unsure["low"] > 0.3
-    with pytest.raises(KinlibError, match="nothing measured for 'lanczos'"):
+    with pytest.raises(KinlibError, match="no measurements for 'lanczos'"):
         scores.gains(tables, "lanczos", "psnr_db")
 
 
 def test_photographs_without_originals(originals):
     empty = Image.new("RGB", (120, 150), (90, 120, 150))
-    one, other = scores.photographs([originals[0].small, empty], ["somebody", "nobody"])
+    one, other = scores.unpaired_photographs([originals[0].small, empty], ["somebody", "nobody"])
     assert one.larger(2) is None and (one.name, one.small.size) == ("somebody", (120, 150))
     low, high = one.landmarks_in(240)
     inside = originals[0].landmarks_in(240)[17:]  # all but the jaw

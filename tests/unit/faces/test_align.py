@@ -8,6 +8,7 @@ import skimage.data
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
+from kinlib.faces import landmarks as shape
 from kinlib.faces.align import (
     align_face,
     align_from_five,
@@ -243,6 +244,8 @@ def test_path_array_and_name(tmp_path: Path, astronaut: Image.Image):
         find_and_align(tmp_path / "cup.png")
     with pytest.raises(KinlibError, match="no face found in the mother's photo"):
         find_and_align(skimage.data.coffee(), name="the mother's photo")
+    with pytest.raises(KinlibError, match="no face found in the picture"):
+        find_and_align(skimage.data.coffee())
 
 
 def test_of_several_faces_the_largest(astronaut: Image.Image):
@@ -252,7 +255,7 @@ def test_of_several_faces_the_largest(astronaut: Image.Image):
     group.paste(head.resize((280, 350)), (300, 20))
     face = find_and_align(group)
     assert face.keypoints.points[:, 0].min() > 300
-    assert face.notes == ["2 faces found in the photo: the largest is used"]
+    assert face.notes == ["2 faces found in the picture: the largest is used"]
 
 
 def test_face_cut_off_by_the_edge(astronaut: Image.Image):
@@ -266,7 +269,8 @@ def test_without_bundled_predictor_five_points_serve(
     monkeypatch.setenv("KINLIB_DATA", str(tmp_path))
     face = find_and_align(astronaut)
     assert face.used == "5" and face.landmarks is None
-    assert np.array_equal(face.aligned, align_from_five(astronaut, face.keypoints.points))
+    detected = shape.face_quad(face.keypoints)  # the detector's points, which lie a little high and less steady
+    assert np.abs(face.quad - detected).max() < 0.05 * np.hypot(*(detected[3] - detected[0]))
 
 
 def test_missing_named_predictor_is_an_error(astronaut: Image.Image, tmp_path: Path):

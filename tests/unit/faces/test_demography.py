@@ -20,17 +20,17 @@ from kinlib.runtime.errors import KinlibError
 from kinlib.studio.appearance import emotions
 from kinlib.studio.appearance.emotions import EMOTIONS, emotion
 from kinlib.studio.appearance.shots import random_expression
-from kinlib.studio.datasets.encoding import as_png
+from kinlib.studio.datasets.encoding import array_to_png
 from kinlib.studio.datasets.renders import FaceSet, load_faces
 from kinlib.studio.datasets.sampling import member_genome
 from kinlib.studio.genetics.populations import POPULATIONS
 from kinlib.training.recipes.demography import (
     DemographySettings,
-    Truth,
+    Labels,
     emotion_weights,
     evaluate,
+    labels_of,
     populations_of,
-    truth_of,
 )
 from kinlib.training.recipes.registry import train
 
@@ -50,8 +50,8 @@ def data(tmp_path_factory) -> Path:
             row = {
                 "person": person,
                 "view": view,
-                "image": as_png(picture),
-                "mask": as_png(np.ones_like(picture[..., 0])),
+                "image": array_to_png(picture),
+                "mask": array_to_png(np.ones_like(picture[..., 0])),
             }
             rows.append(row | {"attributes": json.dumps(record | {"hair_colour": "black", "grey": 0.0})})
     pd.DataFrame(rows).to_parquet(folder / "part-00000.parquet")
@@ -201,7 +201,7 @@ def test_population_follows_from_seed_and_number(data, tmp_path):
 
 def test_truth_of_a_set(data):
     faces = load_faces(data)
-    truth = truth_of(faces, data)
+    truth = labels_of(faces, data)
     assert truth.gender.tolist() == [p % 2 for p in faces.table.person]
     assert [EMOTIONS[i] for i in truth.emotion[:2]] == ["neutral", "happy"]
     assert truth.age[:2].tolist() == [10.0, 11.0]
@@ -212,7 +212,7 @@ def test_training_goes_on_and_leaves_a_network(data, tmp_path):
         train("demography", DemographySettings(data, tmp_path, run=tmp_path / "run", steps=steps, batch=4))
     report = json.loads((tmp_path / "demography.json").read_text())
     assert report["recipe"]["steps_done"] == 2 and [call["step"] for call in report["calls"]] == [0, 1]
-    assert report["figures"]["people"] == 2 and report["figures"]["pictures"] == 4
+    assert report["metrics"]["people"] == 2 and report["metrics"]["pictures"] == 4
     table = analyse(torch.zeros(2, 3, 64, 64), net=load_demography(tmp_path / "demography.safetensors"))
     assert table.notna().all().all()
 
@@ -245,7 +245,7 @@ def test_figures_are_what_they_say(data):
     faces: FaceSet = load_faces(data)
     race = torch.tensor([0, 0, 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 0, 0, 1, 1])
     gender = torch.from_numpy(faces.table.male.to_numpy(np.int64))
-    truth = Truth(torch.full((16,), 20.0), gender, race, torch.tensor([6, 3] * 8))
+    truth = Labels(torch.full((16,), 20.0), gender, race, torch.tensor([6, 3] * 8))
     figures = evaluate(Oracle(), faces, truth)
     assert figures["age_mae"] == pytest.approx(8) and figures["sex_accuracy"] == 1
     assert figures["population_accuracy"] == figures["population_accuracy_per_person"] == 3 / 8

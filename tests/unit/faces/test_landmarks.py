@@ -45,7 +45,7 @@ def test_size_of_the_bundled_file():
     manifest = json.loads(landmarks.bundled_predictor().with_name("manifest.json").read_text())
     assert manifest["landmarks.dat.xz"]["size"] == landmarks.bundled_predictor().stat().st_size
     report = json.loads(landmarks.bundled_predictor().with_name("landmarks.json").read_text())
-    assert report["figures"]["median"] < 2.0
+    assert report["metrics"]["median"] < 2.0
 
 
 def test_astronaut(points: np.ndarray, face: Keypoints):
@@ -96,7 +96,7 @@ def test_face_as_points_box_and_array(astronaut: Image.Image, face: Keypoints, p
 
 def test_bundled_predictor_drives_the_crop(astronaut: Image.Image):
     found = find_and_align(astronaut)
-    assert found.used == "68" and found.landmarks.shape == (68, 2)
+    assert found.used == "68+5" and found.landmarks.shape == (68, 2)
 
 
 def test_same_result_twice_and_one_load(astronaut: Image.Image, face: Keypoints, points: np.ndarray):
@@ -223,7 +223,7 @@ def test_training_in_miniature(renders: Path, tmp_path: Path, caplog: pytest.Log
         )
         report = train(settings)
     assert (report["recipe"]["pictures_used"], report["recipe"]["people"]) == (8, 8)  # person 18 is held out
-    figures = report["figures"]
+    figures = report["metrics"]
     assert figures["pictures"] == 1 and figures["found"] == 1 and 0 < figures["median"] < 25
     assert figures["groups"] == {}  # nothing is known of whom they show
     assert json.loads((tmp_path / "first" / "landmarks.json").read_text()) == report

@@ -14,7 +14,7 @@ from kinlib.faces.parsing import Parser, ParsingNet, load_parser, parse
 from kinlib.io.face_labels import CLASSES, MIRRORED_CLASSES, REGIONS
 from kinlib.runtime.errors import KinlibError
 from kinlib.studio import labels as studio_labels
-from kinlib.studio.datasets.encoding import as_png
+from kinlib.studio.datasets.encoding import array_to_png
 from kinlib.training.data.label_maps import LabelledAugmentation, LabelledFaces, load_labelled
 from kinlib.training.recipes.parsing import ParsingSettings, dice_loss, evaluate
 from kinlib.training.recipes.registry import train
@@ -32,8 +32,8 @@ def data(tmp_path_factory) -> Path:
         block = rng.integers(0, len(CLASSES), (8, 8), dtype=np.uint8)
         classes = block.repeat(16, 0).repeat(16, 1)
         picture = np.stack([classes * 12, 255 - classes * 12, classes * 6], axis=2).astype(np.uint8)
-        rows.append({"person": person, "view": 0, "image": as_png(picture), "mask": as_png(classes)})
-        rows[-1]["regions"] = as_png(((classes.astype(int) * 2) % len(REGIONS)).astype(np.uint8))
+        rows.append({"person": person, "view": 0, "image": array_to_png(picture), "mask": array_to_png(classes)})
+        rows[-1]["regions"] = array_to_png(((classes.astype(int) * 2) % len(REGIONS)).astype(np.uint8))
     pd.DataFrame(rows).to_parquet(folder / "part-00000.parquet")
     return folder
 
@@ -208,7 +208,7 @@ def test_training_goes_on_and_leaves_a_parser(data, tmp_path):
         train("parsing", settings)
     report = json.loads((tmp_path / "parsing.json").read_text())
     assert report["recipe"]["steps_done"] == 2 and [call["step"] for call in report["calls"]] == [0, 1]
-    figures = report["figures"]
+    figures = report["metrics"]
     assert figures["people"] == 2 and report["recipe"]["pictures_used"] == 6
     assert 0 <= figures["class_iou_mean"] <= 1 and set(figures["class_iou"]) <= set(CLASSES)
     assert "parsing.safetensors" in json.loads((tmp_path / "manifest.json").read_text())

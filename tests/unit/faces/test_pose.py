@@ -12,7 +12,7 @@ from kinlib.faces.pose_template import template
 from kinlib.io.photos import read_photo
 from kinlib.runtime.errors import KinlibError
 from kinlib.studio.datasets.family_album import load_album
-from kinlib.studio.rendering.camera import turn_matrix
+from kinlib.studio.rendering.camera import rotation_matrix
 
 SIZE = (120, 150)
 MIRRORED_FIVE = [1, 0, 2, 4, 3]
@@ -56,7 +56,7 @@ def test_every_solver_finds_them(solver, angles):
 @pytest.mark.parametrize("angles", POSES)
 def test_rotations_and_angles_belong_together(angles):
     assert np.allclose(pose.angles_of(pose.rotation_of(angles)), angles)
-    assert np.allclose(pose.rotation_of(angles), turn_matrix(*angles), atol=1e-6)  # the studio's
+    assert np.allclose(pose.rotation_of(angles), rotation_matrix(*angles), atol=1e-6)  # the studio's
 
 
 def test_signs_in_the_picture():
@@ -184,13 +184,13 @@ def test_the_template_is_the_studios_mean_head():
     from kinlib.studio.appearance.shots import random_expression
     from kinlib.studio.head.model import load_head
     from kinlib.studio.rendering.camera import EYE_LEVEL
-    from kinlib.studio.shape import build
+    from kinlib.studio.shape import head_shape
 
     rng, marks = np.random.default_rng(5), load_head().landmarks
     ages = true_ages(rng, 40)
     heads = []
     for age in ages:
-        _, posed = build.build(random_person(rng), age, random_expression(rng, age), (0.0, 0.0))
+        _, posed = head_shape.build_head(random_person(rng), age, random_expression(rng, age), (0.0, 0.0))
         head = posed[marks].astype(np.float64) - [0, EYE_LEVEL, 0]
         heads.append(head / np.linalg.norm(head[17:] - head[17:].mean(axis=0)))
     mean = np.mean(heads, axis=0) * np.linalg.norm(template(68)[17:] - template(68)[17:].mean(axis=0))

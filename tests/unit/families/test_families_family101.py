@@ -339,7 +339,7 @@ def test_where_the_list_may_lie(make, tmp_path):
     [
         (lambda root: root / "nowhere", "does not exist"),
         (lambda root: root, "there is no FAMILY101.txt"),
-        (lambda root: (root / "FAMILY101.txt").write_text("Hello\n") and root, "lists nobody"),
+        (lambda root: (root / "FAMILY101.txt").write_text("Hello\n") and root, "lists no people"),
         (lambda root: (root / "FAMILY101.txt").write_text("0\tFAMI\tX\n") and root / "FAMILY101.txt", "is a file"),
     ],
 )

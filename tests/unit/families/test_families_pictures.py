@@ -8,9 +8,10 @@ import pytest
 from PIL import Image
 
 from kinlib.families import family101
-from kinlib.families.pictures import BLOCKY, PLAIN, blockiness, check, content_hashes, detail
+from kinlib.families.pictures import BLOCKY, PLAIN, blockiness, check, content_hashes, detail, sample
 from kinlib.families.tables import FamilyTables, frame
 from kinlib.runtime import config
+from kinlib.runtime.errors import KinlibError
 
 SIZE = (120, 150)
 
@@ -122,3 +123,16 @@ def test_the_studio_pictures_that_are_spoilt():
     assert {p.where: p.kind for p in problems} == {image: expected[kind] for image, kind in spoilt.items()}
     greys = [cv2.imread(str(tables.path(image)), cv2.IMREAD_GRAYSCALE).astype(np.float32) for image in plain]
     assert min(map(blockiness, greys)) > 1.15 * BLOCKY and min(map(detail, greys)) > 1.2 * PLAIN
+
+
+def test_a_sample_leaves_out_damaged_images(make):
+    tables = make(**{f"x{number}": noisy(number) for number in range(6)})
+    drawn = sample(tables, 4, seed=1)
+    assert len(drawn) == 4 and drawn["image"].is_unique and (drawn["picture"].map(lambda one: one.mode) == "RGB").all()
+    assert drawn["image"].tolist() == sample(tables, 4, seed=1)["image"].tolist()
+    (tables.root / drawn["image"].iloc[0]).write_bytes(b"damaged")
+    assert sample(tables, 4, seed=1)["image"].tolist() == drawn["image"].tolist()[1:]
+    assert len(sample(tables, 100)) == 5
+    (tables.root / "x5.png").unlink()
+    with pytest.raises(KinlibError):
+        tables.load_image("x5.png")

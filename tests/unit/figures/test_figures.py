@@ -282,6 +282,18 @@ def test_numbers_of_real_people_are_not_stored(root):
     assert json.loads(known.read_text()) == {"mean": 1.0}
 
 
+def test_a_notebook_run_by_hand_leaves_the_project_alone(root, plot, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ipykernel", SimpleNamespace())
+    monkeypatch.setenv("KINLIB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("KINLIB_STORE", raising=False)
+    saved, numbers = figures.save("07_blends", plot), figures.save_numbers("07_blending", {"mean": 1.0})
+    assert saved.path.is_file() and numbers.is_file() and repr(saved) == saved.path.relative_to(root).as_posix()
+    assert not (root / "figures").exists() and not (root / "report").exists()
+    monkeypatch.setenv("KINLIB_STORE", "1")
+    assert figures.save("07_blends", plot).path == root / "figures" / "07_blends.svg"
+    assert figures.save_numbers("07_blending", {"mean": 1.0}).is_relative_to(root / "report")
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), [1.0, float("nan")], np.array([np.inf])])
 def test_numbers_are_finite(root, value):
     with pytest.raises(KinlibError, match="'worst' is"):

@@ -46,3 +46,15 @@ def test_axes_point_where_the_head_does():
     turned = np.array([[np.cos(turn), 0, np.sin(turn)], [0, 1, 0], [-np.sin(turn), 0, np.cos(turn)]])
     forward = where(figures.mark_face(GREY, corners, axes=turned), marks.AXES[2]) - middle
     assert forward[0] > 8 and abs(forward[1]) < 3
+
+
+def test_a_pose_is_cut_out_around_the_face():
+    points = np.array([[18.0, 20.0], [22.0, 20.0], [20.0, 23.0]])
+    cut = figures.mark_pose(GREY, points, np.eye(3), side=60)
+    assert cut.size == (60, 60)
+    left, top = (3 * points.mean(axis=0) - 30).astype(int).tolist()
+    whole = figures.mark_face(GREY, points, axes=np.eye(3))
+    assert np.array_equal(cut, whole.crop((left, top, left + 60, top + 60)))
+    corner = figures.mark_pose(GREY, points - 18, np.eye(3), side=60)
+    assert np.array_equal(corner, figures.mark_face(GREY, points - 18, axes=np.eye(3)).crop((0, 0, 60, 60)))
+    assert figures.mark_pose(GREY, points, np.eye(3), side=500).size == (120, 150)

@@ -200,11 +200,11 @@ def test_r1_of_a_linear_critic_is_half_its_squared_weight():
     )
 
 
-def test_energy_distance_tells_distributions_apart():
+def test_energy_loss_tells_distributions_apart():
     source = torch.Generator().manual_seed(0)
     x, y = torch.randn(300, 8, generator=source), torch.randn(300, 8, generator=source)
-    assert abs(losses.energy_distance(x, y)) < 0.02
-    assert losses.energy_distance(x, y + 1) > 0.1
+    assert abs(losses.energy_loss(x, y)) < 0.02
+    assert losses.energy_loss(x, y + 1) > 0.1
 
 
 def test_encoder_gives_average_plus_codes():

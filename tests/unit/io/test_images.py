@@ -3,6 +3,7 @@
 import io
 import os
 import struct
+import sys
 import time
 import tracemalloc
 import zlib
@@ -95,10 +96,21 @@ def test_no_image_inside(tmp_path: Path, content: bytes):
     assert "not an image" in refusal(path)
 
 
-def test_heic_names_the_way_out(tmp_path: Path):
+@pytest.mark.parametrize("brand", [b"heic", b"mif1", b"heix"])
+def test_heic_without_its_reader_names_the_remedy(tmp_path: Path, monkeypatch, brand: bytes):
     path = tmp_path / "phone.heic"
-    path.write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
-    assert "JPEG" in refusal(path)
+    path.write_bytes(b"\0\0\0\x18ftyp" + brand + bytes(100))
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)  # not installed
+    monkeypatch.setattr(Image, "OPEN", {kind: how for kind, how in Image.OPEN.items() if kind != "HEIF"})
+    assert "run `pip install pillow-heif`" in refusal(path) and "JPEG" in refusal(path)
+
+
+@pytest.mark.parametrize(("brand", "word"), [(b"heic", "damaged"), (b"avif", "damaged")])
+def test_damaged_files_of_phones(tmp_path: Path, brand: bytes, word: str):
+    pytest.importorskip("pillow_heif")
+    path = tmp_path / "phone.bin"
+    path.write_bytes(b"\0\0\0\x18ftyp" + brand + bytes(100))
+    assert word in refusal(path)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "TIFF"])
@@ -148,9 +160,54 @@ def test_huge_header_costs_nothing(tmp_path: Path):
         tracemalloc.stop()
 
 
-@pytest.mark.parametrize("source", [None, 3, b"photo.jpg", ["a.jpg"], torch.zeros(3, 20, 20)])
-def test_other_types(source):
-    assert "must be a path" in refusal(source)
+@pytest.mark.parametrize("source", [None, 3, ["a.jpg"], {"path": "a.jpg"}])
+def test_other_types_are_told_what_is_accepted(source):
+    message = refusal(source)
+    for accepted in ("a path", "bytes", "open binary file", "PIL image", "array [H, W, 3]", "tensor [3, H, W]"):
+        assert accepted in message
+
+
+@pytest.mark.parametrize("address", ["https://example.org/a.jpg", "HTTP://x/a.png", "file:///a.jpg", "data:image/png,"])
+def test_addresses(address: str):
+    assert "is an address, and nothing is downloaded here" in refusal(address)
+
+
+@pytest.mark.parametrize(
+    ("source", "word"),
+    [
+        (b"", "empty"),
+        (b"photo.jpg", "not an image"),
+        (io.BytesIO(), "empty"),
+        (io.StringIO("photo"), "mode 'rb'"),
+        (io.BytesIO(b"\x89PNG but no more"), "not an image"),
+    ],
+)
+def test_contents_that_are_no_photo(source, word: str):
+    assert word in refusal(source)
+
+
+def test_a_closed_file(photo: Path):
+    with photo.open("rb") as file:
+        pass
+    assert "cannot be read from the open file" in refusal(file) and "photo.jpg" in refusal(file)
+
+
+@pytest.mark.parametrize(
+    ("tensor", "word"),
+    [
+        (torch.zeros(20, 30, 3), "float32 [20, 30, 3]"),
+        (torch.zeros(2, 3, 20, 30), "float32 [2, 3, 20, 30]"),
+        (torch.zeros(20, 30), "float32 [20, 30]"),
+        (torch.zeros(3, 20, 30, dtype=torch.uint8), "uint8 [3, 20, 30]"),
+        (torch.zeros(3, 0, 30), "float32 [3, 0, 30]"),
+        (torch.full((3, 20, 30), -1.5), "from -1 to 1"),
+        (torch.full((3, 20, 30), 200.0), "from -1 to 1"),
+        (torch.full((3, 20, 30), torch.nan), "from -1 to 1"),
+        (torch.full((3, 20, 30), 0.5), "2 * x - 1"),
+    ],
+)
+def test_tensors_of_another_layout_or_range(tensor: torch.Tensor, word: str):
+    assert word in refusal(tensor)
 
 
 # --- files that can ---
@@ -161,6 +218,49 @@ def test_reads_path_text_picture_and_array(photo: Path, corners: Image.Image):
         picture = images.read_photo(source)
         assert picture.mode == "RGB"
         assert is_close(quarter(picture, False, False), RED) and is_close(quarter(picture, True, True), WHITE)
+
+
+def test_reads_contents_open_files_and_tensors(photo: Path):
+    wanted = np.asarray(images.read_photo(photo))
+    content = photo.read_bytes()
+    tensor = images.to_tensor(Image.fromarray(wanted))
+    for source in (content, bytearray(content), memoryview(content), io.BytesIO(content), tensor, tensor[0].double()):
+        assert np.array_equal(np.asarray(images.read_photo(source)), wanted)
+    with photo.open("rb") as file:
+        file.seek(7)
+        assert np.array_equal(np.asarray(images.read_photo(file)), wanted)
+        assert file.tell() == 7
+
+
+def test_arrays_in_any_order_in_memory_are_read_as_a_copy():
+    array = np.random.default_rng(0).integers(0, 256, (40, 30, 3), dtype=np.uint8)
+    array.flags.writeable = False
+    for view in (array, np.asfortranarray(array), array[::-1, ::-1], array[:, :, ::-1], array[::2, ::1]):
+        picture = images.read_photo(view)
+        assert np.array_equal(np.asarray(picture), view)
+        picture.putpixel((0, 0), BLUE)
+    assert tuple(array[0, 0]) != BLUE
+
+
+def test_a_picture_handed_in_keeps_its_size(photo: Path):
+    with Image.open(photo) as picture:
+        assert images.read_photo(picture, max_side=100).size == (100, 75)
+        assert picture.size == (640, 480)
+
+
+@pytest.mark.parametrize("kind", ["HEIF", "AVIF", "JPEG2000", "MPO"])
+def test_formats_of_phones(tmp_path: Path, corners: Image.Image, kind: str):
+    """Whatever the ending says: the content decides."""
+    if kind == "HEIF":
+        pytest.importorskip("pillow_heif").register_heif_opener()
+    if kind not in Image.SAVE and kind not in (Image.init() or Image.SAVE):
+        pytest.skip(f"this Pillow has no {kind}")
+    options = {"save_all": True, "append_images": [Image.new("RGB", (640, 480))]} if kind == "MPO" else {}
+    path = tmp_path / "IMG_1.JPG"
+    corners.resize((640, 480), Image.Resampling.NEAREST).save(path, kind, quality=95, **options)
+    picture = images.read_photo(path)
+    assert picture.mode == "RGB" and picture.size == (640, 480)
+    assert is_close(quarter(picture, False, False), RED, 12) and is_close(quarter(picture, True, False), GREEN, 12)
 
 
 def test_result_is_a_copy_without_metadata(corners: Image.Image):

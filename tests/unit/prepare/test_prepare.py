@@ -21,6 +21,7 @@ import pytest
 from kinlib.io import files
 from kinlib.io.resume import WORK
 from kinlib.prepare import PrepareSettings, engines, list_photos, parts, prepare, read_prepared, run
+from kinlib.prepare.listing import describe_passed_over
 from kinlib.prepare.parts import Part, PreparedPart
 from kinlib.prepare.table import SCHEMA
 from kinlib.runtime import config
@@ -71,6 +72,60 @@ def test_a_plain_folder(album):
         "sub/deep/z.tif",
     ]
     assert {photo.person for photo in listing.photos} == {photo.family for photo in listing.photos} == {None}
+    assert listing.passed_over == ("jpg", "notes.txt")
+    assert describe_passed_over(listing) == "2 passed over, of unknown type or unreadable: 'jpg', 'notes.txt'"
+
+
+def test_photos_of_phones_are_taken_and_litter_is_not(tmp_path):
+    names = ["IMG_1.HEIC", "a.heif", "b.avif", "c.JPG", "d.jfif", "e.mpo", "f.jp2"]
+    litter = [".DS_Store", "Thumbs.db", "desktop.ini", ".ipynb_checkpoints/c.jpg", "__MACOSX/c.jpg"]
+    for name in (*names, *litter):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"content")
+    listing = list_photos(tmp_path)
+    assert sorted(photo.image for photo in listing.photos) == sorted(names)
+    assert listing.passed_over == () and describe_passed_over(listing) == ""
+
+
+def test_many_files_of_other_types_are_counted_and_some_named(tmp_path):
+    for number in range(7):
+        (tmp_path / f"clip{number}.mov").write_bytes(b"film")
+    with pytest.raises(
+        KinlibError, match=r"holds no pictures \(there are 7 files of other types: 'clip0.mov', .*\.\.\."
+    ):
+        list_photos(tmp_path)
+    (tmp_path / "a.jpg").write_bytes(b"picture")
+    described = describe_passed_over(list_photos(tmp_path))
+    assert described.startswith("7 passed over") and "clip4.mov" in described and "clip5.mov" not in described
+
+
+def test_a_folder_that_cannot_be_opened_stops_nothing(tmp_path):
+    for name in ("a.jpg", "locked/b.jpg", "open/c.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"picture")
+    (tmp_path / "locked").chmod(0)
+    root = os.geteuid() == 0
+    if root:
+        tmp_path.chmod(0o755)
+        for folder in list(tmp_path.parents)[:2]:
+            folder.chmod(0o755)
+        os.seteuid(65534)  # root opens everything; nobody does not
+    try:
+        listing = list_photos(tmp_path)
+    finally:
+        if root:
+            os.seteuid(0)
+        (tmp_path / "locked").chmod(0o755)
+    assert [photo.image for photo in listing.photos] == ["a.jpg", "open/c.jpg"]
+    assert listing.passed_over == ("locked/",)
+
+
+def test_other_files_of_a_data_set_are_passed_over_too(tmp_path):
+    (tmp_path / "FAMILY101.txt").write_text("0\tFAMI\tASH\n1\tHUSB\tJohn_Ash\n")
+    (tmp_path / "ASH" / "John_Ash").mkdir(parents=True)
+    (tmp_path / "ASH" / "John_Ash" / "1.jpg").write_bytes(b"picture")
+    (tmp_path / "ASH" / "John_Ash" / "clip.mov").write_bytes(b"film")
+    assert list_photos(tmp_path).passed_over == ("ASH/John_Ash/clip.mov",)
 
 
 def test_every_aligned_face_has_a_file_of_its_own(album):

@@ -14,6 +14,7 @@ from PIL import Image
 
 from kinlib.faces.align import align_found
 from kinlib.faces.keypoints import detect_all
+from kinlib.faces.orientation import examine, find_upright
 from kinlib.faces.upscale import upscale
 from kinlib.io.crop import map_to_crop
 from kinlib.io.images import to_tensor
@@ -24,11 +25,12 @@ from kinlib.prepare.enlarge import enlarged
 from kinlib.prepare.networks import load_networks
 from kinlib.prepare.parts import Part, prepare_part
 from kinlib.prepare.stages import run_stages
-from kinlib.prepare.table import STAGES
+from kinlib.prepare.table import STAGES, as_parquet
 from kinlib.runtime import config
 from kinlib.runtime.errors import KinlibError
 
 FAMILIES = config.data_dir() / "studio" / "families"
+PORTRAIT = config.data_dir() / "studio" / "portraits" / "couple_1_father.jpg"
 SETTINGS = PrepareSettings()
 
 
@@ -88,7 +90,7 @@ def test_every_picture_has_its_row_and_reason(prepared):
     assert reasons == {
         "cut.jpg": "'cut.jpg' is damaged or cut short: copy or download the photo again",
         "empty.jpg": "'empty.jpg' is empty (0 bytes): copy or download the photo again",
-        "text.png": "'text.png' is not an image that can be read: use JPEG, PNG, WebP, TIFF, BMP or GIF",
+        "text.png": "'text.png' is not an image that can be read: use JPEG, PNG, HEIC, WebP, AVIF, TIFF, BMP or GIF",
         "tiny.png": "'tiny.png' is 9x9 px: a photo needs at least 16 px on each side",
     }
     assert table.loc[good, "reason"].isna().all() and table.drop(good)["aligned"].isna().all()
@@ -289,6 +291,31 @@ def test_no_codes_without_a_face(prepared):
     assert latents(read_prepared(prepared).head(0)).shape == (0, 0, 512)
 
 
+# ---- rotated pictures and other formats
+
+
+def test_rotated_pictures_are_found_upright(tmp_path, networks):
+    """Pixels rotated, no EXIF tag that says so: the same face comes out, and row and note say what was done."""
+    photo = Image.open(PORTRAIT)
+    for degrees in (0, 90, 180, 270):
+        photo.rotate(degrees, expand=True).save(tmp_path / f"{degrees}.png")
+    upright, *others = run_stages(tmp_path, list_photos(tmp_path).photos, networks)
+    assert (upright.face.rotated, upright.face.notes, upright.size) == (0, [], photo.size)
+    for degrees, work in zip((90, 180, 270), others, strict=True):
+        assert work.status == "ok" and work.size == photo.size and work.face.rotated == degrees
+        assert f"rotated by {degrees} degrees clockwise" in work.face.notes[0]
+        np.testing.assert_array_equal(work.face.keypoints.points, upright.face.keypoints.points)
+        assert np.array_equal(work.face.aligned, upright.face.aligned)
+    assert pq.read_table(io.BytesIO(as_parquet(others)))["rotated"].to_pylist() == [90, 180, 270]
+
+
+def test_a_heic_photo_is_prepared(tmp_path, networks):
+    pillow_heif = pytest.importorskip("pillow_heif")
+    pillow_heif.from_pillow(Image.open(PORTRAIT).convert("RGB")).save(tmp_path / "IMG_0001.HEIC", quality=95)
+    (work,) = run_stages(tmp_path, list_photos(tmp_path).photos, networks)
+    assert work.status == "ok" and work.size == Image.open(PORTRAIT).size
+
+
 # ---- enlarging
 
 
@@ -298,27 +325,28 @@ def test_enlarging_the_surroundings_is_as_good_as_enlarging_all(offset, networks
     photo = Image.open(studio_photos(3)[2])
     picture = Image.new("RGB", (photo.width + 2 * offset[0], photo.height + 2 * offset[1]), (90, 120, 160))
     picture.paste(photo, offset)
-    faces = detect_all(picture)[0]
+    upright = find_upright(picture, networks.predictor, "cpu")
+    faces = upright.faces
     bicubic = replace(SETTINGS, upscale="bicubic")
-    view = enlarged(picture, faces, bicubic, torch.device("cpu"))
-    assert view.factor == 2 and (offset == (0, 0) or view.picture.width < picture.width)
-    found = align_found(view.picture, view.faces, 256, networks.predictor)
+    view = enlarged(upright, bicubic, torch.device("cpu"), networks.predictor)
+    assert view.factor == 2 and (offset == (0, 0) or view.photo.image.width < picture.width)
+    found = align_found(view.photo, 256)
     whole = upscale(picture, 2, "bicubic")
     doubled = [replace(face, box=face.box * 2, points=np.float32((face.points + 0.5) * 2 - 0.5)) for face in faces]
-    wanted = align_found(whole, doubled, 256, networks.predictor)
+    wanted = align_found(examine(whole, doubled, networks.predictor), 256)
     assert np.abs(np.float32(found.aligned) - np.float32(wanted.aligned)).max() <= 1
     back = view.put_back(found)
     np.testing.assert_allclose(back.keypoints.points, faces[0].points, atol=1e-3)
     np.testing.assert_allclose(back.keypoints.box, faces[0].box, atol=1e-3)
     np.testing.assert_allclose(back.quad, (wanted.quad + 0.5) / 2 - 0.5, atol=1e-3)
-    plain = align_found(picture, faces, 256, networks.predictor)
+    plain = align_found(upright, 256)
     assert np.abs(back.quad - plain.quad).max() < 0.1 * np.hypot(*(plain.quad[3] - plain.quad[0]))
 
 
 def test_large_faces_are_not_enlarged(networks):
     picture = Image.open(studio_photos(1)[0]).resize((480, 600))
-    faces = detect_all(picture)[0]
-    assert enlarged(picture, faces, replace(SETTINGS, upscale="bicubic"), torch.device("cpu")).factor == 1
+    upright = find_upright(picture, networks.predictor, "cpu")
+    assert enlarged(upright, replace(SETTINGS, upscale="bicubic"), torch.device("cpu"), networks.predictor).factor == 1
 
 
 def test_enlarged_pictures_in_the_table(mixed, networks):

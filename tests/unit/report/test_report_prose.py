@@ -1,98 +1,104 @@
-"""Numbers that somebody typed are found in the prose, and only there; passages stand where their numbers are."""
+"""Typed numbers are found in the printed text, and only there; optional passages stand where numbers are stored."""
+
+import json
 
 import pytest
 
-from kinlib.report.passages import lacking, look_up, without
-from kinlib.report.prose import lost_semicolons, prose_of, typed_numbers
-from kinlib.runtime.errors import KinlibError
+from kinlib.report.checks import problems
+from kinlib.report.sources import Sources
+from kinlib.report.typesetting import notes
+from kinlib.runtime import config
 
+TEMPLATE = (config.project_root() / "report" / "template.typ").read_bytes()
+SETUP = b'#import "template.typ": *\n#show: report\n'
+BIBLIOGRAPHY = b"@misc{casey2025, title = {A}}\n@misc{fang2013, title = {B}}\n"
+NUMBERS = {"people": 159, "none": {}, "pair": [8.5, 9], "share": 0.0, "name": "4 words"}
 TYPED = {
     "We found 54 houses.": ["54"],
-    "It is 12.1% of them, or -3.5 dB.": ["12.1%", "-3.5"],
+    "It is 12.1% of them, or -3.5 dB.": ["12.1%", "3.5"],
     'He said "14,816 images" and left.': ["14,816"],
-    '#picture("01_tree", [A family of 7 people])': ["7"],
-    '#tabled(ruled(head: ([a]), [12], number("x/y", digits: 3)), [Of 9.])': ["12", "9"],
-    "#let note = [there were 33 of them]": ["33"],
+    "#figure([], caption: [A family of 7 people])": ["7"],
+    '#tabled(ruled(head: ([a], [b]), [12], number("x/people", digits: 3)), [Of 9.])': ["12", "9"],
+    "#let note = [there were 33 of them]\n#note": ["33"],
     "#if true [it is 5]": ["5"],
-    '- a list with 17 in it #number("x/y") and 18': ["17", "18"],
-    "turned by 30° and 30 °": ["30°", "30 °"],
+    '- a list with 17 in it #number("x/people") and 18': ["17", "18"],
+    "rotated by 30° and 31 °": ["30°", "31 °"],
     "https://example.org/2013 and 2014": ["2014"],
+    '#link("https://example.org")[of 2015]': ["2015"],
+    "30px wide, 3 \\\n4": ["30px", "3", "4"],
+    "= The 6 houses": ["6"],
+    "split *2* and _8_": ["2", "8"],
 }
 READ = [
-    "StyleGAN2 draws Family101 in W18, as A1 has it.",
-    '#number("01_families/people") people, #percent("02_trios/share", digits: 1).',
-    '#theirs("casey2025")[209] houses and #theirs("x")[a #emph[12%] share]',
-    '#table(theirs("fang2013")[206], number("a/b", times: 100))',
-    "@casey2025[chapters 3 to 5] shows 68 points on 120 × 150 pixels.",
+    "StyleGAN2 synthesises Family101 in W18, as A1 has it, from a 3D head model.",
+    '#number("x/people") people, #percent("x/share", digits: 1), #number("x/name"), #computed(7), #signed(8).',
+    '#theirs("casey2025")[209] houses and #theirs("fang2013")[a #emph[12%] share]',
+    '#table(theirs("fang2013")[206], number("x/people", times: 100))',
+    "@casey2025[chapters 3 to 5] shows 68\npoints on 120 × 150 pixels.",
     "$18 times 512$ numbers, `kinlib render --seed 3`, // 99 in a comment\n/* and 98 */ text",
     "#set text(size: 10.5pt)\n#let width = 80%\n",
-    "#cite(<li2023>, supplement: [page 7]) \\#x is escaped",
-    "a label <tab:07> and @fig:01_tree.",
+    "#let unused = [of 12 words]\n#if false [of 13]",
+    "#cite(<fang2013>, supplement: [page 7]) \\#x is escaped",
+    "= A section <sec:07>\n@sec:07 comes first.\n+ One\n+ Two",
 ]
 
 
-@pytest.mark.parametrize("source", TYPED)
-def test_typed_numbers_are_found(source):
-    assert [number for _, number in typed_numbers(source)] == TYPED[source]
+def report_of(text: str, root=None, numbers=None) -> Sources:
+    """The sources of a report with this text."""
+    files = {
+        "report/report.typ": SETUP + text.encode(),
+        "report/template.typ": TEMPLATE,
+        "report/references.bib": BIBLIOGRAPHY,
+        "report/numbers/x.json": json.dumps(numbers or NUMBERS).encode(),
+        "figures/manifest.json": b"{}",
+    }
+    return Sources(root, files, {})
 
 
-@pytest.mark.parametrize("source", READ)
-def test_numbers_that_are_read_quoted_or_define_something_pass(source):
-    assert typed_numbers(source) == []
+def typed_numbers(text: str) -> list[str]:
+    """The numbers that the check takes for typed."""
+    found = [value for kind, value in notes(report_of(text)) if kind == "problem" and "typed by hand" in value]
+    return [value.partition(" has the number ")[2].partition(" typed by hand")[0] for value in found]
 
 
-def test_lines_are_counted_from_one():
-    assert typed_numbers('one\n\ntwo 2\nthree\n4 #theirs("x")[\n5]\n 6') == [(3, "2"), (5, "4"), (7, "6")]
+@pytest.mark.parametrize("text", TYPED)
+def test_typed_numbers_are_found(text):
+    assert typed_numbers(text) == TYPED[text]
 
 
-def test_semicolons_that_typst_swallows_are_found():
-    source = 'a #number("a/b"); b\n#theirs("x")[5]\\; c; d\n- (#emph[e];) #let f = 1;\n[#table([g;], h);]'
-    assert lost_semicolons(source) == [1, 3, 4]
+@pytest.mark.parametrize("text", READ)
+def test_numbers_that_are_read_quoted_or_define_something_pass(text):
+    assert typed_numbers(text) == []
 
 
-def test_prose_has_the_place_of_every_letter():
-    source = 'Before #number("a/b") after [in #emph[brackets]].\n'
-    prose = prose_of(source)
-    assert len(prose) == len(source)
-    assert [prose.index(word) for word in ("Before", "after", "brackets", ".\n")] == [
-        source.index(word) for word in ("Before", "after", "brackets", ".\n")
-    ]
-    assert '"' not in prose and "number" not in prose
+def test_the_section_of_a_typed_number_is_named():
+    ((_, found),) = notes(report_of("@casey2025 @fang2013\n= One\n== A\n= Two\n== B\n== C\nIt is 5."))
+    assert found.startswith("section 2.2 of the report has the number 5 typed by hand")
 
 
-NUMBERS = {"01_families": {"people": 159, "none": {}, "pair": [8.5, 9], "share": 0.0}}
+def test_semicolons_that_typst_swallows_are_found(tmp_path):
+    text = b'a #number("a/b"); b\n#theirs("x")[5]\\; c; d\n- (#emph[e];) #let f = 1;\n[#table([g;], h);]'
+    sources = report_of("", tmp_path)
+    found = problems(Sources(tmp_path, {**sources.files, "report/chapters/1.typ": text}, {}))
+    lines = [int(problem.partition(".typ:")[2].split()[0]) for problem in found if "semicolon" in problem]
+    assert lines == [1, 3, 4]
 
 
 @pytest.mark.parametrize(
     ("path", "found"),
     [
-        *(("01_families/people", 159), ("01_families/pair/1", 9), ("01_families/share", 0.0)),
-        *((path, None) for path in ("01_families/pair/2", "02_trios/trios", "01_families/people/x")),
-        ("01_families/none/age", None),
+        *(("x/people", "159"), ("x/pair/1", "9"), ("x/share", "0.0")),
+        *((path, "none") for path in ("x/pair/2", "x/pair/a", "x/trios", "x/people/x", "x/none/age")),
     ],
 )
 def test_numbers_are_looked_up_by_their_path(path, found):
-    assert look_up(NUMBERS, path) == found
+    (told,) = notes(report_of(f'#note("problem", repr(look-up("{path}")))'))[:1]
+    assert told == ("problem", found)
 
 
-def test_a_passage_stands_where_its_number_is():
-    text = "a\n//: with 01_families/share\nb\n//: end\nc\n//: with 01_families/none/age\nd 12\ne\n//: end\nf\n"
-    kept = without(text, NUMBERS, "x.typ")
-    assert "b" in kept and "d 12" not in kept
-    assert [line for line in kept.split("\n") if line and "//" not in line] == ["a", "b", "c", "f"]
-    assert kept.count("\n") == text.count("\n")
-    assert lacking(text, NUMBERS) == ["01_families/none/age"]
-
-
-WRONG = [
-    "//: with a/b\nno\n",
-    "//: end\n",
-    "//: with a/b\n//: with c/d\n//: end\n//: end\n",
-    "//: end\n//: with a/b\n//: end\n",
-]
-
-
-@pytest.mark.parametrize("text", WRONG)
-def test_a_passage_needs_one_begin_and_one_end(text):
-    with pytest.raises(KinlibError, match=r"report/x\.typ.*//: end"):
-        without(text, NUMBERS, "x.typ")
+@pytest.mark.parametrize(("path", "kept"), [("x/share", True), ("x/none/age", False)])
+def test_a_passage_stands_where_its_number_is(path, kept):
+    """Numbers of a passage that is left out are not looked for."""
+    text = f'#if has("{path}") [Typed: 12. #number("{path}")] else {{ left-out("{path}") }}'
+    assert typed_numbers(text) == (["12"] if kept else [])
+    assert (("left out", path) in notes(report_of(text))) != kept

@@ -28,7 +28,7 @@ LAYERS = [
 ]
 INSIDE = {
     "studio": [
-        ["colour", "head", "labels", "person"],
+        ["colour", "head", "labels", "person", "vectors"],
         ["clothing", "genetics", "rendering", "shape"],
         ["appearance", "atlas", "pedigree"],
         ["hair"],
@@ -37,7 +37,7 @@ INSIDE = {
         ["datasets"],
         ["lesson"],
     ],
-    "training": [["data"], ["engine"], ["recipes"], ["cards"]],
+    "training": [["data"], ["engine"], ["catalogue"], ["recipes"], ["cards"]],
 }
 MOST_ROOMS = 26  # directly in kinlib
 MOST_MODULES = 20  # in one folder, `__init__.py` not counted

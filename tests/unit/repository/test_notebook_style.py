@@ -1,4 +1,4 @@
-"""The notebooks keep the course's form, and the check that says so finds what it should."""
+"""The notebooks follow the course's template, and the check detects violations of it."""
 
 import copy
 import json

@@ -23,7 +23,15 @@ def test_tables_are_made_from_the_recorded_figures(page):
     """Mend with `python -m kinlib.training.cards.pages`."""
     text = page.read_text()
     assert pages.fill(text) == text
-    assert pages.weights_table().count("\n") > 8
+
+
+def test_readme_shows_eight_metrics_and_their_references():
+    """Identification and Fréchet distance stand beside what original pictures reach."""
+    head, _, *rows = pages.readme_rows().splitlines()
+    assert "held-out" in head and len(rows) == 8
+    assert all(re.search(r"\d", row.split("|")[2]) for row in rows)
+    references = [row for row in rows if re.search(r"\((originals|other pictures of the same people): [\d.]+%?\)", row)]
+    assert len(references) == 2
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

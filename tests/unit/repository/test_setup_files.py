@@ -110,6 +110,28 @@ def test_ci_runs_the_tests():
     assert re.search(r"^make test$", script.read_text(), re.MULTILINE)
 
 
+@pytest.mark.parametrize("given", [None, "/elsewhere"])
+@pytest.mark.parametrize("beside", [True, False])
+def test_ci_finds_the_head_model_beside_the_checkout(tmp_path, beside, given):
+    """With stand-ins for make and pip: the tests get the folder that lies there, unless another was named."""
+    checkout = tmp_path / "checkout"
+    for program in (checkout / "bin" / "make", checkout / ".venv" / "bin" / "python"):
+        program.parent.mkdir(parents=True)
+        program.write_text('#!/bin/sh\necho "$(basename $0) $* ${KINLIB_ICT_DIR:-none}" >> calls\n')
+        program.chmod(0o755)
+    (checkout / ".ci").mkdir()
+    (checkout / ".ci" / "run").write_bytes((ROOT / ".ci" / "run").read_bytes())
+    head = tmp_path / "shared" / "ict-facekit"
+    if beside:
+        head.mkdir(parents=True)
+    environment = {name: value for name, value in os.environ.items() if name != "KINLIB_ICT_DIR"}
+    environment |= {"PATH": f"{checkout / 'bin'}:{os.environ['PATH']}"} | ({"KINLIB_ICT_DIR": given} if given else {})
+    subprocess.run(["bash", checkout / ".ci" / "run"], env=environment, check=True, timeout=60)
+    calls = (checkout / "calls").read_text().splitlines()
+    assert [line.split()[:2] for line in calls] == [["make", "setup"], ["python", "-m"], ["make", "test"]]
+    assert calls[-1].split()[-1] == (given or (str(head) if beside else "none"))
+
+
 def text_files() -> list[Path]:
     """Files of the project (tracked, or new and not ignored) that are text."""
     command = ["git", "ls-files", "-co", "--exclude-standard"]

@@ -213,7 +213,8 @@ def test_networks_of_a_refinement_are_lent(plain, monkeypatch, memory_efficient:
         net.register_forward_pre_hook(lambda net, given, name=name: seen.append((name, next(net.parameters()))))
         for name, net in shared.items()
     ]
-    away._refine(images.to_tensor(faces[0].aligned), faces[0].latent.to("meta"), 2, None)
+    target = images.resize(images.to_tensor(faces[0].aligned), kin.generator.resolution)
+    away._refine(target, faces[0].latent.to("meta"), 2, None)
     for hook in hooks:
         hook.remove()
     for name, net in shared.items():
@@ -302,10 +303,10 @@ def test_half_precision_is_bounded(plain, photos, dtype: torch.dtype, latent_bou
 def test_refinement_is_computed_in_single_precision(plain, photos):
     """From the same start, in whatever type the networks otherwise compute: the same steps."""
     kin, faces = plain
-    aligned = images.to_tensor(faces[0].aligned)
+    target = images.resize(images.to_tensor(faces[0].aligned), kin.generator.resolution)
     half = replace(kin, dtype=torch.bfloat16)
     start = faces[0].latent
-    assert torch.equal(half._refine(aligned, start, 2, None), kin._refine(aligned, start, 2, None))
+    assert torch.equal(half._refine(target, start, 2, None), kin._refine(target, start, 2, None))
 
 
 def test_half_precision_works_with_fewer_bytes(plain):

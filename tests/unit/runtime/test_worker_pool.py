@@ -9,9 +9,10 @@ from multiprocessing import active_children
 from pathlib import Path
 
 import pytest
+from command_line import as_in_the_foreground
 
 from kinlib.runtime.errors import KinlibError
-from kinlib.runtime.worker_pool import AHEAD, cores, spread
+from kinlib.runtime.worker_pool import JOBS_AHEAD, cores, spread
 
 posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
 
@@ -65,7 +66,7 @@ def test_jobs_are_taken_as_they_are_needed():
     results = spread(slow_square, (taken.append(n) or n for n in range(1000)), workers=2)
     for _ in range(5):
         next(results)
-    assert len(taken) <= 5 + 2 * AHEAD
+    assert len(taken) <= 5 + 2 * JOBS_AHEAD
     results.close()
     assert not active_children()
 
@@ -96,22 +97,28 @@ if __name__ == "__main__":
 """
 
 
-@posix
-@pytest.mark.parametrize(("how", "seconds"), [("Ctrl-C", 600), ("killed", 2)])
-def test_processes_end_with_their_caller(tmp_path, how, seconds):
-    """Ctrl-C goes to all processes of a terminal, and only the caller may answer; kill -9 reaches the caller alone."""
-    (tmp_path / "jobs.py").write_text("import os, time\ndef job(n):\n    time.sleep(n)\n    return os.getpid()\n")
-    (tmp_path / "program.py").write_text(PROGRAM.format(jobs=[0, 0] + [seconds] * 9))
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[3])}
-    with subprocess.Popen(
+def start_program(folder: Path, jobs: list[float]) -> subprocess.Popen:
+    """Start a program, in a session of its own, that prints the process of each job when the job is done."""
+    (folder / "jobs.py").write_text("import os, time\ndef job(n):\n    time.sleep(n)\n    return os.getpid()\n")
+    (folder / "program.py").write_text(PROGRAM.format(jobs=jobs))
+    return subprocess.Popen(
         [sys.executable, "program.py"],
-        cwd=tmp_path,
-        env=environment,
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[3])},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
         text=True,
-    ) as running:
+    )
+
+
+@posix
+@pytest.mark.parametrize(("how", "seconds"), [("Ctrl-C", 600), ("killed", 2)])
+def test_processes_end_with_their_caller(tmp_path, how, seconds):
+    """Ctrl-C goes to all processes of a terminal, and only the caller may answer; kill -9 reaches the caller alone."""
+    with as_in_the_foreground():
+        running = start_program(tmp_path, [0, 0] + [seconds] * 9)
+    with running:
         workers = [int(running.stdout.readline()) for _ in range(2)]
         if how == "killed":
             running.kill()  # those at work notice when they have done their jobs
@@ -120,6 +127,22 @@ def test_processes_end_with_their_caller(tmp_path, how, seconds):
         err = running.communicate(timeout=30)[1]
         assert lifeless(workers)
     assert err.count("Traceback") == (how == "Ctrl-C")  # the caller's own
+
+
+@posix
+def test_a_background_job_goes_on_after_ctrl_c(tmp_path):
+    """A shell has its background jobs ignore SIGINT; neither the caller nor its workers may bring it back."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        running = start_program(tmp_path, [0, 0, 2, 2])
+    finally:
+        signal.signal(signal.SIGINT, before)
+    with running:
+        workers = [running.stdout.readline() for _ in range(2)]
+        os.killpg(running.pid, signal.SIGINT)
+        out, err = running.communicate(timeout=30)
+    assert running.returncode == 0 and err == ""
+    assert len(out.splitlines()) == 2 and all(workers)
 
 
 def test_cores_are_those_that_may_be_used():

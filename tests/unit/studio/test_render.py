@@ -1,4 +1,4 @@
-"""The renderer: camera, z-buffer, and pictures whose truth agrees with their pixels."""
+"""The renderer: camera, z-buffer, and pictures whose ground truth agrees with their pixels."""
 
 from dataclasses import replace
 
@@ -31,18 +31,18 @@ def somebody(sex: str = "male", melanin: float = 0.3, **traits) -> Person:
         (Shot(roll=20), (0, 14, 0), (1, 0)),  # the crown clockwise
     ],
 )
-def test_turns_follow_the_convention(shot, point, moves):
+def test_rotations_follow_the_convention(shot, point, moves):
     point = np.array([point], np.float32)
-    before, after = (camera.on_plane(camera.turn(point, s))[0] for s in (Shot(), shot))
+    before, after = (camera.on_plane(camera.rotate_head(point, s))[0] for s in (Shot(), shot))
     assert np.sign(np.round(after - before, 3)) @ np.array(moves) == 1
 
 
-def test_turning_keeps_lengths_above_the_neck_and_shoulders_still():
+def test_rotation_is_rigid_above_the_neck_and_leaves_the_shoulders():
     rng = np.random.default_rng(0)
     head, chest = rng.normal(size=(20, 3)).astype(np.float32), np.full((1, 3), -18, np.float32)
-    turned = camera.turn(head, Shot(yaw=30, pitch=-10, roll=5))
-    assert np.allclose(np.linalg.norm(turned - turned[0], axis=1), np.linalg.norm(head - head[0], axis=1), atol=1e-4)
-    assert np.allclose(camera.turn(chest, Shot(yaw=40)), chest, atol=1e-5)
+    rotated = camera.rotate_head(head, Shot(yaw=30, pitch=-10, roll=5))
+    assert np.allclose(np.linalg.norm(rotated - rotated[0], axis=1), np.linalg.norm(head - head[0], axis=1), atol=1e-4)
+    assert np.allclose(camera.rotate_head(chest, Shot(yaw=40)), chest, atol=1e-5)
 
 
 def test_crop_camera_is_the_ffhq_crop():
@@ -57,10 +57,10 @@ def test_crop_camera_is_the_ffhq_crop():
     assert np.allclose(corners, [[-0.5, -0.5], [-0.5, 127.5], [127.5, 127.5], [127.5, -0.5]], atol=1e-6)
 
 
-def test_finer_camera_sees_the_same_picture():
+def test_supersampled_camera_frames_the_same_picture():
     coarse = camera.photo_camera(Shot(width=27, shift=(0.5, -0.3)), 150, 120)
     point = np.array([[1.0, 2.0, 9.0]], np.float32)
-    fine = coarse.finer(3).project(point)[0]
+    fine = coarse.supersampled(3).project(point)[0]
     assert np.allclose((fine[:2] + 0.5) / 3 - 0.5, coarse.project(point)[0, :2], atol=1e-4)
 
 
@@ -76,7 +76,7 @@ def test_nearer_triangle_hides_the_farther_and_weights_interpolate():
     assert seen.depth[0, 4] == pytest.approx(3)
 
 
-def test_majority_lets_thin_things_win_ties_against_the_background():
+def test_majority_breaks_ties_against_the_background():
     labels = np.array([[0, 0, 5, 5], [5, 5, 5, 1]], np.uint8)
     assert raster.majority(labels, 2, 1).tolist() == [[5, 5]]
     assert raster.majority(np.array([[7, 7], [2, 7]], np.uint8), 2, 1).tolist() == [[7]]
@@ -90,7 +90,7 @@ def test_vertex_normals_of_a_plane():
 # ---- colour
 
 
-def test_srgb_there_and_back():
+def test_srgb_round_trip():
     values = np.linspace(0, 1, 50, dtype=np.float32)
     assert np.allclose(to_srgb(to_linear(values)), values, atol=1e-4)
 
@@ -113,7 +113,7 @@ def picture():
 
 
 @needs_head
-def test_a_picture_and_its_truth(picture):
+def test_a_picture_and_its_ground_truth(picture):
     assert picture.image.shape == (96, 96, 3) and picture.image.dtype == np.uint8
     assert picture.classes.shape == picture.regions.shape == (96, 96)
     assert picture.classes.max() < len(CLASSES) and picture.regions.max() < len(REGIONS)
@@ -168,7 +168,7 @@ def test_darker_skin_is_darker_in_the_picture():
 
 
 @needs_head
-def test_the_crop_frames_the_face_and_undoes_the_roll():
+def test_the_crop_frames_the_face_and_compensates_the_roll():
     from kinlib.studio.render import render
 
     shown = render(somebody(), Look(), Shot(roll=20), 96, crop="ffhq")
@@ -179,11 +179,11 @@ def test_the_crop_frames_the_face_and_undoes_the_roll():
 
 @needs_head
 def test_expression_opens_the_mouth_and_blinking_closes_the_eyes():
-    from kinlib.studio.render import sit, take
+    from kinlib.studio.render import prepare_subject, render_shot
 
-    sitter = sit(somebody(), Look(), 96)
+    subject = prepare_subject(somebody(), Look(), 96)
     calm, wide, asleep = (
-        take(sitter, Shot(expression=strength), 96)
+        render_shot(subject, Shot(expression=strength), 96)
         for strength in ({}, {"jawOpen": 0.6}, {"eyeBlink_L": 1.0, "eyeBlink_R": 1.0})
     )
     mouth = [np.ptp(shown.landmarks[[62, 66], 1]) for shown in (calm, wide)]
@@ -192,7 +192,7 @@ def test_expression_opens_the_mouth_and_blinking_closes_the_eyes():
 
 
 @needs_head
-def test_jaw_landmarks_of_a_turned_face_lie_on_its_outline():
+def test_jaw_landmarks_of_a_rotated_face_lie_on_its_outline():
     from kinlib.studio.render import render
 
     shown = render(somebody(), Look(hair_style="bald"), Shot(yaw=40), 128)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kinlib.evaluation.upscaling import photographs
+from kinlib.evaluation.upscaling import unpaired_photographs
 from kinlib.runtime.errors import KinlibError
 from kinlib.studio.datasets.originals import load_originals
 from kinlib.widgets import upscaling
@@ -116,7 +116,7 @@ def test_68_points_that_differ_too_much_are_not_believed(originals):
 
 
 def test_photographs_without_originals(originals, interpolated):
-    panel = UpscalePanel(photographs([one.small for one in originals], ["a", "b", "c"]), private=True)
+    panel = UpscalePanel(unpaired_photographs([one.small for one in originals], ["a", "b", "c"]), private=True)
     assert "original" not in panel.controls["right"].options and " dB" not in panel.status.value
     before = pixels(panel.image.value)
     panel.controls["photo"].value = 1

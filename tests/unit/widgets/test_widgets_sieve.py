@@ -1,4 +1,4 @@
-"""The sieve of photographs, driven by code: what stays, what goes, and what a stored notebook may show."""
+"""The panel of thresholds, driven by code: what is kept, what is discarded, and what a stored notebook may show."""
 
 import io
 
@@ -33,8 +33,11 @@ def tiles(image):
 
 def test_the_first_limits(sieve):
     assert sieve.kept.tolist() == [True, False, False, False, True, False]
-    assert "2 of 6" in sieve.captions["stays"].value and "2 of them good faces" in sieve.captions["stays"].value
-    assert "4 of 6" in sieve.captions["goes"].value and "2 of them good faces lost" in sieve.captions["goes"].value
+    assert "2 of 6" in sieve.captions["kept"].value and "2 of them usable faces" in sieve.captions["kept"].value
+    assert (
+        "4 of 6" in sieve.captions["discarded"].value
+        and "2 of them usable faces lost" in sieve.captions["discarded"].value
+    )
 
 
 @pytest.mark.parametrize(
@@ -54,7 +57,7 @@ def test_sliders_move_photographs(sieve, control, value, kept):
 
 
 def test_sheets_show_their_own_the_nearest_to_the_limits_first(sieve):
-    shades = {"stays": [4, 0], "goes": [5, 1, 2, 3]}
+    shades = {"kept": [4, 0], "discarded": [5, 1, 2, 3]}
     for name, order in shades.items():
         shown = tiles(sieve.images[name])
         assert np.abs(shown[: len(order), 0] - 20.0 * np.array(order)).max() < 8
@@ -64,9 +67,9 @@ def test_sheets_show_their_own_the_nearest_to_the_limits_first(sieve):
 def test_many_photographs_fill_the_sheet_and_no_more():
     count = COLUMNS * ROWS + 30
     sieve = PhotoSieve(pictures(1) * count, np.full(count, 0.99), np.zeros(count))
-    assert Image.open(io.BytesIO(bytes(sieve.images["stays"].value))).size == (COLUMNS * TILE[0], ROWS * TILE[1])
-    assert sieve.kept.all() and "good" not in sieve.captions["stays"].value
-    assert "0 of 50" in sieve.captions["goes"].value
+    assert Image.open(io.BytesIO(bytes(sieve.images["kept"].value))).size == (COLUMNS * TILE[0], ROWS * TILE[1])
+    assert sieve.kept.all() and "good" not in sieve.captions["kept"].value
+    assert "0 of 50" in sieve.captions["discarded"].value
 
 
 def test_a_stored_notebook_shows_a_picture_unless_it_is_private(sieve):
@@ -88,5 +91,5 @@ def test_a_stored_notebook_shows_a_picture_unless_it_is_private(sieve):
     ],
 )
 def test_columns_have_to_fit(columns):
-    with pytest.raises(KinlibError, match="a score, a yaw and a truth for each"):
+    with pytest.raises(KinlibError, match="photographs, and as many scores, yaws and truths"):
         PhotoSieve(*columns)

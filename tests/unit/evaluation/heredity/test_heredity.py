@@ -1,4 +1,4 @@
-"""Heredity: scores against theory and brute force, the reference on disk, oracles ranked, pictures measured.
+"""Heredity: scores against theory and brute force, the reference on disk, baselines ranked, pictures measured.
 
 The families are Gaussian: a child is the mean of its parents plus Mendelian sampling with half the additive variance
 (Bulmer 1980). In these the true distribution is known in closed form, and a fresh sample is one line.
@@ -292,6 +292,23 @@ def test_a_couple_without_a_number_is_left_out():
     assert bootstrap.estimate(bootstrap.mean(np.full(5, 3.0)), bootstrap.draw_weights(5)) == (3, 3, 3)
 
 
+@pytest.mark.parametrize("usable", [0, 1, 2])
+def test_no_interval_from_fewer_than_three_usable_couples(usable: int):
+    column = np.where(np.arange(4) < usable, 1.0 + np.arange(4), np.nan)
+    value, low, high = bootstrap.estimate(bootstrap.mean(column), bootstrap.draw_weights(4))
+    assert np.isnan([low, high]).all() and np.isnan(value) == (usable == 0)
+
+
+def test_a_couple_without_a_number_changes_no_interval():
+    """Student's factor and the acceleration count the couples that are there."""
+    column = seeded(3).exponential(1.0, 8)
+    weights = bootstrap.draw_weights(8)
+    padded = np.concatenate([column, np.full(40, np.nan)])
+    spread = np.concatenate([weights, np.ones((len(weights), 40))], axis=1)
+    alone = bootstrap.estimate(bootstrap.mean(column), weights)
+    assert bootstrap.estimate(bootstrap.mean(padded), spread) == pytest.approx(alone)
+
+
 def test_differences_are_of_couples_that_both_have():
     first, second = bootstrap.mean([1.0, np.nan, 5.0, 6.0]), bootstrap.ratio([2.0, 9.0, 2.0, 2.0], [1.0, 1.0, 1.0, 2.0])
     assert bootstrap.difference(first, second).value == pytest.approx(4 - 1.5)
@@ -340,7 +357,7 @@ def test_categories_against_theory():
     assert wrong["total_variation"].value == pytest.approx(0.5, abs=0.02)
 
 
-# --- oracles, ranked ---
+# --- baselines, ranked ---
 
 
 @pytest.mark.parametrize("measure", ["energy_distance", "traits_energy_distance", "mmd2", "traits_mmd2"])
@@ -418,7 +435,7 @@ def test_shrunk_and_held_out_siblings(reference: Reference):
     assert np.allclose(np.linalg.norm(baselines.shrink(held)[couple].embeddings, axis=1), 1)
 
 
-def test_oracles_that_cannot_be(reference: Reference):
+def test_baselines_that_cannot_be(reference: Reference):
     with pytest.raises(KinlibError, match="held out"):
         baselines.hold_out(reference, 63)
     with pytest.raises(KinlibError, match="itself"):
@@ -462,7 +479,7 @@ def test_true_siblings_of_the_studio_are_not_told_from_others(founding_couples: 
     assert told <= 2  # of eight 95% intervals
 
 
-def test_oracles_with_the_studios_genetics(founding_couples: list[genetics.Genomes]):
+def test_baselines_with_the_studios_genetics(founding_couples: list[genetics.Genomes]):
     father, mother = founding_couples
     reference, other = (studio_reference(father, mother, seed) for seed in (1, 2))
     truth = baselines.true_sampler(other, kind="true")
@@ -539,6 +556,30 @@ def test_children_that_could_not_be_measured(reference: Reference, fresh: dict[s
     assert row["low"] <= 0 <= row["high"]
     with pytest.raises(KinlibError, match="no couple has two children"):
         scoring.score({couple: table * np.nan for couple, table in holes.items()}, reference)
+
+
+@pytest.mark.parametrize(
+    ("setting", "wrong"),
+    [
+        ("seed", -1),
+        ("seed", 0.5),
+        ("num_bootstrap", 0),
+        ("num_bootstrap", -5),
+        ("num_bootstrap", 10**9),
+        ("neighbours", 0),
+        ("neighbours", 64),
+        ("traits", "seen"),
+    ],
+)
+def test_settings_out_of_range(reference: Reference, fresh: dict[str, Children], setting: str, wrong):
+    with pytest.raises(KinlibError, match=f"{setting}.*{wrong}"):
+        scoring.score(fresh, reference, **{setting: wrong})
+
+
+def test_embeddings_must_have_unit_length(reference: Reference, fresh: dict[str, Children]):
+    raw = {couple: 3 * children.embeddings for couple, children in fresh.items()}
+    with pytest.raises(KinlibError, match=rf"'{reference.couples[0]}' must be of unit length, not 3"):
+        scoring.score(raw, reference)
 
 
 def test_paired_intervals_are_narrower(comparison: scoring.Comparison):
@@ -779,6 +820,11 @@ def test_embeddings():
     assert torch.is_grad_enabled()
     with pytest.raises(KinlibError, match="no pictures"):
         scoring.embed_pictures([])
+    with pytest.raises(KinlibError, match=r"in \[-1, 1\], not up to"):
+        scoring.embed_pictures((tensor + 1) * 127.5)
+    for batch in (0, -3):
+        with pytest.raises(KinlibError, match="batch must be 1 or more"):
+            scoring.embed_pictures(PARENTS, batch=batch)
 
 
 def test_describe():

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from studio_head import needs_head
 
-from kinlib.studio.atlas import build as atlas_module
-from kinlib.studio.atlas.build import build_atlas, load_atlas
+from kinlib.studio.atlas import atlas as atlas_module
+from kinlib.studio.atlas.atlas import build_atlas, load_atlas
+from kinlib.studio.atlas.curves import FAR, bump, curve_distance, inside, ramp, smooth_closed
 from kinlib.studio.atlas.noise import NOISE, paint_noise
 from kinlib.studio.atlas.occlusion import occlusion
-from kinlib.studio.atlas.shapes import FAR, bump, curve_distance, inside, ramp, smooth_closed
 from kinlib.studio.atlas.uv import sample
 from kinlib.studio.atlas.wrinkles import WRINKLES
 from kinlib.studio.head.model import EYEBALLS, FACE, HEAD, MOUTH_SOCKET, TEETH, load_head

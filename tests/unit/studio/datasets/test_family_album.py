@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from kinlib.runtime.errors import KinlibError
-from kinlib.studio.datasets.encoding import as_png
+from kinlib.studio.datasets.encoding import array_to_png
 from kinlib.studio.datasets.family_album import load_album
 
 PEOPLE = [  # person, name, sex, family, father, mother
@@ -38,7 +38,7 @@ def folder(tmp_path):
         path = tmp_path / "families" / file
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.new("RGB", (5, 6), (40 * number, 0, 0)).save(path, quality=95)
-        png = as_png(mask) if masked else None
+        png = array_to_png(mask) if masked else None
         landmarks = np.arange(136, dtype=np.float32)
         rows.append((file, "BELL", "Adam_Bell", age, fault, yaw, landmarks, png, png))
     columns = ["file", "family", "name", "age", "fault", "yaw", "landmarks", "mask", "regions"]

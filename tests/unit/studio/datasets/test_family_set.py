@@ -20,7 +20,7 @@ from kinlib.runtime import config
 from kinlib.runtime.errors import KinlibError
 from kinlib.studio.datasets import family_photos, family_set, portraits
 from kinlib.studio.datasets.card import MISSING, studio_table
-from kinlib.studio.datasets.encoding import as_jpeg, as_png, pack_genomes, unpack_genome
+from kinlib.studio.datasets.encoding import array_to_jpeg, array_to_png, pack_genomes, unpack_genome
 from kinlib.studio.datasets.family_photos import HEIGHT, WIDTH
 from kinlib.studio.datasets.family_set import FamilyPlan, plan, write
 from kinlib.studio.datasets.planted_faults import KINDS, OF_PICTURES, plant
@@ -462,12 +462,12 @@ def test_card_names_files_and_columns(out):
 
 def test_packing_there_and_back():
     image = np.random.default_rng(0).integers(0, 256, (30, 40, 3), np.uint8)
-    assert Image.open(io.BytesIO(as_jpeg(image, 85))).size == (40, 30)
-    assert Image.open(io.BytesIO(as_jpeg(image[..., 0], 85))).mode == "L"
-    assert (np.asarray(Image.open(io.BytesIO(as_png(image[..., 0])))) == image[..., 0]).all()
+    assert Image.open(io.BytesIO(array_to_jpeg(image, 85))).size == (40, 30)
+    assert Image.open(io.BytesIO(array_to_jpeg(image[..., 0], 85))).mode == "L"
+    assert (np.asarray(Image.open(io.BytesIO(array_to_png(image[..., 0])))) == image[..., 0]).all()
     red = np.zeros((16, 16, 3), np.uint8)
     red[:, ::2, 0] = 255  # thin lines of colour survive at high quality only
-    fine, coarse = (np.asarray(Image.open(io.BytesIO(as_jpeg(red, q))), float)[..., 0] for q in (92, 85))
+    fine, coarse = (np.asarray(Image.open(io.BytesIO(array_to_jpeg(red, q))), float)[..., 0] for q in (92, 85))
     assert np.abs(fine - red[..., 0]).mean() < 0.5 * np.abs(coarse - red[..., 0]).mean()
 
 

@@ -11,7 +11,7 @@ from studio_head import needs_head
 from kinlib.runtime import config
 from kinlib.runtime.errors import KinlibError
 from kinlib.studio.datasets import family_plan, originals
-from kinlib.studio.datasets.family_photos import take_photo
+from kinlib.studio.datasets.family_photos import render_photo
 from kinlib.studio.render import VERSION
 
 BUNDLE = config.data_dir() / "studio" / "originals"
@@ -36,7 +36,7 @@ def drawn(monkeypatch):
         image = np.random.default_rng([album.row, photo.number]).integers(0, 256, (*size, 3), dtype=np.uint8)
         return SimpleNamespace(image=image, landmarks=np.arange(136, dtype=np.float32).reshape(68, 2))
 
-    monkeypatch.setattr(originals, "take_photo", plain)
+    monkeypatch.setattr(originals, "render_photo", plain)
     monkeypatch.setattr(originals, "warm_up", lambda: None)
 
 
@@ -103,6 +103,6 @@ def test_what_is_missing_or_damaged_is_said(plan, tmp_path, drawn):
 @needs_head
 def test_rendered_anew_the_first_is_the_same(bundled):
     album, photo = originals.choose(family_plan.plan(0))[0]
-    picture = take_photo(album, photo, (600, 480))
+    picture = render_photo(album, photo, (600, 480))
     np.testing.assert_allclose(picture.landmarks, bundled[0].landmarks, atol=0.01)
     assert np.abs(np.float32(picture.image) - np.float32(bundled[0].image)).mean() < 4

@@ -43,7 +43,7 @@ def test_scores():
     table = score(found, planted)
     assert list(table.index) == list(KINDS)
     assert table.loc["grey"].tolist() == [2, 3, 1, 1 / 2, 1 / 3]
-    assert table.loc["hidden_file", ["planted", "found", "right", "recall"]].tolist() == [1, 0, 0, 0]
+    assert table.loc["hidden_file", ["planted", "found", "correct", "recall"]].tolist() == [1, 0, 0, 0]
     assert table.loc[["hidden_file", "faceless"], "precision"].isna().all() and table["recall"].notna().sum() == 2
 
 

@@ -1,4 +1,4 @@
-"""Meiosis, founders and populations, held against the theory they follow.
+"""Meiosis, founders and populations against the theory that they follow.
 
 Seeds are fixed, so a test passes or fails for good; bounds are four standard errors, computed from the theory.
 """

@@ -8,7 +8,8 @@ from studio_head import needs_head
 
 from kinlib.runtime.errors import KinlibError
 from kinlib.studio.colour import to_linear
-from kinlib.studio.hair import facial
+from kinlib.studio.hair.beard import beard
+from kinlib.studio.hair.brows import brows
 from kinlib.studio.hair.colour import beard_colour, brow_colour, hair_colour
 from kinlib.studio.hair.hairline import hairline
 from kinlib.studio.hair.strands import Strands, join_strands
@@ -35,13 +36,13 @@ def comb(person: Person, look: Look, detail: float = DETAIL) -> Strands | None:
 
 
 def face_hair(kind: str, person: Person, look: Look, detail: float = 1.0) -> Strands | None:
-    from kinlib.studio.atlas.build import load_atlas
+    from kinlib.studio.atlas.atlas import load_atlas
     from kinlib.studio.rendering.raster import vertex_normals
 
     atlas = load_atlas()
     vertices = np.array(atlas.head.vertices)
     normals = vertex_normals(vertices, atlas.head.triangles)
-    return getattr(facial, kind)(person, look, vertices, normals, atlas, detail)
+    return {"beard": beard, "brows": brows}[kind](person, look, vertices, normals, atlas, detail)
 
 
 def visible_length(strands: Strands) -> float:
@@ -50,12 +51,12 @@ def visible_length(strands: Strands) -> float:
 
 def depth_below_skin(points: np.ndarray) -> np.ndarray:
     """Depth [n, K] below the generic head, cm."""
-    from kinlib.studio.hair.scalp import fit_frame, reach, skin_map
+    from kinlib.studio.hair.scalp import fit_frame, measure_body, radial_distance
     from kinlib.studio.head.model import load_head
 
     vertices = np.array(load_head().vertices)
-    skin = skin_map(vertices, fit_frame(vertices))
-    found = [reach(skin.head, skin.neck, *(float(c) for c in point)) for point in points.reshape(-1, 3)]
+    body = measure_body(vertices, fit_frame(vertices))
+    found = [radial_distance(body.head, body.neck, *(float(c) for c in point)) for point in points.reshape(-1, 3)]
     return np.array([surface - distance for distance, surface, *_ in found]).reshape(points.shape[:2])
 
 
@@ -291,7 +292,7 @@ def test_beards_grow_where_their_names_say():
 
 @needs_head
 def test_lashes_fringe_both_eyes():
-    from kinlib.studio.hair.facial import lashes
+    from kinlib.studio.hair.lashes import lashes
     from kinlib.studio.head.model import load_head
 
     head = load_head()

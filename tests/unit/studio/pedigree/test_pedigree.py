@@ -1,4 +1,4 @@
-"""Extended families: who is whose, when, with which genes, and in Family101's format."""
+"""Extended families: relations, years, genomes, and Family101's format."""
 
 import csv
 import io
@@ -10,7 +10,7 @@ import pytest
 from kinlib.runtime.errors import KinlibError
 from kinlib.studio.genetics import POPULATIONS, phenotypes
 from kinlib.studio.pedigree.extended_families import Pedigree, family101_text, photograph_years, simulate
-from kinlib.studio.pedigree.growth import LAST_BIRTH, MAX_CHILDREN, grow
+from kinlib.studio.pedigree.family_growth import LAST_BIRTH, MAX_CHILDREN, grow_family
 from kinlib.studio.pedigree.names import full_name, surnames
 
 
@@ -51,7 +51,7 @@ def test_names_are_unique_and_fit_for_folders(pedigree):
     assert all(name.split("_")[1].upper() == family for family, name in heirs.items())
 
 
-def test_children_bear_the_fathers_surname(born):
+def test_children_have_the_fathers_surname(born):
     assert (born["name"].str.split("_").str[1] == born["father_name"].str.split("_").str[1]).all()
 
 
@@ -101,7 +101,7 @@ def test_houses_agree_with_people(pedigree):
     assert not alone
 
 
-def test_some_marry_twice(pedigree):
+def test_some_people_remarry(pedigree):
     married = pd.concat([pedigree.houses["husband"], pedigree.houses["wife"]]).value_counts()
     assert (married == 2).sum() >= 3 and married.max() == 2
 
@@ -162,7 +162,7 @@ def test_spouses_come_from_the_same_population_or_another():
 
 
 @pytest.mark.parametrize("wanted", [0.0, 0.7])
-def test_spouses_may_be_chosen_alike(wanted):
+def test_assortative_mating_correlates_spouses(wanted):
     """Correlation in a trait within one population, of founding couples only: nobody's ancestors are mixed."""
     pedigree = simulate(250, 750, seed=8, mixed=0.0, assortment=wanted, trait="nose_width")
     liability = pedigree.phenotypes.proportions[:, 12]
@@ -186,7 +186,7 @@ def test_people_are_photographed_in_their_lifetime(pedigree):
 @pytest.mark.parametrize("size", [3, 4, 7, 20, 40])
 def test_families_grow_to_any_size(size):
     for seed in range(5):
-        family = grow(size, np.random.default_rng(seed))
+        family = grow_family(size, np.random.default_rng(seed))
         assert len(family.members) == size
         assert all(1 <= len(house.children) <= MAX_CHILDREN for house in family.houses)
 
@@ -199,8 +199,8 @@ def test_families_grow_to_any_size(size):
         (lambda: simulate(mixed=1.5), "mixed marriages"),
         (lambda: simulate(assortment=2), "correlation"),
         (lambda: simulate(trait="height"), "no polygenic trait 'height'"),
-        (lambda: grow(2, np.random.default_rng(0)), "at least 3"),
-        (lambda: grow(2000, np.random.default_rng(0)), "ask for smaller"),
+        (lambda: grow_family(2, np.random.default_rng(0)), "at least 3"),
+        (lambda: grow_family(2000, np.random.default_rng(0)), "ask for smaller"),
         (lambda: surnames(5000, np.random.default_rng(0)), "run out"),
         (lambda: [full_name("male", "Aldani", set_, np.random.default_rng(0)) for set_ in [{""}] * 400], "too large"),
     ],

@@ -1,4 +1,4 @@
-"""Shapes of heads: fields are symmetrical, proportions do what they say, eyes stay eyes, ages and sexes differ."""
+"""Shapes of heads: symmetrical fields, proportions, rigid eyes and teeth, differences by age and sex."""
 
 import numpy as np
 import pytest
@@ -8,8 +8,8 @@ from kinlib.runtime.errors import KinlibError
 from kinlib.studio.head.model import EYEBALLS, FACE, TEETH, load_head
 from kinlib.studio.person import NUM_SHAPE, PROPORTIONS, Person, Traits
 from kinlib.studio.shape import eyes, fields, mouth
-from kinlib.studio.shape.build import build, landmarks
 from kinlib.studio.shape.fields import Brush
+from kinlib.studio.shape.head_shape import build_head, landmarks
 
 pytestmark = needs_head
 
@@ -30,7 +30,7 @@ def make_person(sex: str = "female", seed: int | None = None, **proportions: flo
 
 
 def neutral(person: Person, age: float = 30) -> np.ndarray:
-    return build(person, age, {})[0]
+    return build_head(person, age, {})[0]
 
 
 def width(marks: np.ndarray, right: int, left: int) -> float:
@@ -38,7 +38,7 @@ def width(marks: np.ndarray, right: int, left: int) -> float:
 
 
 class TestFields:
-    def test_a_stroke_and_its_mirror_image(self):
+    def test_a_brush_and_its_mirror_image(self):
         rng = np.random.default_rng(0)
         points = rng.uniform(-8, 8, (200, 3))
         brush = Brush((2, 1, 3), (2, 1, 3), shift=(0.3, 0.2, -0.1), stretch=(0.1, 0, 0.2), spin=(3, -8, 5))
@@ -47,7 +47,7 @@ class TestFields:
         assert np.array_equal(mirrored, (moves * fields.MIRROR).astype(np.float32))
         assert np.abs(moves).max() > 0.05
 
-    def test_a_stroke_moves_its_place_as_told(self):
+    def test_a_brush_moves_its_centre_by_its_shift(self):
         moves = fields.paint(np.array([[5.0, 0, 0], [50.0, 0, 0]]), Brush((5, 0, 0), 1.0, shift=(0, 0.7, 0)))
         assert np.allclose(moves, [[0, 0.7, 0], [0, 0, 0]], atol=1e-6)
 
@@ -61,7 +61,7 @@ class TestFields:
         assert np.allclose(warped, moves[1], atol=0.05)
 
     def test_every_field_is_symmetrical(self):
-        from kinlib.studio.shape.build import _load_fields
+        from kinlib.studio.shape.head_shape import _load_fields
 
         head, fields = load_head(), _load_fields()
         twins = mirror_twins(head.vertices)
@@ -79,7 +79,7 @@ def mirror_twins(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 class TestProportions:
-    def test_nobody_in_particular_is_close_to_the_generic_head(self):
+    def test_mean_traits_are_close_to_the_generic_head(self):
         head = load_head()
         both = (neutral(make_person("female")) + neutral(make_person("male"))) / 2
         marks = landmarks(both) - landmarks(head.vertices)
@@ -116,7 +116,7 @@ class TestProportions:
         low, high = (landmarks(neutral(make_person(**{name: score}))) for score in (-2, 2))
         assert (high[upper, 1] - high[lower, 1]) - (low[upper, 1] - low[lower, 1]) > 2 * least
 
-    def test_every_proportion_shows(self):
+    def test_every_proportion_has_an_effect(self):
         mean = neutral(make_person())
         for name in PROPORTIONS:
             moved = np.linalg.norm(neutral(make_person(**{name: 2.0})) - mean, axis=1)
@@ -145,7 +145,7 @@ class TestSexAndAge:
         neck = np.abs(load_head().vertices - [5.5, -9.5, -1.5]).sum(1).argmin()
         assert man[neck, 0] > woman[neck, 0] + 0.5
 
-    def test_little_girls_and_boys_look_alike(self):
+    def test_dimorphism_is_small_in_children(self):
         girl, boy, woman, man = (neutral(make_person(s, seed=4), a) for a in (4, 25) for s in ("female", "male"))
         assert 0 < np.abs(girl - boy).mean() < 0.3 * np.abs(woman - man).mean()
 
@@ -162,12 +162,12 @@ class TestSexAndAge:
         assert np.all(np.diff(skulls) < 0)
         assert eyes[1] > 1.15 * eyes[-1]
 
-    def test_years_lengthen_noses_and_thin_lips(self):
+    def test_ageing_lengthens_noses_and_thins_lips(self):
         young, old = (landmarks(neutral(make_person("female", seed=3), age)) for age in (25, 75))
         assert old[27, 1] - old[30, 1] > young[27, 1] - young[30, 1] + 0.1
         assert old[51, 1] - old[57, 1] < young[51, 1] - young[57, 1] - 0.15
 
-    def test_the_way_is_smooth(self):
+    def test_growth_is_smooth(self):
         person = make_person("male", seed=5)
         steps = [np.abs(neutral(person, age + 1) - neutral(person, age)).max() for age in range(3, 85)]
         assert max(steps) < 1.0
@@ -175,8 +175,8 @@ class TestSexAndAge:
 
 class TestEyes:
     @pytest.mark.parametrize("age", [4, 30, 80])
-    def test_eyeballs_keep_their_form_and_turn(self, age: int):
-        rest, posed = build(make_person("male", seed=6), age, SMILE, (0.2, -0.1))
+    def test_eyeballs_are_rigid_and_rotate(self, age: int):
+        rest, posed = build_head(make_person("male", seed=6), age, SMILE, (0.2, -0.1))
         head = load_head()
         for part, eye in zip(EYEBALLS, eyes.load_eyes(), strict=True):
             ball = head.vertex_part == part
@@ -195,7 +195,7 @@ class TestEyes:
         head = load_head()
         for number, expression in enumerate(FACES):
             gaze = ((0.0, 0.0), (0.3, 0.0), (0.0, -0.3))[number % 3]
-            rest, posed = build(person, age, expression, gaze)
+            rest, posed = build_head(person, age, expression, gaze)
             for eye in eyes.load_eyes():
                 held = eye.lids[(eye.hold[:, 0] == 1) & (head.vertex_part[eye.lids] == FACE)]
                 lifted = clearance(posed, eye, held, gaze) - eye.clearance[np.isin(eye.lids, held)]
@@ -207,18 +207,18 @@ class TestEyes:
     def test_a_blink_shuts_the_eyes(self, age: int, seed: int):
         person = make_person("male", seed=seed)
         for expression in (BLINK, {**BLINK, **SMILE}):
-            _, posed = build(person, age, expression)
+            _, posed = build_head(person, age, expression)
             for eye in eyes.load_eyes():
                 gaps = posed[eye.pairs[:, 0], 1] - posed[eye.pairs[:, 1], 1]
                 assert np.abs(gaps).max() < 0.13
 
     @pytest.mark.parametrize("seed", range(8))
-    def test_nobody_stares_or_sleeps_at_rest(self, seed: int):
+    def test_eyes_at_rest_are_open_normally(self, seed: int):
         rest = neutral(make_person("male", seed=seed))
         for eye in eyes.load_eyes():
             assert 0.6 < eyes.openings(rest, eye).mean() < 1.3
 
-    def test_children_see_with_larger_eyeballs_for_their_lids(self):
+    def test_children_have_larger_eyeballs_relative_to_their_lids(self):
         child, adult = (eyes.fit(neutral(make_person(), age), eyes.load_eyes()[0]) for age in (4, 30))
         child_lids, adult_lids = (width(landmarks(neutral(make_person(), age)), 42, 45) for age in (4, 30))
         assert child.scale / adult.scale > child_lids / adult_lids
@@ -257,7 +257,7 @@ class TestMouth:
     def test_a_childs_jaw_opens_less(self):
         opened = []
         for age in (4, 30):
-            rest, posed = build(make_person(), age, {"jawOpen": 0.5})
+            rest, posed = build_head(make_person(), age, {"jawOpen": 0.5})
             opened.append(landmarks(rest)[8, 1] - landmarks(posed)[8, 1])
         assert 0.6 < opened[0] / opened[1] < 0.95
 
@@ -265,16 +265,16 @@ class TestMouth:
 class TestBuild:
     def test_same_input_same_output(self):
         person = make_person("female", seed=8)
-        first, second = (build(person, 33, SMILE, (0.1, 0.05)) for _ in range(2))
+        first, second = (build_head(person, 33, SMILE, (0.1, 0.05)) for _ in range(2))
         for one, other in zip(first, second, strict=True):
             assert one.dtype == np.float32
             assert np.array_equal(one, other)
 
     def test_nothing_of_the_head_model_is_changed(self):
         before = load_head().vertices.copy()
-        build(make_person("male", seed=1), 50, {**BLINK, "jawOpen": 1.0}, (0.3, 0.3))
+        build_head(make_person("male", seed=1), 50, {**BLINK, "jawOpen": 1.0}, (0.3, 0.3))
         assert np.array_equal(load_head().vertices, before)
 
     def test_unknown_expressions_are_refused(self):
         with pytest.raises(KinlibError, match="unknown expression 'grin'"):
-            build(make_person(), 30, {"grin": 1.0})
+            build_head(make_person(), 30, {"grin": 1.0})

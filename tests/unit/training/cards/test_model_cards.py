@@ -1,24 +1,26 @@
 """Model cards: what they say is what was recorded, and nothing that was not."""
 
 import json
+from importlib import import_module
 
 import pytest
 
 from kinlib.io.face_labels import CLASSES, REGIONS
 from kinlib.runtime import config
 from kinlib.runtime.errors import KinlibError
-from kinlib.training.cards import words
 from kinlib.training.cards.model_cards import limits, model_card, model_cards, read_reports
+from kinlib.training.catalogue import NETWORKS, cards, settings_of
 from kinlib.training.engine.record import scalars, write_report
+from kinlib.training.engine.settings import RecipeSettings
 
 MADE = {"kinlib": "0.1.0"}
 SET = {"people": 10_000, "images_each": 3, "size": 128, "seed": 1, "crop": "ffhq", "renderer": 1}
 
 
 def identity(**changed: float) -> dict:
-    names = list(words.ROWS["identity"])
-    figures = dict.fromkeys(names, 0.99) | {"people": 556} | changed
-    figures["groups"] = {
+    names = [metric.key for metric in cards()["identity"].metrics]
+    metrics = dict.fromkeys(names, 0.99) | {"people": 556} | changed
+    metrics["groups"] = {
         "women": {"pictures": 900, "verification_auc": 0.9876},
         "men": {"pictures": 768, "verification_auc": 0.9123, "identification_rate": 0.5},
     }
@@ -33,7 +35,7 @@ def identity(**changed: float) -> dict:
     }
     return {
         "recipe": recipe | {"pictures_used": 28332, "people": 9444},
-        "figures": figures,
+        "metrics": metrics,
         "made_with": MADE,
         "set": SET,
     }
@@ -41,30 +43,37 @@ def identity(**changed: float) -> dict:
 
 def parser(earrings: float, necklaces: float) -> dict:
     iou = dict.fromkeys(CLASSES, 0.9) | {"ear_r": earrings, "neck_l": necklaces}
-    figures = {"class_iou_mean": 0.8, "class_iou": iou, "region_iou": dict.fromkeys(REGIONS, 0.7), "people": 5}
-    return {"recipe": {"data": "faces128", "pictures_used": 100}, "figures": figures, "made_with": MADE}
+    metrics = {"class_iou_mean": 0.8, "class_iou": iou, "region_iou": dict.fromkeys(REGIONS, 0.7), "people": 5}
+    return {"recipe": {"data": "faces128", "pictures_used": 100}, "metrics": metrics, "made_with": MADE}
 
 
 def test_every_bundled_network_has_a_card():
     text = model_cards()
     for name, report in read_reports().items():
-        assert f"### {words.TITLES[name]}\n" in text
+        assert f"### {cards()[name].title}\n" in text
         assert limits(name, report)
         assert model_card(name, report) in text
     names = {path.stem for path in (config.data_dir() / "weights" / "studio").glob("*.json")}
-    assert names - {"manifest", "generator"} <= set(words.TITLES)
+    assert names - {"manifest", "generator"} <= set(cards())
+
+
+def test_every_entry_of_the_catalogue_has_a_recipe():
+    """An entry is all that the command line, the cards and the tables need."""
+    for name in NETWORKS:
+        assert issubclass(settings_of(name), RecipeSettings)
+        assert callable(import_module(settings_of(name).__module__).train)
 
 
 def test_data_recipe_and_commands():
     text = model_card("identity", identity())
     assert "28,332 renders of 9,444 people (128 px, version 1 of the renderer)" in text
     assert "`kinlib render --people 10000 --images-each 3 --size 128 --seed 1 --crop ffhq --out faces128`" in text
-    assert "`kinlib train identity --data faces128 --steps 2400 --margin 0.5 --workers 2 --out DIR`" in text
+    assert "`kinlib train identity --data faces128 --steps 2400 --workers 2 --margin 0.5 --out DIR`" in text
     assert "2,400 steps, batch 64, seed 0, workers 2" in text and "MIT" in text
     assert "settings changed" not in text
     report = identity()
-    report["recipe"]["traits"] = 0.0  # a task left out is told, though it is nothing
-    assert "--margin 0.5 --traits 0 --workers 2" in model_card("identity", report)
+    report["recipe"]["traits"] = 0.0  # a task left out is shown, though its weight is 0
+    assert "--workers 2 --margin 0.5 --traits 0" in model_card("identity", report)
     changed = identity() | {"calls": [{"step": 0}, {"step": 1100, "batch": 32}]}
     assert "after 1,100 steps" in model_card("identity", changed)
 
@@ -77,15 +86,16 @@ def test_people_follow_from_the_set_where_all_of_it_was_used():
     assert "300 renders (128 px" in model_card("identity", report)
 
 
-def test_targets_stand_beside_the_figures():
+def test_targets_stand_beside_the_metrics():
     text = model_card("identity", identity(verification_auc_turned=0.9712))
-    assert "| ... of pairs turned by 30 degrees or more from each other | 0.971 | at least 0.98: **missed** |" in text
+    assert "| ... of pairs whose yaw differs by 30 degrees or more | 0.971 | at least 0.98: **missed** |" in text
     assert "| verification AUC, all pairs of pictures | 0.990 | at least 0.98: reached |" in text
     assert "| nearest neighbour, another picture | 99% |  |" in text
-    assert "- Misses the target where heads are turned." in text and "hair has changed" not in text
-    figures = {key: 30.0 for key in words.ROWS["upscaler"]} | {"families_pictures": 9}
-    figures |= {f"{key}_bicubic": 29.0 for key in words.ROWS["upscaler"]} | {"families_psnr_db_x4_bicubic": 30.0}
-    text = model_card("upscaler", {"recipe": {"data": "480"}, "figures": figures, "made_with": MADE})
+    assert "- Misses the target where the yaw differs." in text and "hair has changed" not in text
+    keys = [metric.key for metric in cards()["upscaler"].metrics]
+    metrics = {key: 30.0 for key in keys} | {"families_pictures": 9}
+    metrics |= {f"{key}_bicubic": 29.0 for key in keys} | {"families_psnr_db_x4_bicubic": 30.0}
+    text = model_card("upscaler", {"recipe": {"data": "480"}, "metrics": metrics, "made_with": MADE})
     assert "above 29.0 dB: reached" in text and "above 30.0 dB: **missed**" in text
 
 
@@ -96,10 +106,10 @@ def test_groups_and_the_worst_of_them():
 
 
 @pytest.mark.parametrize(("earrings", "necklaces"), [(0.0, 0.3), (0.5, 0.3), (0.5, 0.6)])
-def test_limits_hold_only_where_figures_bear_them_out(earrings, necklaces):
+def test_limits_are_shown_only_where_the_record_has_them(earrings, necklaces):
     text = model_card("parsing", parser(earrings, necklaces))
-    assert ("Does not see earrings." in text) == (earrings < 0.1)
-    assert ("Sees necklaces badly." in text) == (necklaces < 0.5)
+    assert ("Does not find earrings." in text) == (earrings < 0.1)
+    assert ("Segments necklaces badly." in text) == (necklaces < 0.5)
     assert f"ear_r {earrings:.2f}" in text and "sideburns 0.70" in text
 
 
@@ -131,4 +141,4 @@ def test_a_record_tells_of_its_set(tmp_path):
     assert report["set"] == SET and report["recipe"]["data"] == "faces"
     assert json.loads((tmp_path / "net.json").read_text()) == report
     assert "set" not in write_report(tmp_path, "net", {"data": tmp_path}, {})
-    assert scalars(report["figures"]) == {"error": 0.5}
+    assert scalars(report["metrics"]) == {"error": 0.5}

@@ -21,12 +21,12 @@ SMALL = ReferencePlan(seed=4, num_couples=2, num_siblings=3)
 
 
 @pytest.fixture
-def drawn(monkeypatch) -> Counter:
-    """A renderer that makes noise of each person's own, measured by what is quick; counts what is asked of it."""
-    asked: Counter = Counter()
+def rendered(monkeypatch) -> Counter:
+    """A renderer of noise, seeded by person, with quick measures; counts the renders by crop."""
+    count: Counter = Counter()
 
     def portrait(person, seed, age, size, crop="photo") -> Picture:
-        asked[crop] += 1
+        count[crop] += 1
         image = np.random.default_rng([person.seed, size]).integers(0, 256, (size, size, 3), np.uint8)
         return Picture(image, np.zeros((68, 2)), 0.0, 0.0, 0.0, image[..., 0], image[..., 0], {})
 
@@ -42,7 +42,7 @@ def drawn(monkeypatch) -> Counter:
     monkeypatch.setattr(render_reference, "embed_pictures", embed)
     monkeypatch.setattr(render_reference, "load_head", lambda: None)
     monkeypatch.setattr(render_reference, "warm_up", lambda: None)
-    return asked
+    return count
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -67,9 +67,9 @@ def test_siblings_are_children_of_their_parents():
     assert not (siblings(SMALL, 0)[2].alleles == young.alleles).all()
 
 
-def test_progress_and_what_lies_there(drawn, tmp_path):
+def test_progress_and_files(rendered, tmp_path):
     assert list(write(SMALL, tmp_path, workers=1)) == list(range(11))
-    assert drawn == {"ffhq": 10, "photo": 4}  # parents are photographed too
+    assert rendered == {"ffhq": 10, "photo": 4}  # parents are photographed too
     assert sorted(contents(tmp_path)) == [
         "embeddings.safetensors",
         "measured.parquet",
@@ -84,7 +84,7 @@ def test_progress_and_what_lies_there(drawn, tmp_path):
         assert picture.size == (PARENT_SIZE, PARENT_SIZE)
 
 
-def test_rows_belong_to_their_people(drawn, tmp_path):
+def test_rows_belong_to_their_people(rendered, tmp_path):
     list(write(SMALL, tmp_path, workers=1))
     reference = load_reference(tmp_path)
     father, _, young = siblings(SMALL, 1)
@@ -104,7 +104,7 @@ def test_rows_belong_to_their_people(drawn, tmp_path):
 
 
 @pytest.mark.parametrize("steps", [1, 3, 5, 6, 9])
-def test_going_on_after_a_stop_makes_the_same_files(drawn, tmp_path, steps):
+def test_resumed_work_writes_the_same_files(rendered, tmp_path, steps):
     list(write(SMALL, tmp_path / "whole", workers=1))
     progress = write(SMALL, tmp_path / "stopped", workers=1)
     for _ in range(steps):
@@ -112,14 +112,14 @@ def test_going_on_after_a_stop_makes_the_same_files(drawn, tmp_path, steps):
     progress.close()
     with pytest.raises(KinlibError, match="there is no heredity reference"):
         load_reference(tmp_path / "stopped")
-    drawn.clear()
+    rendered.clear()
     kept = 5 * ((steps - 1) // 5)  # whole couples
     assert list(write(SMALL, tmp_path / "stopped", workers=1)) == list(range(kept, 11))
-    assert drawn["ffhq"] == 10 - kept
+    assert rendered["ffhq"] == 10 - kept
     assert contents(tmp_path / "stopped") == contents(tmp_path / "whole")
 
 
-def test_a_set_that_is_there_is_left_alone(drawn, tmp_path, monkeypatch):
+def test_a_complete_set_is_left_alone(rendered, tmp_path, monkeypatch):
     list(write(SMALL, tmp_path, workers=1))
     before = contents(tmp_path)
     monkeypatch.setattr(render_reference, "load_head", lambda: pytest.fail("the head model is not needed"))
@@ -127,7 +127,7 @@ def test_a_set_that_is_there_is_left_alone(drawn, tmp_path, monkeypatch):
     assert contents(tmp_path) == before
 
 
-def test_other_sets_are_refused(drawn, tmp_path):
+def test_other_sets_are_refused(rendered, tmp_path):
     list(write(SMALL, tmp_path / "set", workers=1))
     before = contents(tmp_path / "set")
     for other in (ReferencePlan(5, 2, 3), ReferencePlan(4, 2, 4), ReferencePlan(4, 1, 3)):

@@ -1,10 +1,6 @@
-"""Every training recipe, a few steps on a handful of pictures: it runs, writes, stops and goes on."""
+"""Every training recipe, a few steps on a handful of pictures: it runs, writes, stops and resumes."""
 
 import json
-import os
-import subprocess
-import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +11,7 @@ import torch
 from PIL import Image
 
 from kinlib.cli import main
-from kinlib.evaluation.quality import frechet_distance, looks_kept
+from kinlib.evaluation.quality import attribute_retention, frechet_distance
 from kinlib.faces.align import find_and_align
 from kinlib.faces.identity import load_identity
 from kinlib.faces.parsing import ParsingNet, load_parser
@@ -27,18 +23,17 @@ from kinlib.io import images
 from kinlib.io.face_labels import CLASSES
 from kinlib.io.photos import read_photo
 from kinlib.runtime.errors import KinlibError
-from kinlib.studio.datasets.encoding import as_png
+from kinlib.studio.datasets.encoding import array_to_png
 from kinlib.studio.datasets.renders import load_faces, read_attributes
 from kinlib.studio.datasets.sample_parents import couple, couples
 from kinlib.studio.person import NUM_SHAPE, PROPORTIONS, Glasses, Look, Person, Shot, Traits
 from kinlib.studio.rendering.ground_truth import attributes
 from kinlib.training.cards.model_cards import model_card
-from kinlib.training.data.attribute_codes import KnownCodes
-from kinlib.training.data.attributes import picture_factors
+from kinlib.training.data.attribute_codes import AttributeCodes
+from kinlib.training.data.attributes import picture_attributes
 from kinlib.training.data.augment import Augmentation, diff_augment
 from kinlib.training.engine import losses, record
-from kinlib.training.engine.loop import Average, Run, Workers, batches, one_cycle
-from kinlib.training.engine.net2net import grow_encoder, grow_generator
+from kinlib.training.engine.net2net import deepen_encoder, widen_generator
 from kinlib.training.engine.network_sizes import studio_generator
 from kinlib.training.recipes.directions import DirectionSettings, attribute_table
 from kinlib.training.recipes.encoder import EncoderSettings, encoder_state
@@ -64,13 +59,13 @@ def data(tmp_path_factory) -> Path:
                 "glasses": i == 1, "beard": "none", "hair_style": "short" if i % 3 else "long", "hair_colour": "brown",
                 "grey": 0.1 * i, "smile": 0.1 * view, "mouth_open": 0.0,
             }  # fmt: skip
-            turned = picture[:, ::-1] if view else picture
+            view_image = picture[:, ::-1] if view else picture
             rows.append(
                 {
                     "person": 18 * (i // 4) if i in (0, 4) else i + 1,
                     "view": view,
-                    "image": as_png(np.ascontiguousarray(turned)),
-                    "mask": as_png(mask),
+                    "image": array_to_png(np.ascontiguousarray(view_image)),
+                    "mask": array_to_png(mask),
                     "landmarks": np.random.default_rng(2 * i + view).uniform(20, 108, 136),
                     "yaw": 5.0 * view + i,
                     "pitch": float(i),
@@ -85,14 +80,14 @@ def data(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def parser(tmp_path_factory) -> Path:
-    """Weights of a parser that has learned nothing."""
+    """Random weights of a parser."""
     torch.manual_seed(0)
     return record.write(ParsingNet(), tmp_path_factory.mktemp("parser"), "parsing", {}, {})
 
 
 @pytest.fixture(scope="module")
 def pair(data, parser, tmp_path_factory) -> Path:
-    """Generator and encoder after three steps, the last of them adversarial; the run stopped after two."""
+    """Generator and encoder after three steps, the last of them adversarial; the run was stopped after two."""
     out = tmp_path_factory.mktemp("pair")
     for steps in (2, 3):
         settings = PairSettings(data, out, parsing=parser, run=out / "run", steps=steps, batch=4, mapping_steps=2)
@@ -100,14 +95,14 @@ def pair(data, parser, tmp_path_factory) -> Path:
     return out
 
 
-def test_pair_goes_on_where_it_stopped_and_says_so(pair):
+def test_a_stopped_pair_is_resumed_and_says_so(pair):
     report = json.loads((pair / "encoder.json").read_text())
     assert report["recipe"]["steps_done"] == 3
     assert [call["step"] for call in report["calls"]] == [0, 2]
-    assert report["figures"]["people"] == 2
-    men = report["figures"]["groups"]["men"]  # both
-    assert men["pictures"] == 2 and men["psnr_db"] == pytest.approx(report["figures"]["psnr_db"], abs=1e-3)
-    assert men["ssim"] == pytest.approx(report["figures"]["ssim"], abs=1e-3)
+    assert report["metrics"]["people"] == 2
+    men = report["metrics"]["groups"]["men"]  # both
+    assert men["pictures"] == 2 and men["psnr_db"] == pytest.approx(report["metrics"]["psnr_db"], abs=1e-3)
+    assert men["ssim"] == pytest.approx(report["metrics"]["ssim"], abs=1e-3)
     assert report["recipe"]["data"] and "/" not in report["recipe"]["data"]
     assert sorted(json.loads((pair / "manifest.json").read_text())) == ["encoder.safetensors", "generator.safetensors"]
     assert not list(pair.rglob("*.part"))
@@ -131,12 +126,12 @@ def test_moving_the_average_out_of_the_bias_changes_no_code(data, parser, tmp_pa
     torch.testing.assert_close(taken, encoder.latent_avg[0], atol=5e-3, rtol=0)  # stored in half precision
 
 
-def test_growing_changes_nothing_at_first(tmp_path):
+def test_larger_networks_compute_the_same_at_first(tmp_path):
     """Wider layers, more units: the same picture, until the first step, which moves what is new."""
     torch.manual_seed(0)
     small, large = (Generator(32, channels={4: 8, 8: 8, 16: 8, 32: width}, n_mlp=2) for width in (6, 10))
     codes = torch.randn(2, 8, 512)
-    grow_generator(large, small)
+    widen_generator(large, small)
     torch.testing.assert_close(large.synthesis(codes), small.synthesis(codes), atol=1e-5, rtol=1e-4)
     large.synthesis(codes).square().sum().backward()
     assert large.convs[5].conv.weight.grad[0, :6, 6:].abs().max() > 0
@@ -148,35 +143,35 @@ def test_growing_changes_nothing_at_first(tmp_path):
     for _ in range(3):
         plain(torch.randn(4, 3, 64, 64))  # running averages as a trained network has them
     plain.latent_avg.normal_()
-    grow_encoder(deep, plain)
+    deepen_encoder(deep, plain)
     pictures = torch.rand(2, 3, 64, 64)
     torch.testing.assert_close(deep.eval()(pictures), plain.eval()(pictures), atol=1e-5, rtol=1e-4)
     with pytest.raises(RuntimeError, match="has no"):
-        grow_encoder(plain, deep)
+        deepen_encoder(plain, deep)
     with pytest.raises(RuntimeError, match="too small"):
-        grow_generator(small, large)
+        widen_generator(small, large)
     path = record.write(encoder_state(deep), tmp_path, "encoder", {}, {})
     torch.testing.assert_close(load_encoder(path)(pictures), deep(pictures), atol=1e-2, rtol=1e-2)
 
 
-def test_pair_goes_on_from_another(data, parser, pair, tmp_path):
-    """Known codes then lie where that encoder reads them, and its normalisation keeps its statistics."""
-    settings = PairSettings(data, tmp_path, pair, parsing=parser, run=tmp_path / "run", steps=1, batch=4)
+def test_pair_resumes_from_another(data, parser, pair, tmp_path):
+    """Attribute codes are then those of that encoder, and its batch normalisation keeps its statistics."""
+    settings = PairSettings(data, tmp_path, start=pair, parsing=parser, run=tmp_path / "run", steps=1, batch=4)
     train("pair", replace(settings, mapping_steps=1))
     report, first = (json.loads((folder / "encoder.json").read_text()) for folder in (tmp_path, pair))
     assert report["recipe"]["start"] == pair.name and report["start"]["calls"] == first["calls"]
-    assert "begun from a pair of 3 steps on 12 renders" in model_card("encoder", report)
+    assert "resumed from a pair of 3 steps on 12 renders" in model_card("encoder", report)
     before, after = (load_encoder(folder / "encoder.safetensors").state_dict() for folder in (pair, tmp_path))
     assert all(torch.equal(before[name], after[name]) for name in before if "running" in name)
     assert not torch.equal(before["backbone.base.weight"], after["backbone.base.weight"])
 
 
-def test_known_codes_follow_an_encoder(data):
-    """As far as facts tell codes apart; here there are more facts than pictures, so nearly all the way."""
+def test_attribute_codes_can_be_fitted_to_an_encoder(data):
+    """Here there are more attributes than pictures, so nearly exactly."""
     faces = load_faces(data)
     encoder = Encoder(CompactBackbone(10), "e4e", 10).eval()
-    known = KnownCodes(faces)
-    known.follow(encoder, faces)
+    known = AttributeCodes(faces)
+    known.fit_to(encoder, faces)
     views = Augmentation(64, strength=0.0)(faces.images, faces.labels, torch.Generator().manual_seed(0))
     codes = known(torch.arange(len(faces)), views)
     with torch.no_grad():
@@ -185,10 +180,10 @@ def test_known_codes_follow_an_encoder(data):
     assert (codes - read).square().mean() < 0.2 * read.square().mean()
 
 
-def test_known_codes_are_principal(data):
+def test_attribute_codes_are_principal_components(data):
     """Mean 0, mean square 1, uncorrelated, the leading ones largest; over pictures and their mirror images."""
     faces = load_faces(data)
-    known = KnownCodes(faces)
+    known = AttributeCodes(faces)
     plain = Augmentation(128, strength=0.0)
     both = {}
     for seed in range(40):
@@ -243,14 +238,14 @@ def test_lamps_follow_from_seed_person_and_view():
     assert (main_lamps(table.iloc[order]) == lamps[order]).all()
 
 
-def test_looks_are_kept_or_lost():
+def test_attributes_are_retained_or_lost():
     """The mother of couple 5 wears glasses."""
     people = [read_photo(photo) for photo in (couple(5)[1], *couple(1))]
     faces = images.to_tensor([find_and_align(photo, 128).aligned for photo in people])
     parser = load_parser()
-    assert looks_kept(parser, faces, faces) == {"hair_iou": 1.0, "glasses_contrast": pytest.approx(1)}
-    assert looks_kept(parser, faces, faces / 2)["glasses_contrast"] == pytest.approx(0.5)
-    changed = looks_kept(parser, faces, faces.roll(1, 0))
+    assert attribute_retention(parser, faces, faces) == {"hair_iou": 1.0, "glasses_contrast": pytest.approx(1)}
+    assert attribute_retention(parser, faces, faces / 2)["glasses_contrast"] == pytest.approx(0.5)
+    changed = attribute_retention(parser, faces, faces.roll(1, 0))
     assert abs(changed["glasses_contrast"]) < 0.3 and 0.1 < changed["hair_iou"] < 0.9
 
 
@@ -260,28 +255,28 @@ def test_frechet_distance_is_that_of_gaussians():
     assert frechet_distance(x, x) == pytest.approx(0, abs=1e-6)
 
 
-def test_factors_of_a_picture(data):
-    """Every factor varies about 0, as far as it varies; only those of the pose change with the side."""
+def test_attributes_of_a_picture(data):
+    """Every attribute has mean 0; only those of the pose change sign in a mirror image."""
     table = load_faces(data).table
-    still, turning = picture_factors(table)
-    assert len(still) == len(turning) == len(table) and turning.shape[1] == 2
-    torch.testing.assert_close(still.mean(dim=0), torch.zeros(still.shape[1]), atol=1e-5, rtol=0)
-    assert np.corrcoef(turning[:, 0], table["yaw"])[0, 1] == pytest.approx(1)
-    assert np.corrcoef(still[:, 0], table["age"])[0, 1] == pytest.approx(1)
+    even, odd = picture_attributes(table)
+    assert len(even) == len(odd) == len(table) and odd.shape[1] == 2
+    torch.testing.assert_close(even.mean(dim=0), torch.zeros(even.shape[1]), atol=1e-5, rtol=0)
+    assert np.corrcoef(odd[:, 0], table["yaw"])[0, 1] == pytest.approx(1)
+    assert np.corrcoef(even[:, 0], table["age"])[0, 1] == pytest.approx(1)
 
 
 def test_generator_alone(data, pair, tmp_path):
     start = pair / "generator.safetensors"
-    train("generator", GeneratorSettings(data, tmp_path, start, run=tmp_path / "run", steps=1, batch=2))
+    train("generator", GeneratorSettings(data, tmp_path, start=start, run=tmp_path / "run", steps=1, batch=2))
     before, after = load_generator(start), load_generator(tmp_path / "generator.safetensors")
     assert not torch.equal(before.convs[0].conv.weight, after.convs[0].conv.weight)
 
 
 def test_encoder_alone(data, pair, tmp_path):
     generator = pair / "generator.safetensors"
-    train("encoder", EncoderSettings(data, tmp_path, generator, run=tmp_path / "run", steps=1, batch=4))
-    figures = json.loads((tmp_path / "encoder.json").read_text())["figures"]
-    assert 0 < figures["psnr_db"] < 60
+    train("encoder", EncoderSettings(data, tmp_path, generator=generator, run=tmp_path / "run", steps=1, batch=4))
+    metrics = json.loads((tmp_path / "encoder.json").read_text())["metrics"]
+    assert 0 < metrics["psnr_db"] < 60
     torch.testing.assert_close(
         load_encoder(tmp_path / "encoder.safetensors").latent_avg, load_generator(generator).latent_avg
     )
@@ -291,12 +286,12 @@ def test_identity_with_two_workers(data, tmp_path):
     settings = IdentitySettings(data, tmp_path, run=tmp_path / "run", steps=2, batch=8, workers=2)
     train("identity", settings)
     report = json.loads((tmp_path / "identity.json").read_text())
-    assert 0 <= report["figures"]["verification_auc"] <= 1
-    men = report["figures"]["groups"]["men"]  # everybody who is held out
+    assert 0 <= report["metrics"]["verification_auc"] <= 1
+    men = report["metrics"]["groups"]["men"]  # all held-out people
     assert men == {
         "pictures": 4,
-        "identification_rate": report["figures"]["identification_rate"],
-        "verification_auc": report["figures"]["verification_auc"],
+        "identification_rate": report["metrics"]["identification_rate"],
+        "verification_auc": report["metrics"]["verification_auc"],
     }
     assert report["recipe"]["people"] == 6 and report["recipe"]["pictures_used"] == 12
     embeddings = load_identity(tmp_path / "identity.safetensors")(torch.zeros(2, 3, 64, 64))
@@ -305,16 +300,20 @@ def test_identity_with_two_workers(data, tmp_path):
 
 def test_directions(data, pair, tmp_path):
     settings = DirectionSettings(
-        data, tmp_path, pair / "encoder.safetensors", pair / "generator.safetensors", components=8
+        data,
+        tmp_path,
+        encoder=pair / "encoder.safetensors",
+        generator=pair / "generator.safetensors",
+        components=8,
     )
     train("directions", settings)
     directions = load_directions(tmp_path / "directions.safetensors")
     assert {"age", "sex", "smile", "yaw", "glasses"} <= set(directions)
     assert directions["age"].step.shape == (10, 512)
     report = json.loads((tmp_path / "directions.json").read_text())
-    men = report["figures"]["groups"]["men"]
+    men = report["metrics"]["groups"]["men"]
     assert men["pictures"] == 4 and men["age_mae"] == pytest.approx(
-        report["figures"]["age"]["mean_absolute_error"], abs=1e-3
+        report["metrics"]["age"]["mean_absolute_error"], abs=1e-3
     )
     assert "| men | 4 |" in model_card("directions", report)
 
@@ -348,7 +347,17 @@ def test_command_line_refuses_data_that_are_none(tmp_path, capsys):
         load_faces(tmp_path)
 
 
-def test_nobody_is_in_training_and_testing(data):
+def test_command_line_refuses_workers_without_pictures(data, tmp_path, capsys):
+    folders = ["--data", str(data), "--out", str(tmp_path)]
+    for options in (["--workers", "0"], ["--workers", "5", "--batch", "4"]):
+        assert main(["train", "identity", *folders, *options]) == 2
+        assert "--workers must be from 1 to the batch" in capsys.readouterr().err
+    run = ["--run", str(tmp_path / "run"), "--batch", "100"]
+    assert main(["train", "identity", *folders, *run]) == 2
+    assert "batches of 100 from 12 pictures" in capsys.readouterr().err
+
+
+def test_training_and_held_out_people_are_disjoint(data):
     training, held_out = load_faces(data).split()
     assert set(held_out.table.person) == {0, 18}
     assert not set(training.table.person) & set(held_out.table.person)
@@ -389,17 +398,17 @@ def test_augmentation_of_no_strength_only_flips_and_resizes(data):
     faces = load_faces(data)
     views = Augmentation(64, strength=0.0)(faces.images, faces.labels, torch.Generator().manual_seed(0))
     halved = torch.nn.functional.avg_pool2d(faces.images.float() / 127.5 - 1, 2)
-    for drawn, wanted, side in zip(views.target, halved, views.side, strict=True):
-        assert (drawn - (wanted if side == 1 else wanted.flip(2))).abs().max() < 0.02
+    for found, wanted, side in zip(views.target, halved, views.side, strict=True):
+        assert (found - (wanted if side == 1 else wanted.flip(2))).abs().max() < 0.02
     assert set(views.side.tolist()) == {-1, 1}
 
 
 def test_diff_augment_lets_gradients_through():
     torch.manual_seed(0)
     x = torch.rand(4, 3, 32, 32, requires_grad=True)
-    drawn = diff_augment(x)
-    assert drawn.shape == x.shape and not torch.equal(drawn, x)
-    drawn.sum().backward()
+    generated = diff_augment(x)
+    assert generated.shape == x.shape and not torch.equal(generated, x)
+    generated.sum().backward()
     assert x.grad.abs().sum() > 0
 
 
@@ -413,7 +422,7 @@ def test_turned_pictures_stay_sharp():
     assert target.abs().max() <= 1
 
 
-def test_texture_asks_how_strong_detail_is_and_not_where():
+def test_texture_compares_the_strength_of_detail_not_its_place():
     """Strands may lie elsewhere; a blur is wrong, and so are strands that run across."""
     wave = torch.sin(torch.arange(64) * 1.3)
     strands, others = (one.view(1, 1, 1, 64).expand(1, 3, 64, 64) for one in (wave, wave.roll(2)))
@@ -444,12 +453,12 @@ def test_matching_is_zero_for_equal_pictures_only():
 
 
 def test_pixel_loss_ignores_what_has_no_weight():
-    target, drawn = torch.zeros(1, 3, 16, 16), torch.zeros(1, 3, 16, 16)
-    drawn[..., :4, :4] = 1
+    target, generated = torch.zeros(1, 3, 16, 16), torch.zeros(1, 3, 16, 16)
+    generated[..., :4, :4] = 1
     weight = torch.ones(1, 1, 16, 16)
-    assert losses.pixels(drawn, target, weight) > 0.01
+    assert losses.pixels(generated, target, weight) > 0.01
     weight[..., :8, :8] = 0
-    assert losses.pixels(drawn, target, weight) == 0
+    assert losses.pixels(generated, target, weight) == 0
 
 
 def test_arcface_margin_makes_the_same_embedding_dearer():
@@ -457,76 +466,3 @@ def test_arcface_margin_makes_the_same_embedding_dearer():
     head = ArcFace(5, 8, margin=0.3, scale=10.0)
     embeddings, labels = torch.nn.functional.normalize(torch.randn(6, 8), dim=1), torch.arange(6) % 5
     assert head(embeddings, labels) > head(embeddings, labels, margin_share=0.0)
-
-
-def test_running_average_follows_its_network():
-    net = torch.nn.Linear(2, 2)
-    average = Average(net, half_life=100.0)
-    with torch.no_grad():
-        net.weight.add_(1.0)
-    before = average.net.weight.clone()
-    for _ in range(200):
-        average.update(net, 32)
-    torch.testing.assert_close(average.net.weight, net.weight, atol=1e-3, rtol=0)
-    assert not torch.equal(before, average.net.weight)
-
-
-def test_batches_show_every_sample_before_any_again():
-    order = batches(10, 3, torch.Generator().manual_seed(0))
-    seen = torch.cat([next(order) for _ in range(3)])
-    assert len(seen.unique()) == 9
-
-
-def test_a_run_out_of_time_saves_and_stops(tmp_path):
-    run = Run(tmp_path, minutes=0.0, workers=Workers())
-    net = torch.nn.Linear(2, 2)
-    run.keep(net=net)
-    assert not run.going()
-    again = Run(tmp_path, minutes=1.0)
-    other = torch.nn.Linear(2, 2)
-    again.keep(net=other)
-    assert torch.equal(net.weight, other.weight)
-
-
-def train_for_ever(folder: Path, workers: Workers) -> None:
-    run = Run(folder, minutes=5.0, workers=workers)
-    (folder / f"begun-{workers.rank}").touch()
-    while run.going():
-        time.sleep(0.05)
-    (folder / f"ended-{workers.rank}").touch()
-
-
-def test_workers_end_when_whoever_started_them_is_killed(tmp_path):
-    """Or they would go on unseen, and write over what a second start writes.
-
-    PyTorch interrupts them then; but interrupts are ignored by what a shell has started in the background.
-    """
-    code = f"""
-import signal
-from pathlib import Path
-from kinlib.training.engine.loop import launch
-from {__name__} import train_for_ever
-signal.signal(signal.SIGINT, signal.SIG_IGN)
-launch(train_for_ever, Path({str(tmp_path)!r}), 2)
-"""
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    starter = subprocess.Popen([sys.executable, "-c", code], env=environment)
-    wait_for(tmp_path / "begun-0", tmp_path / "begun-1")
-    starter.kill()
-    starter.wait()
-    assert not list(tmp_path.glob("ended-*"))
-    wait_for(tmp_path / "ended-0", tmp_path / "ended-1")
-
-
-def wait_for(*files: Path, seconds: float = 120) -> None:
-    end = time.monotonic() + seconds
-    while not all(file.exists() for file in files):
-        assert time.monotonic() < end, f"there is no {files}"
-        time.sleep(0.05)
-
-
-def test_one_cycle_rises_and_falls():
-    shares = [one_cycle(step / 100) for step in range(101)]
-    assert shares[0] == pytest.approx(0.04) and max(shares) == pytest.approx(shares[10]) == pytest.approx(1, abs=1e-3)
-    assert shares[:11] == sorted(shares[:11]) and shares[10:] == sorted(shares[10:], reverse=True)
-    assert 0 < shares[100] < 1e-3

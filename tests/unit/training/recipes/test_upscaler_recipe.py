@@ -1,4 +1,4 @@
-"""The upscaler's recipe: pairs that belong together, a start as bilinear interpolation, a run that goes on."""
+"""The upscaler's recipe: pairs that belong together, a start as bilinear interpolation, a run that is resumed."""
 
 import json
 from pathlib import Path
@@ -19,7 +19,7 @@ from kinlib.faces.upscale import upscale
 from kinlib.faces.upscale_networks import load_upscaler
 from kinlib.runtime.config import data_dir
 from kinlib.runtime.errors import KinlibError
-from kinlib.studio.datasets.encoding import as_png
+from kinlib.studio.datasets.encoding import array_to_png
 from kinlib.studio.datasets.sample_parents import couples
 from kinlib.training.data.patches import Patches
 from kinlib.training.recipes.registry import train
@@ -44,7 +44,7 @@ def data(tmp_path_factory) -> Path:
     for name, side in (("large", LARGE), ("small", SMALL)):
         rows = []
         for person, portrait in zip((0, 1, 2, 3, 18, 5, 6, 7), portraits, strict=True):
-            image = as_png(np.asarray(portrait.resize((side, side), Image.Resampling.BOX)))
+            image = array_to_png(np.asarray(portrait.resize((side, side), Image.Resampling.BOX)))
             row = {"person": person, "view": 0, "image": image, "landmarks": landmarks(side)}
             rows.append(row | {"attributes": json.dumps({"male": person > 0, "age": 30.0})})
         (root / name).mkdir()
@@ -88,12 +88,12 @@ BUNDLED = data_dir() / "weights" / "studio" / "upscaler.safetensors"
 def test_the_bundled_upscaler_beats_interpolation():
     """On family photographs, of people it was never trained on, against the same moment rendered in full size."""
     upscalers = {factor: load_upscaler(BUNDLED, factor) for factor in (2, 4)}
-    figures = measure_upscaler(upscalers, list(family_pairs(4)))
+    metrics = measure_upscaler(upscalers, list(family_pairs(4)))
     for factor in (2, 4):
         for other in ("bicubic", "lanczos"):
-            assert figures[f"psnr_db_x{factor}"] > figures[f"psnr_db_x{factor}_{other}"] + 0.2
-            assert figures[f"ssim_x{factor}"] > figures[f"ssim_x{factor}_{other}"]
-            assert figures[f"identity_x{factor}"] > figures[f"identity_x{factor}_{other}"]
+            assert metrics[f"psnr_db_x{factor}"] > metrics[f"psnr_db_x{factor}_{other}"] + 0.2
+            assert metrics[f"ssim_x{factor}"] > metrics[f"ssim_x{factor}_{other}"]
+            assert metrics[f"identity_x{factor}"] > metrics[f"identity_x{factor}_{other}"]
 
 
 @needs_head
@@ -114,11 +114,11 @@ def test_the_network_starts_as_bilinear_interpolation():
     net = TwoHeads(16, 3)
     x = torch.rand(2, 3, 14, 15)
     with torch.no_grad():
-        for factor, drawn in net(x).items():
+        for factor, enlarged in net(x).items():
             wanted = F.interpolate(x, scale_factor=factor, mode="bilinear")
             inside = (..., *[slice(factor, -factor)] * 2)
-            torch.testing.assert_close(drawn[inside], wanted[inside], atol=1e-5, rtol=0)
-            torch.testing.assert_close(net.single(factor).net(x), drawn)
+            torch.testing.assert_close(enlarged[inside], wanted[inside], atol=1e-5, rtol=0)
+            torch.testing.assert_close(net.single(factor).net(x), enlarged)
 
 
 def test_a_run_goes_on_and_its_file_enlarges(data, tmp_path):
@@ -126,16 +126,16 @@ def test_a_run_goes_on_and_its_file_enlarges(data, tmp_path):
         train("upscaler", settings(data, tmp_path, steps=steps, adversarial=0.01, adversarial_from=0.4))
     report = json.loads((tmp_path / "upscaler.json").read_text())
     assert report["recipe"]["steps_done"] == 4 and [call["step"] for call in report["calls"]] == [0, 2]
-    figures = report["figures"]
-    assert figures["people"] == figures["pictures"] == 2
-    groups = figures["groups"]
+    metrics = report["metrics"]
+    assert metrics["people"] == metrics["pictures"] == 2
+    groups = metrics["groups"]
     assert set(groups) == {"women", "men", "18 to 39 years"}
-    gain = figures["psnr_db_x2"] - figures["psnr_db_x2_bicubic"]
+    gain = metrics["psnr_db_x2"] - metrics["psnr_db_x2_bicubic"]
     assert groups["18 to 39 years"]["psnr_gain_x2"] == pytest.approx(gain, abs=1e-3)
     for factor in (2, 4):
-        assert 10 < figures[f"psnr_db_x{factor}"] < 60 and 0 < figures[f"ssim_x{factor}"] <= 1
-        assert -1 <= figures[f"identity_x{factor}_bicubic"] <= 1
-    assert figures["bad_psnr_db_x2_bicubic"] < figures["psnr_db_x2_bicubic"]
+        assert 10 < metrics[f"psnr_db_x{factor}"] < 60 and 0 < metrics[f"ssim_x{factor}"] <= 1
+        assert -1 <= metrics[f"identity_x{factor}_bicubic"] <= 1
+    assert metrics["bad_psnr_db_x2_bicubic"] < metrics["psnr_db_x2_bicubic"]
     assert list(json.loads((tmp_path / "manifest.json").read_text())) == ["upscaler.safetensors"]
     photo = Image.new("RGB", (20, 24), (90, 120, 60))
     assert upscale(photo, 4, path=tmp_path / "upscaler.safetensors").size == (80, 96)
@@ -144,7 +144,7 @@ def test_a_run_goes_on_and_its_file_enlarges(data, tmp_path):
 
 def test_training_helps(data, tmp_path):
     """On the people it was trained on, since a handful of portraits teaches nothing about others."""
-    train("upscaler", settings(data, tmp_path, steps=40, perceptual=0.0, rendered=1.0, rate=2e-3))
+    train("upscaler", settings(data, tmp_path, steps=40, perceptual=0.0, rendered=1.0, lr=2e-3))
     net = TwoHeads(8, 2)
     net.load_state_dict({name: value.float() for name, value in load_file(tmp_path / "upscaler.safetensors").items()})
     training, _ = split_people(read_pairs(data / "large", data / "small"))

@@ -1,9 +1,10 @@
-"""From the child's head to the grown one.
+"""Growth of the head from 3 to 20 years.
 
-A child of four is described by where places of the generic head then are; between them everything follows smoothly. The
-places follow roughly how heights, widths and depths grow (Farkas, Anthropometry of the Head and Face, 1994): at four
-the braincase is nearly grown, the face has three quarters of its height, the nose two thirds of its projection, the
-eyes nine tenths of their size. Growth ends first in the skull and the eyes, last in nose and jaw, and earlier in girls.
+The head at four years is given by anchors: points of the generic head and their positions at that age, with a smooth
+warp in between. The positions follow roughly the growth of heights, widths and depths in Farkas, Anthropometry of the
+Head and Face (1994): at four the braincase is nearly complete, the face has three quarters of its height, the nose two
+thirds of its projection, the eyes nine tenths of their size. Growth ends first in skull and eyes, last in nose and jaw,
+and earlier in girls.
 """
 
 import numpy as np
@@ -13,7 +14,7 @@ from kinlib.studio.shape.fields import Brush, paint, warp
 
 __all__ = ["GROWTH", "childhood", "growth_fields", "softness"]
 
-# Place on the generic head (a landmark's number, or cm) -> the same place at four, cm.
+# Point on the generic head (number of a landmark, or cm) -> the same point at four years, cm. One table per region.
 SKULL = {
     (0, 14.4, 0): (0, 13.0, -0.1),
     (0, 13.0, 6.2): (0, 11.9, 5.8),
@@ -102,7 +103,7 @@ NECK = {
 }
 GROWTH = {"skull": SKULL, "eyes": EYES, "face": FACE, "nose": NOSE, "jaw": JAW, "neck": NECK}
 
-# Share of the way from the child of four to the adult still to go, at these ages.
+# Share of the growth after four years that remains at these ages; above 1 before four. By eye after Farkas.
 YEARS = (3.0, 4.0, 6.0, 8.0, 10.0, 12.0, 14.0, 16.0, 18.0, 20.0)
 REMAINING = {
     "skull": (1.10, 1.00, 0.82, 0.69, 0.57, 0.44, 0.27, 0.11, 0.03, 0.0),
@@ -112,17 +113,17 @@ REMAINING = {
     "jaw": (1.10, 1.00, 0.86, 0.75, 0.65, 0.54, 0.37, 0.18, 0.05, 0.0),
     "neck": (1.10, 1.00, 0.86, 0.75, 0.65, 0.54, 0.36, 0.17, 0.05, 0.0),
 }
-GIRLS_AHEAD = 0.9  # years, reached gradually between 8 and 12
+GIRLS_AHEAD = 0.9  # years by which girls are ahead, from 12; linear between 8 and 12
 
 
 def childhood(age: float, male: bool) -> dict[str, float]:
-    """How much of each growth field is left at an age in years: 1 at four, 0 when grown."""
+    """Remaining growth of each region at an age in years: 1 at four, 0 in adults."""
     ahead = 0.0 if male else GIRLS_AHEAD * float(np.clip((age - 8) / 4, 0, 1))
     return {name: float(np.interp(age + ahead, YEARS, left)) for name, left in REMAINING.items()}
 
 
 def growth_fields(head: HeadModel) -> dict[str, np.ndarray]:
-    """What a child of four differs in, one field float32 [V, 3] for each of `GROWTH`; their sum is the child."""
+    """One field float32 [V, 3] per region of `GROWTH`; the generic head plus their sum is a child of four."""
     anchors, goals, owner = [], [], []
     for name, places in GROWTH.items():
         for place, goal in places.items():
@@ -130,11 +131,13 @@ def growth_fields(head: HeadModel) -> dict[str, np.ndarray]:
             goals.append(goal)
             owner.append(name)
     anchors, moves = np.array(anchors), np.array(goals) - np.array(anchors)
+    # each field moves its own anchors and keeps all others fixed
     return {name: warp(head.vertices, anchors, np.where(np.array(owner)[:, None] == name, moves, 0)) for name in GROWTH}
 
 
 def softness(head: HeadModel) -> np.ndarray:
-    """How much less children's faces differ from each other than adults', float32 [V, 1]."""
+    """Share float32 [V, 1] by which identity is attenuated at four years: 0.26, more at nose, jaw and brow."""
+    # only the z component is used, as a scalar weight
     nose = Brush((0, 1.2, 12), (1.6, 2.4, 2.5), shift=(0, 0, 0.22))
     jaw = Brush((0, -6.5, 8), (6.5, 3.0, 6.0), shift=(0, 0, 0.32))
     brow = Brush((0, 5.6, 10.5), (4.0, 1.0, 2.0), shift=(0, 0, 0.15))
@@ -142,5 +145,5 @@ def softness(head: HeadModel) -> np.ndarray:
 
 
 def _landmark(head: HeadModel, number: int) -> np.ndarray:
-    """A landmark of the image's left, seen on the person's left side."""
+    """A landmark of the image's left half, mirrored to the person's left side; cm [3]."""
     return head.vertices[head.landmarks[number]] * [-1, 1, 1]

@@ -1,6 +1,6 @@
-"""Rows of pictures that show what the renderer can vary, and the couple whose children the course follows.
+"""Comparisons: rows of renders that show what the renderer can vary, and the couple whose children the course follows.
 
-Each row is a list of labelled sittings in which one thing changes from picture to picture.
+Each row is a list of labelled `RenderSpec`s in which one thing changes from picture to picture.
 """
 
 from collections.abc import Callable
@@ -13,21 +13,21 @@ from kinlib.studio.appearance.light import LIGHTS, random_light
 from kinlib.studio.appearance.looks import portrait_shot, standard_look
 from kinlib.studio.appearance.shots import EXPRESSIONS, random_expression
 from kinlib.studio.genetics import POPULATIONS, Genomes, children, founders, phenotypes
-from kinlib.studio.lesson.variations import ADULT, SEED, Sitting, base_genome, with_copies
+from kinlib.studio.lesson.variations import ADULT, SEED, RenderSpec, base_genome, with_copies
 from kinlib.studio.person import BEARDS, CLOTHES, HAIR_STYLES, SEXES, Glasses, Person, Shot
 
-__all__ = ["NUM_SHOWN", "SHEETS", "Sheet", "couple", "siblings"]
+__all__ = ["COMPARISONS", "NUM_SHOWN", "Comparison", "couple", "siblings"]
 
 COUPLE_SEED, HOMES = 320, ("cedar", "birch")
 NUM_SIBLINGS, NUM_SHOWN = 1000, 8
 CHILD_AGE, PARENT_AGE = 21.0, 34.0  # years
 MALE = SEXES.index("male")
-Row = list[tuple[str, Sitting]]
+Row = list[tuple[str, RenderSpec]]
 
 
 @dataclass(frozen=True)
-class Sheet:
-    """A row of pictures: what changes in it, and a function that gives labels and sittings."""
+class Comparison:
+    """A row of pictures: what changes in it, and a function that gives labels and arguments of `render`."""
 
     title: str
     row: Callable[[], Row]
@@ -44,7 +44,7 @@ def couple() -> tuple[Genomes, Genomes]:
 
 @lru_cache(maxsize=1)
 def siblings() -> Genomes:
-    """A thousand children that the couple could have; the first `NUM_SHOWN` have pictures."""
+    """A thousand possible children of the couple; the first `NUM_SHOWN` are rendered."""
     return children(*couple(), NUM_SIBLINGS, np.random.default_rng([COUPLE_SEED, 43]))
 
 
@@ -54,8 +54,8 @@ def _portraits(genomes: Genomes, age: float, labels: list[str]) -> Row:
     return [(label, _portrait(person, age)) for label, person in zip(labels, people, strict=True)]
 
 
-def _portrait(person: Person, age: float = ADULT, shot: Shot | None = None, **look) -> Sitting:
-    return Sitting(person, replace(standard_look(person, age, SEED), **look), shot or portrait_shot(SEED))
+def _portrait(person: Person, age: float = ADULT, shot: Shot | None = None, **look) -> RenderSpec:
+    return RenderSpec(person, replace(standard_look(person, age, SEED), **look), shot or portrait_shot(SEED))
 
 
 def _couple() -> Row:
@@ -69,7 +69,7 @@ def _siblings() -> Row:
 
 
 def _epistasis() -> Row:
-    """Red hair against black."""
+    """Epistasis: black hair hides red hair."""
     row = []
     for black in (0, 1):
         for red in (0, 1, 2):
@@ -89,7 +89,7 @@ def _populations() -> Row:
 
 @lru_cache(maxsize=4)
 def _model(sex: str = "female", coil: int = 0) -> Person:
-    """Who wears and does it all."""
+    """The person of all rows in which only looks or shots change."""
     genome = with_copies(base_genome(), hair_deep=1, iris_dark=1, hair_coil=coil).with_sex([SEXES.index(sex)])
     return phenotypes(genome).person(0)
 
@@ -99,7 +99,7 @@ MENS = ("bald", "receding", "buzz", "short", "side", "crop")
 
 
 def _hair_styles() -> Row:
-    def wear(style: str) -> Sitting:
+    def wear(style: str) -> RenderSpec:
         person = _model("male" if style in MENS else "female", COILED.get(style, 0))
         return _portrait(person, 45.0 if style == "receding" else ADULT, hair_style=style, fringe=style == "crop")
 
@@ -166,7 +166,7 @@ def _clothes() -> Row:
 
 # -------------------------------------------------------------------------------------------------- beyond its range
 def _limits() -> Row:
-    """What the renderer draws when it is asked for what it was not made for."""
+    """Inputs outside the range that the renderer was made for."""
     woman, shot = _model(), portrait_shot(SEED)
     far = replace(woman, traits=replace(woman.traits, shape=4 * woman.traits.shape))
     stretched = np.full_like(woman.traits.proportions, 4.0)
@@ -180,18 +180,18 @@ def _limits() -> Row:
     ]
 
 
-SHEETS: dict[str, Sheet] = {
-    "couple": Sheet("a couple", _couple),
-    "siblings": Sheet("eight of their children", _siblings),
-    "epistasis": Sheet("copies of the black and of the red allele", _epistasis),
-    "populations": Sheet("populations", _populations),
-    "hair_styles": Sheet("hair styles", _hair_styles),
-    "beards": Sheet("beards", _beards),
-    "expressions": Sheet("expressions", _expressions),
-    "poses": Sheet("poses", _poses),
-    "lights": Sheet("lights", _lights),
-    "backgrounds": Sheet("backgrounds", _backgrounds),
-    "worn": Sheet("worn", _worn),
-    "clothes": Sheet("clothes", _clothes),
-    "limits": Sheet("beyond its range", _limits),
+COMPARISONS: dict[str, Comparison] = {
+    "couple": Comparison("a couple", _couple),
+    "siblings": Comparison("eight of their children", _siblings),
+    "epistasis": Comparison("copies of the black and of the red allele", _epistasis),
+    "populations": Comparison("populations", _populations),
+    "hair_styles": Comparison("hair styles", _hair_styles),
+    "beards": Comparison("beards", _beards),
+    "expressions": Comparison("expressions", _expressions),
+    "poses": Comparison("poses", _poses),
+    "lights": Comparison("lights", _lights),
+    "backgrounds": Comparison("backgrounds", _backgrounds),
+    "worn": Comparison("worn", _worn),
+    "clothes": Comparison("clothes", _clothes),
+    "limits": Comparison("beyond its range", _limits),
 }

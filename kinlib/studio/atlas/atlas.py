@@ -1,8 +1,7 @@
-"""The atlas: all that is painted once on the generic head and then serves every person.
+"""The atlas: maps of the generic head, in the head model's texture space, that serve every person.
 
-The textures of the head model are the map. On it lie soft masks (lips, cheeks, beard), creases that age brings, noise,
-the label of each place, and beside it how much of the sky each vertex sees. Making it takes some seconds; it is then
-kept in the cache beside the head model.
+It holds soft masks (lips, cheeks, beard), wrinkles, noise, the label of each texel, and the ambient occlusion of each
+vertex. Building it takes some seconds; it is then cached beside the head model.
 """
 
 import contextlib
@@ -28,9 +27,9 @@ from kinlib.studio.rendering.raster import vertex_normals
 
 __all__ = ["SIZE", "Atlas", "Brow", "build_atlas", "load_atlas"]
 
-VERSION = 7  # of what is painted; a cached atlas of another version is not used
+VERSION = 7  # of the maps; to be raised when they change, so that cached ones are rebuilt
 SIZE = 512  # texels along each side of the face's map
-OPEN_MOUTH = {"jawOpen": 0.6} | {  # wide, so that teeth see the sky
+OPEN_MOUTH = {"jawOpen": 0.6} | {  # expression for the occlusion inside the mouth
     f"{name}_{side}": share
     for name, share in (("mouthUpperUp", 1.0), ("mouthLowerDown", 1.0), ("mouthSmile", 0.8))
     for side in "LR"
@@ -39,10 +38,10 @@ OPEN_MOUTH = {"jawOpen": 0.6} | {  # wide, so that teeth see the sky
 
 @dataclass(frozen=True, eq=False)
 class Brow:
-    """Where a brow grows, from its head beside the nose to its tail.
+    """The curve of a brow, from its head beside the nose to its tail.
 
     Attributes:
-        uv: float32 [60, 2], its middle in texture coordinates of the face.
+        uv: float32 [60, 2], midline in texture coordinates of the face.
         half_width: float32 [60], cm.
     """
 
@@ -55,17 +54,18 @@ class Atlas:
     """Maps of the generic head. S texels along each side of the face's map, B of the back's; row 0 is v = 0.
 
     Attributes:
-        face_positions: float32 [S, S, 3], place of each texel on the neutral head, cm; beside the texture, the nearest.
+        face_positions: float32 [S, S, 3], position of each texel on the neutral head, cm; outside the chart, the
+        nearest.
         face_covered: bool [S, S], whether the texel belongs to the face.
         back_positions, back_covered: the same for the back of the head and the neck (u in 1..2).
-        masks: float32 [S, S] in 0..1 by name, as `atlas_masks` paints them.
+        masks: float32 [S, S] in 0..1 by name, see `masks.paint_masks`.
         back_masks: float32 [B, B] in 0..1: "scalp", "neck", "ears".
         wrinkles: float32 [S, S] by group, 0 smooth to about 1 deepest.
         noise: float32 [S, S], tileable: "pore", "fine", "middle", "low" with mean 0 and variance 1; "freckles" in 0..1.
         face_labels, back_labels: uint8, class of `labels.CLASSES`.
         face_regions, back_regions: uint8, region of `labels.REGIONS`.
         brows: "left" and "right", the person's.
-        occlusion: float32 [V] in 0..1, share of the sky that a vertex sees; inside the mouth, of the open mouth.
+        occlusion: float32 [V] in 0..1, visible share of the sky per vertex; inside the mouth, with the mouth open.
         landmark_uv: float32 [68, 2].
     """
 
@@ -96,16 +96,16 @@ class Atlas:
         return make_finder(self.head)
 
     def surface(self, uv: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """What lies at texture coordinates [n, 2] (u in 0..1 the face, 1..2 the back of the head).
+        """Surface points at texture coordinates [n, 2] (u in 0..1 the face, 1..2 the back of the head).
 
         Returns:
-            Rows int32 [n] of `HeadModel.triangles` and barycentric weights float32 [n, 3]. A coordinate beside the
-            texture gets the border nearby.
+            Rows int32 [n] of `HeadModel.triangles` and barycentric weights float32 [n, 3]. A coordinate outside the
+            chart gets the nearest border.
         """
         return self._finder.locate(uv)
 
     def place(self, uv: np.ndarray, vertices: np.ndarray, normals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Points and unit normals float32 [n, 3] at texture coordinates [n, 2] of somebody's head.
+        """Points and unit normals float32 [n, 3] at texture coordinates [n, 2] of any head.
 
         Args:
             uv: as for `surface`.
@@ -120,7 +120,7 @@ class Atlas:
 
 @lru_cache(maxsize=2)
 def load_atlas(size: int = SIZE) -> Atlas:
-    """The atlas from the cache, or made and cached; arrays are shared, so nobody may write into them.
+    """The atlas from the cache, or built and cached; arrays are shared and read-only.
 
     Args:
         size: texels along each side of the face's map; the back of the head gets three quarters of it.
@@ -139,7 +139,7 @@ def load_atlas(size: int = SIZE) -> Atlas:
 
 
 def build_atlas(head: HeadModel, size: int = SIZE) -> dict[str, np.ndarray]:
-    """Paint everything: arrays by the name of `Atlas`' attribute, "masks/lip" for what is in a dictionary."""
+    """Build all maps: arrays by attribute of `Atlas`, or "masks/lip" for entries of a dictionary."""
     normals = vertex_normals(head.vertices, head.triangles)
     occlusion = _occlusion(head, normals)
     face, back = make_chart(head, normals, FACE, size), make_chart(head, normals, HEAD, size * 3 // 4)
@@ -162,7 +162,7 @@ def build_atlas(head: HeadModel, size: int = SIZE) -> dict[str, np.ndarray]:
 
 
 def _occlusion(head: HeadModel, normals: np.ndarray) -> np.ndarray:
-    """Of the closed mouth, but inside it of the open one; 1 where nothing is drawn."""
+    """Ambient occlusion float32 [V]: of the closed mouth, but inside it of the open one; 1 for vertices not drawn."""
     closed = sky_seen(head.vertices, head.triangles, normals)
     opened = head.vertices + sum(share * head.expression(name) for name, share in OPEN_MOUTH.items())
     opened = opened.astype(np.float32)
@@ -179,11 +179,12 @@ def _landmark_uv(head: HeadModel) -> np.ndarray:
 
 
 def _rounded(values: np.ndarray) -> np.ndarray:
-    """As it is stored, so that a map read back equals the one painted."""
+    """A map as it is stored, so that a cached atlas equals a new one."""
     return values.astype(np.float16)
 
 
 def _from_arrays(head: HeadModel, arrays: dict[str, np.ndarray]) -> Atlas:
+    """The record from named arrays; half precision becomes float32, and all arrays read-only."""
     parts: dict = {}
     for name, values in arrays.items():
         if values.dtype == np.float16:
@@ -199,7 +200,7 @@ def _from_arrays(head: HeadModel, arrays: dict[str, np.ndarray]) -> Atlas:
 
 
 def _read(head: HeadModel, path: Path) -> Atlas | None:
-    """What the cache holds; None if that is nothing or damaged."""
+    """The cached atlas; None if it is missing or damaged."""
     try:
         with np.load(path, allow_pickle=False) as file:
             return _from_arrays(head, {name: file[name] for name in file.files})
@@ -208,7 +209,7 @@ def _read(head: HeadModel, path: Path) -> Atlas | None:
 
 
 def _write(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    """Keep arrays whole or not at all; a cache that cannot be written costs time, not an error."""
+    """Write the cache atomically; failure is ignored, since the atlas can be rebuilt."""
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

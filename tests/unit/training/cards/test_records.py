@@ -17,7 +17,7 @@ ENOUGH_PEOPLE = 500  # an AUC over fewer is too rough to be held against a targe
 
 
 def numbers(value) -> list[float]:
-    """All numbers in nested figures."""
+    """All numbers in nested metrics."""
     if isinstance(value, dict):
         return [number for one in value.values() for number in numbers(one)]
     return [value]
@@ -30,13 +30,13 @@ def test_something_is_bundled():
 @pytest.mark.parametrize("name", NAMES)
 def test_record_is_complete(name):
     report = REPORTS[name]
-    assert report["recipe"]["data"] and report["made_with"] and report["figures"]
-    assert all(math.isfinite(number) for number in numbers(report["figures"]))
+    assert report["recipe"]["data"] and report["made_with"] and report["metrics"]
+    assert all(math.isfinite(number) for number in numbers(report["metrics"]))
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_groups_say_how_many_pictures_they_rest_on(name):
-    groups = REPORTS[name]["figures"].get("groups", {})
+    groups = REPORTS[name]["metrics"].get("groups", {})
     for values in groups.values():
         assert values["pictures"] >= 1 and len(values) >= 2
     if groups:
@@ -46,20 +46,20 @@ def test_groups_say_how_many_pictures_they_rest_on(name):
 
 
 def test_identity_tells_people_apart():
-    figures = REPORTS["identity"]["figures"]
-    if figures["people"] < ENOUGH_PEOPLE:
+    metrics = REPORTS["identity"]["metrics"]
+    if metrics["people"] < ENOUGH_PEOPLE:
         pytest.skip("measured on too few people")
-    assert figures["verification_auc"] >= 0.98
+    assert metrics["verification_auc"] >= 0.98
 
 
 @pytest.mark.skipif("upscaler" not in REPORTS, reason="the upscaler is not bundled")
 @pytest.mark.parametrize("factor", [2, 4])
-@pytest.mark.parametrize("figure", ["psnr_db", "identity"])
+@pytest.mark.parametrize("metric", ["psnr_db", "identity"])
 @pytest.mark.parametrize("pictures", ["", "families_"])
-def test_upscaler_beats_bicubic_interpolation(factor, figure, pictures):
+def test_upscaler_beats_bicubic_interpolation(factor, metric, pictures):
     """Of held-out renders, and of the families' photographs."""
-    figures, key = REPORTS["upscaler"]["figures"], f"{pictures}{figure}_x{factor}"
-    assert figures[key] > figures[f"{key}_bicubic"]
+    metrics, key = REPORTS["upscaler"]["metrics"], f"{pictures}{metric}_x{factor}"
+    assert metrics[key] > metrics[f"{key}_bicubic"]
 
 
 def test_room_is_left_for_networks_to_come():

@@ -1,8 +1,8 @@
-"""How one extended family grows: births, marriages and second marriages, until it has the size wanted.
+"""Growth of one extended family: births, marriages and second marriages until it has a given size.
 
-Nobody's genes matter here, only years. A couple has 1 to 5 children, at least two years apart; both parents are 20 to
-42 years old when one is born. Who marries brings in a spouse from outside, and their first child is born with the
-marriage, so that no house stays without children.
+Only sexes and years are simulated here, no genes. A couple has 1 to 5 children, at least two years apart; both parents
+are 20 to 42 years old at each birth. Spouses come from outside the family, and the first child is born in the year of
+the marriage, so that every house has a child. Weights and ages were set by hand.
 """
 
 from collections.abc import Callable
@@ -13,31 +13,31 @@ import numpy as np
 from kinlib.runtime.errors import KinlibError
 from kinlib.studio.person import SEXES
 
-__all__ = ["LAST_BIRTH", "MAX_GENERATIONS", "MIN_SIZE", "Family", "House", "Member", "grow"]
+__all__ = ["LAST_BIRTH", "MAX_GENERATIONS", "MIN_SIZE", "Family", "House", "Member", "grow_family"]
 
-FIRST_YEARS = (1922, 1950)  # in which founders of families are born
+FIRST_YEARS = (1922, 1950)  # years of birth of the first member
 LAST_BIRTH = 2016
 AGES_OF_PARENTS = (20, 42)
 MAX_GENERATIONS = 4
 MIN_SIZE = 3
 MAX_CHILDREN = 5
 
-BIRTH_WEIGHTS = (1.0, 0.6, 0.3, 0.15)  # of one more child, by the number of children there are
+BIRTH_WEIGHTS = (1.0, 0.6, 0.3, 0.15)  # of one more birth, for couples with 1, 2, 3, 4 children
 MARRIAGE_WEIGHT, REMARRIAGE_WEIGHT = 1.2, 0.25
-YEARS_BETWEEN = (2, 5)  # siblings, half-open
-TRIES = 200
+YEARS_BETWEEN = (2, 5)  # between siblings, half-open
+TRIES = 200  # families grown until one reaches the size
 
 
 @dataclass(frozen=True)
 class Member:
-    """A member of one family; others are named by their place in the family's list.
+    """A member of one family; other members are given by their index.
 
     Attributes:
         sex: "female" or "male".
         birth_year: from about 1920 to 2016.
-        generation: 1 to 4; a spouse's is the partner's.
-        father, mother: None for those who come from outside.
-        partner: whom a spouse from outside married; None for everyone else.
+        generation: 1 to 4; spouses have their partner's.
+        father, mother: None for founders.
+        partner: of a spouse from outside the family; None for all others.
     """
 
     sex: str
@@ -59,22 +59,22 @@ class House:
 
 @dataclass
 class Family:
-    """Members, parents before children, and houses in the order of their beginning."""
+    """Members, parents before children, and houses in the order of their foundation."""
 
     members: list[Member]
     houses: list[House] = field(default_factory=list)
 
     def houses_of(self, member: int) -> list[House]:
-        """Houses in which somebody is husband or wife."""
+        """Houses in which a member is husband or wife."""
         return [house for house in self.houses if member in (house.husband, house.wife)]
 
     def last_birth(self, member: int) -> int | None:
-        """Year in which somebody's youngest child was born."""
+        """Year of birth of a member's youngest child; None without children."""
         born = [self.members[child].birth_year for house in self.houses_of(member) for child in house.children]
         return max(born, default=None)
 
 
-def grow(size: int, rng: np.random.Generator) -> Family:
+def grow_family(size: int, rng: np.random.Generator) -> Family:
     """A family of exactly this size, spouses included.
 
     Raises:
@@ -96,11 +96,11 @@ def grow(size: int, rng: np.random.Generator) -> Family:
 
 
 def _steps(family: Family, room: int) -> list[tuple[float, Callable, int]]:
-    """What can happen next: weight, function and its argument (a house or a member)."""
+    """Possible events: weight, function and its argument (index of a house or a member)."""
     steps: list[tuple[float, Callable, int]] = []
     for index, house in enumerate(family.houses):
         if len(house.children) < MAX_CHILDREN and _is_current(family, house) and _years_left(family, house):
-            steps.append((BIRTH_WEIGHTS[len(house.children) - 1], _bear, index))
+            steps.append((BIRTH_WEIGHTS[len(house.children) - 1], _add_birth, index))
     for index, member in enumerate(family.members if room >= 2 else ()):
         own = len(family.houses_of(index))
         outsider = member.partner is not None and member.generation > 1
@@ -110,25 +110,25 @@ def _steps(family: Family, room: int) -> list[tuple[float, Callable, int]]:
 
 
 def _is_current(family: Family, house: House) -> bool:
-    """Whether neither of the couple has married again."""
+    """Whether neither partner has remarried."""
     return family.houses_of(house.husband)[-1] is house and family.houses_of(house.wife)[-1] is house
 
 
 def _years_left(family: Family, house: House) -> int:
-    """Years in which the couple may still have a child."""
+    """Number of years in which the couple can have another child."""
     oldest = min(family.members[parent].birth_year for parent in (house.husband, house.wife))
     youngest_child = family.members[house.children[-1]].birth_year
     return max(0, min(oldest + AGES_OF_PARENTS[1], LAST_BIRTH) - youngest_child - YEARS_BETWEEN[0] + 1)
 
 
 def _first_year(family: Family, member: int) -> int | None:
-    """The first year in which somebody may have a child with a new partner; None if there is none."""
+    """First year in which a member can have a child with a new partner; None if there is none."""
     birth, last = family.members[member].birth_year, family.last_birth(member)
     first = max(birth + AGES_OF_PARENTS[0], 0 if last is None else last + YEARS_BETWEEN[1])
     return first if first <= min(birth + AGES_OF_PARENTS[1], LAST_BIRTH) else None
 
 
-def _bear(family: Family, index: int, rng: np.random.Generator) -> None:
+def _add_birth(family: Family, index: int, rng: np.random.Generator) -> None:
     """One more child in a house."""
     house = family.houses[index]
     wait = min(int(rng.integers(*YEARS_BETWEEN)), YEARS_BETWEEN[0] + _years_left(family, house) - 1)

@@ -15,10 +15,10 @@ from bad_weights import Malicious
 from safetensors.torch import save_file
 from torch import Tensor
 
-from kinlib.gan.checkpoints import encoder_state, expand_average
 from kinlib.gan.discriminator import Discriminator
 from kinlib.gan.encoder import IRSE50, CompactBackbone, Encoder, load_encoder
 from kinlib.gan.generator import Generator, load_generator
+from kinlib.gan.layouts import encoder_state, expand_average
 from kinlib.runtime import config
 from kinlib.runtime.errors import KinlibError
 

@@ -1,4 +1,4 @@
-"""Clothes, glasses, hats and jewellery fit everybody's head, and the backgrounds are what they say."""
+"""Clothes, glasses, hats and jewellery fit all heads; backgrounds are blurred, muted and repeatable."""
 
 from collections import Counter
 from dataclasses import replace
@@ -8,7 +8,7 @@ import pytest
 from studio_head import needs_head
 
 from kinlib.studio.appearance.light import random_light
-from kinlib.studio.clothing.wear import Solid, ball, joined, sheet, tube
+from kinlib.studio.clothing.meshes import Solid, ball, joined, sheet, tube
 from kinlib.studio.labels import CLASSES, NONE
 from kinlib.studio.person import CLOTHES, HATS, PROPORTIONS, Glasses, Look, Person, Shot, Traits
 from kinlib.studio.rendering import backdrop
@@ -42,7 +42,7 @@ def is_closed(mesh) -> bool:
     return all(edges[b, a] == count for (a, b), count in edges.items())
 
 
-# ------------------------------------------------------------------------------------------------------------ shapes
+# ------------------------------------------------------------------------------------------------------------ meshes
 def test_balls_and_tubes_are_closed_and_face_outwards():
     angle = np.linspace(0, 2 * np.pi, 30, endpoint=False)
     ring = tube(np.column_stack([np.cos(angle), np.sin(angle), 0 * angle]) * 5, 0.5, closed=True)
@@ -70,10 +70,10 @@ def test_joined_meshes_keep_their_own_triangles():
 @pytest.fixture(scope="module")
 def heads():
     """Thirty people of all ages: (person, age, neutral vertices)."""
-    from kinlib.studio.shape.build import build
+    from kinlib.studio.shape.head_shape import build_head
 
     people = [(somebody(seed, ("female", "male")[seed % 2]), 4.0 + 2.5 * seed) for seed in range(30)]
-    return [(person, age, build(person, age, {})[0]) for person, age in people]
+    return [(person, age, build_head(person, age, {})[0]) for person, age in people]
 
 
 def marks(vertices: np.ndarray) -> np.ndarray:
@@ -85,9 +85,10 @@ def marks(vertices: np.ndarray) -> np.ndarray:
 def all_solids(person, look, vertices) -> list[Solid]:
     from kinlib.studio.clothing import accessories
     from kinlib.studio.clothing.clothes import clothes
+    from kinlib.studio.clothing.hats import hat
     from kinlib.studio.head.model import load_head
 
-    worn = accessories.hat(look, vertices) + accessories.earrings(look, vertices) + accessories.necklace(look, vertices)
+    worn = hat(look, vertices) + accessories.earrings(look, vertices) + accessories.necklace(look, vertices)
     return clothes(person, look, vertices) + worn + accessories.glasses(look, vertices, load_head().landmarks)
 
 
@@ -131,16 +132,16 @@ def skin_end(vertices: np.ndarray) -> np.ndarray:
 
 @needs_head
 @pytest.mark.parametrize("kind", CLOTHES)
-def test_clothes_cover_the_end_of_the_neck_however_the_head_turns(heads, kind):
+def test_clothes_cover_the_end_of_the_neck_in_every_pose(heads, kind):
     from kinlib.studio.clothing.clothes import clothes
-    from kinlib.studio.rendering.camera import turn
+    from kinlib.studio.rendering.camera import rotate_head
     from kinlib.studio.rendering.raster import vertex_normals
 
     for number, (person, age, vertices) in enumerate(heads[::3]):
         body = clothes(person, Look(age=age, clothes=kind, seed=number), vertices)[0]
         for yaw, pitch, roll in ((0, 0, 0), (45, 10, 8), (-45, -12, -8)):
             shot = Shot(yaw=yaw, pitch=pitch, roll=roll)
-            cloth, end = turn(body.vertices, shot), turn(skin_end(vertices), shot)
+            cloth, end = rotate_head(body.vertices, shot), rotate_head(skin_end(vertices), shot)
             outward = vertex_normals(np.ascontiguousarray(cloth), body.triangles)
             distance = np.linalg.norm(end[:, None] - cloth[None], axis=-1)
             nearest = distance.argmin(1)
@@ -222,12 +223,12 @@ def test_temples_reach_the_ears_outside_the_head(heads):
 def test_glasses_of_children_are_smaller(heads):
     from kinlib.studio.clothing.accessories import glasses
     from kinlib.studio.head.model import load_head
-    from kinlib.studio.shape.build import build
+    from kinlib.studio.shape.head_shape import build_head
 
     person, indices = somebody(3), load_head().landmarks
     widths, eyes = [], []
     for age in (5, 35):
-        vertices = build(person, age, {})[0]
+        vertices = build_head(person, age, {})[0]
         widths.append(np.ptp(glasses(Look(age=age, glasses=Glasses()), vertices, indices)[1].vertices[:, 0]))
         middle = marks(vertices)
         eyes.append(middle[42:48, 0].mean() - middle[36:42, 0].mean())
@@ -282,8 +283,7 @@ def test_earrings_hang_at_both_lobes(heads):
 @needs_head
 @pytest.mark.parametrize("kind", HATS)
 def test_hats_enclose_the_skull_and_leave_brows_and_ears_free(heads, kind):
-    from kinlib.studio.clothing.accessories import hat
-    from kinlib.studio.clothing.hats import MIDDLE
+    from kinlib.studio.clothing.hats import MIDDLE, hat
     from kinlib.studio.head.model import load_head
 
     head = load_head()

@@ -1,0 +1,46 @@
+"""Checks of the files that a command is to write, before it computes anything."""
+
+import contextlib
+import os
+import unicodedata
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from kinlib.runtime.errors import KinlibError
+
+__all__ = ["check_pictures"]
+
+
+def check_pictures(targets: Sequence[Path], photos: Iterable[Path]) -> None:
+    """Check pictures to write: each can be written, no two are one file, and none is a photograph that is read.
+
+    Two paths name one file by a link, by other steps (`./a.png`), or in another case, which many file systems ignore.
+    On those that do not, names that differ in case only are refused all the same.
+
+    Raises:
+        KinlibError: if a check fails.
+    """
+    from kinlib.io import images
+
+    for target in targets:
+        images.check_writable(target)
+    read = {mark for photo in photos for mark in _marks(photo)}
+    written: set = set()
+    for target in targets:
+        marks = _marks(target)
+        if marks & read:
+            raise KinlibError(f"'{target}' is the photograph of a parent: choose another name for the output")
+        if marks & written:
+            raise KinlibError(f"'{target}' cannot be both a child's picture and the sheet: choose another name")
+        written |= marks
+
+
+def _marks(path: Path) -> set:
+    """What two paths of one file share: the resolved name, and the file's number where it exists."""
+    if "\0" in str(path):  # no file has such a name; reading it says so
+        return set()
+    marks: set = {unicodedata.normalize("NFC", os.path.realpath(path)).casefold()}
+    with contextlib.suppress(OSError):
+        status = path.stat()
+        marks.add((status.st_dev, status.st_ino))
+    return marks

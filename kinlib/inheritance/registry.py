@@ -1,0 +1,229 @@
+"""The table of methods of inheritance: what each is called, what it needs, and which options it takes.
+
+A method is a callable `(father, mother, generator) -> child` on W+ codes [B, L, 512]. Its randomness comes from the
+`torch.Generator` alone, so that the same code can compare all methods.
+
+    inherit = create("per_layer", preset="studio", father_share=0.7)
+    child = inherit(father, mother, torch.Generator().manual_seed(0))
+
+The command line, panels and the web page read names, descriptions and options from this table. It imports neither
+PyTorch nor a method: a method is built when its callable is first used, and once for each set of files.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kinlib.checkpoints import weights
+from kinlib.runtime import config
+from kinlib.runtime.errors import KinlibError
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
+
+__all__ = ["Inherit", "Method", "Option", "all_options", "available", "create", "describe", "find", "names", "number"]
+__all__ += ["register", "unregister"]
+
+Inherit = Callable[["Tensor", "Tensor", "Generator"], "Tensor"]
+"""(father, mother, generator) -> child, all codes W+ [B, L, 512]."""
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option of a method.
+
+    Attributes:
+        name: keyword of `create` and of `Kinship.children`; `--name` on the command line.
+        help: what it does, for the command line.
+        default: its value where it is not given.
+        check: returns the value as the method takes it; raises a KinlibError for a value that the method cannot take.
+        type: what the command line reads.
+    """
+
+    name: str
+    help: str
+    default: Any
+    check: Callable[[Any], Any]
+    type: type = float
+
+
+@dataclass(frozen=True)
+class Method:
+    """One method of inheritance.
+
+    Attributes:
+        name: what users call it.
+        summary: one line without a full stop.
+        build: preset -> `(father, mother, generator, **options) -> child`; loads what the method needs.
+        needs: roles in the table of weights (`kinlib.checkpoints.registry`) whose files have to be here.
+        options: those it takes; each arrives at the built callable as `check` returned it.
+    """
+
+    name: str
+    summary: str
+    build: Callable[[str], Callable]
+    needs: tuple[str, ...] = ()
+    options: tuple[Option, ...] = ()
+
+    def files(self, preset: str) -> tuple[Path, ...]:
+        """The files that the method needs in a preset.
+
+        Raises:
+            KinlibError: if one is absent (the message says how to get it), or the preset has none for that role.
+        """
+        return tuple(weights.path(weights.for_role(preset, role).name) for role in self.needs)
+
+    def check(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """A value for every option: the given one, checked, or the default.
+
+        Raises:
+            KinlibError: if the method does not take an option, or a value is out of its range.
+        """
+        taken = [option.name for option in self.options]
+        for name in given:
+            if name not in taken:
+                takes = f"it takes {', '.join(taken)}" if taken else "it takes none"
+                raise KinlibError(f"the method '{self.name}' has no option '{name}': {takes}")
+        return {option.name: option.check(given.get(option.name, option.default)) for option in self.options}
+
+
+def number(what: str, low: float, high: float) -> Callable[[Any], float]:
+    """A check of an `Option`: a number in [low, high].
+
+    Args:
+        what: name of the option in the message, such as "the mutation rate".
+        low, high: the range, both ends included.
+    """
+
+    def check(value: Any) -> float:
+        try:
+            found = float(value)
+        except (TypeError, ValueError):
+            found = float("nan")
+        if not low <= found <= high:  # false for NaN as well
+            raise KinlibError(f"{what} must be a number from {low:g} to {high:g}, not {value}")
+        return found
+
+    return check
+
+
+def _check_share(value: Any) -> "Tensor":
+    from kinlib.inheritance.blend import check_share
+
+    return check_share(value)
+
+
+FATHER_SHARE = Option("father_share", "the father's share, from 0 to 1", 0.5, _check_share)
+
+
+def _untrained(name: str, summary: str) -> Method:
+    """A function of `kinlib.inheritance.blend`, which needs no files and is the same for every preset."""
+
+    def build(preset: str) -> Callable:
+        from kinlib.inheritance import blend
+
+        return getattr(blend, name)
+
+    return Method(name, summary, build, options=(FATHER_SHARE,))
+
+
+_UNTRAINED = (
+    _untrained("average", "one share for all entries"),
+    _untrained("per_layer", "a random share for each layer"),
+    _untrained("per_dimension", "a random share for each of the 512 dimensions, the same in all layers"),
+    _untrained("mask", "each entry from one parent, at random"),
+    _untrained("slerp", "spherical interpolation of each layer's code"),
+)
+_METHODS: dict[str, Method] = {method.name: method for method in _UNTRAINED}
+
+
+def register(method: Method) -> Method:
+    """Add a method to the table, or replace the one of the same name."""
+    _METHODS[method.name] = method
+    return method
+
+
+def unregister(name: str) -> None:
+    """Remove a method from the table."""
+    del _METHODS[name]
+
+
+def names() -> list[str]:
+    """Names of all methods, in the order in which they were registered."""
+    return list(_METHODS)
+
+
+def available(preset: str) -> list[str]:
+    """Names of the methods whose files are here for a preset.
+
+    Raises:
+        KinlibError: if the preset is unknown.
+    """
+    config.check_preset(preset)
+    return [name for name, method in _METHODS.items() if _has_files(method, preset)]
+
+
+def all_options() -> list[Option]:
+    """The options of all methods, each once."""
+    return list({option.name: option for method in _METHODS.values() for option in method.options}.values())
+
+
+def describe() -> str:
+    """All methods in one sentence, for the help of a command: "average (one share for all entries), ..."."""
+    return ", ".join(f"{method.name} ({method.summary})" for method in _METHODS.values())
+
+
+def find(name: str) -> Method:
+    """The method of that name.
+
+    Raises:
+        KinlibError: if there is none.
+    """
+    if not isinstance(name, str) or name not in _METHODS:
+        raise KinlibError(f"unknown method '{name}': choose one of {', '.join(_METHODS)}")
+    return _METHODS[name]
+
+
+def create(name: str, preset: str = "studio", **options: Any) -> Inherit:
+    """A method with its options set, ready to be called. It is built at the first call.
+
+    Args:
+        name: one of `names()`.
+        preset: whose files a method with trained files uses, "studio" or "ffhq".
+        options: those of the method; what is left out has its default.
+
+    Returns:
+        `(father, mother, generator) -> child`, all codes W+ [B, L, 512]. The callable raises a ValueError if the
+        parents' codes differ in shape.
+
+    Raises:
+        KinlibError: if the name or the preset is unknown, the method does not take an option, a value is out of its
+            range, or a file that the method needs is absent.
+    """
+    method = find(name)
+    values = method.check(options)
+    files = method.files(config.check_preset(preset))
+
+    def inherit(father: "Tensor", mother: "Tensor", generator: "Generator") -> "Tensor":
+        if father.shape != mother.shape or father.ndim != 3:
+            shapes = f"{list(father.shape)} and {list(mother.shape)}"
+            raise ValueError(f"father and mother must both be [B, L, 512], not {shapes}")
+        return _built(method, preset, files)(father, mother, generator, **values)
+
+    return inherit
+
+
+def _has_files(method: Method, preset: str) -> bool:
+    try:
+        method.files(preset)
+    except KinlibError:
+        return False
+    return True
+
+
+@lru_cache(maxsize=8)
+def _built(method: Method, preset: str, files: tuple[Path, ...]) -> Callable:
+    """A built method; `files` belong to the key, because another data folder holds other networks."""
+    return method.build(preset)
