@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kinlib.evaluation.bootstrap import draw_weights, estimate, mean
+from kinlib.evaluation.detail import neighbour_differences
 from kinlib.faces.parsing import Parser, parse
 from kinlib.gan.generator import Generator
 
@@ -30,17 +31,14 @@ EDGE = 0.02  # share of the columns and rows cut off at either end of a mask, so
 def detail_strength(pictures: Tensor, weight: Tensor | None = None) -> Tensor:
     """Strength of the finest detail: root mean square difference of neighbouring pixels, [B].
 
-    The same four directions as the texture loss of `kinlib.training.engine.losses` has, at full resolution.
+    The texture loss of `kinlib.training.engine.losses` has the same differences.
 
     Args:
         pictures: [B, 3, S, S] in [-1, 1].
         weight: [B, 1, S, S], importance of each pixel, such as a mask of face and hair; all alike if None.
     """
     grey = pictures.mean(dim=1, keepdim=True)  # [B, 1, S, S]
-    middle, size = grey[..., 1:-1, 1:-1], grey.shape[-1]
-    shifts = ((0, 1), (1, 0), (1, 1), (1, -1))
-    steps = [middle - grey[..., 1 + y : size - 1 + y, 1 + x : size - 1 + x] for y, x in shifts]
-    power = torch.cat(steps, dim=1).square().mean(dim=1, keepdim=True)  # [B, 1, S - 2, S - 2]
+    power = neighbour_differences(grey).square().mean(dim=1, keepdim=True)  # [B, 1, S - 2, S - 2]
     inside = torch.ones_like(power) if weight is None else weight[..., 1:-1, 1:-1].to(power)
     return ((power * inside).sum(dim=(1, 2, 3)) / inside.sum(dim=(1, 2, 3)).clamp_min(1e-6)).sqrt()
 

@@ -6,7 +6,8 @@ a dimension replaces both, in all layers.
 """
 
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -17,10 +18,11 @@ from kinlib.inheritance.blend import GROUPS, group_shares
 from kinlib.io.files import write_bytes
 from kinlib.runtime.errors import KinlibError
 
-__all__ = ["BlendWeights", "load_weights", "save_weights"]
+__all__ = ["BlendWeights", "as_weights", "check_alone", "load_weights", "save_weights"]
 
 FORMAT = "kinlib blend weights 1"
 STYLE_DIM = 512
+MOST_LAYERS = 18  # of StyleGAN2 at 1024 px, the largest there is
 NUMBERED = ("layers", "dimensions")  # whose names are numbers
 
 
@@ -75,13 +77,38 @@ def save_weights(path: str | Path, blend_weights: BlendWeights) -> None:
     write_bytes(Path(path), (json.dumps(content, indent=1) + "\n").encode())
 
 
-def load_weights(path: str | Path, preset: str, num_layers: int) -> BlendWeights:
+def as_weights(given: BlendWeights | str | Path, preset: str, num_layers: int) -> BlendWeights:
+    """Blend weights, or those of a file, checked for the preset in use; arguments as of `load_weights`.
+
+    Raises:
+        KinlibError: as `load_weights`, or if what is given is neither.
+    """
+    if isinstance(given, str | os.PathLike):
+        return load_weights(given, preset, num_layers)
+    if not isinstance(given, BlendWeights):
+        raise KinlibError(f"blend weights must be a BlendWeights or the path of its JSON file, not {given!r}")
+    _check_preset(given.preset, given.num_layers, preset, num_layers, "the blend weights belong")
+    return given
+
+
+def check_alone(method: str | None, options: Iterable[str]) -> None:
+    """Check that no method and no option of one is given beside blend weights.
+
+    Raises:
+        KinlibError: if one is.
+    """
+    beside = ([] if method is None else [f"the method '{method}'"]) + [name.replace("_", " ") for name in options]
+    if beside:
+        raise KinlibError(f"blend weights take the place of a method: leave out {' and '.join(beside)}, or the weights")
+
+
+def load_weights(path: str | Path, preset: str, num_layers: int | None = None) -> BlendWeights:
     """Read blend weights that `save_weights` wrote, or that somebody wrote by hand.
 
     Args:
         path: the file.
         preset: the preset in use.
-        num_layers: L of its W+.
+        num_layers: L of its W+; None takes what the file says, for a check before networks are loaded.
 
     Raises:
         KinlibError: if the file cannot be read, is no such file, belongs to another preset, or holds a value that is
@@ -91,13 +118,14 @@ def load_weights(path: str | Path, preset: str, num_layers: int) -> BlendWeights
         content = json.loads(Path(path).read_bytes())
     except OSError as error:
         raise KinlibError(f"the blend weights '{path}' cannot be read ({error.strerror})") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise KinlibError(f"'{path}' holds no blend weights: it is not JSON ({error})") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise KinlibError(f'\'{path}\' holds no blend weights: it lacks "format": "{FORMAT}"')
-    if (content.get("preset"), content.get("num_layers")) != (preset, num_layers):
-        theirs = f"{content.get('preset')!r} with {content.get('num_layers')!r} layers"
-        raise KinlibError(f"the blend weights '{path}' belong to {theirs}, not to '{preset}' with {num_layers}")
+    layers = content.get("num_layers")
+    if num_layers is None and type(layers) is int and 0 < layers <= MOST_LAYERS:
+        num_layers = layers
+    _check_preset(content.get("preset"), layers, preset, num_layers, f"the blend weights '{path}' belong")
     unknown = set(content) - {"format", "preset", "num_layers", "groups", *NUMBERED}
     if unknown:
         raise KinlibError(f"the blend weights '{path}' hold the unknown entry {min(unknown)!r}")
@@ -112,6 +140,12 @@ def load_weights(path: str | Path, preset: str, num_layers: int) -> BlendWeights
         return BlendWeights(preset, num_layers, parts["groups"], **numbered)
     except KinlibError as error:
         raise KinlibError(f"the blend weights '{path}' cannot be used: {error}") from error
+
+
+def _check_preset(theirs: object, their_layers: object, preset: str, num_layers: int | None, subject: str) -> None:
+    if (theirs, their_layers) != (preset, num_layers) or num_layers is None:
+        wanted = f"'{preset}'" + ("" if num_layers is None else f" with {num_layers}")
+        raise KinlibError(f"{subject} to {theirs!r} with {their_layers!r} layers, not to {wanted}")
 
 
 def _number(key: str) -> int | str:
