@@ -6,12 +6,13 @@ all pictures have been generated.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields, make_dataclass
+from dataclasses import dataclass, field, make_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import tyro
 
+from kinlib.cli.edits import METAVAR, describe_attributes, parse_edits
 from kinlib.cli.machine import check_device
 from kinlib.cli.targets import check_pictures
 from kinlib.inheritance import registry
@@ -42,8 +43,11 @@ class Photographs:
 class Options:
     """The options of all commands that generate children; `with_method_options` adds those of the methods."""
 
-    method: str = "average"
+    default_method: ClassVar[str] = "average"
+    method: str | None = None
     """method of inheritance"""
+    weights: Path | None = None
+    """JSON file of blend weights, in place of a method"""
     n: int = 1
     """number of children, up to 1000"""
     seed: int = 0
@@ -52,6 +56,8 @@ class Options:
     """the child's age in years"""
     sex: str | None = None
     """female or male"""
+    edit: tuple[tuple[str, ...], ...] = ()
+    """set attributes of the child"""
     truncation: float = 1.0
     """below 1, pulls towards the average face"""
     preset: str = "studio"
@@ -83,12 +89,11 @@ class ChildCommand(Options, Photographs):
 class FamilyCommand(Options):
     """Generate children of two of the bundled studio parents: the demonstration, no photographs needed."""
 
+    default_method: ClassVar[str] = "per_dimension"
     out: Path = Path("family.png")
     """labelled picture of parents and children to write"""
     n: int = 6
     """number of children, up to 48"""
-    method: str = "per_dimension"
-    """method of inheritance"""
     couple: int = 1
     """which of the bundled couples"""
 
@@ -99,24 +104,37 @@ class FamilyCommand(Options):
 
 
 def with_method_options(command: type) -> type:
-    """A command with the help of `--method` and the options of all methods, as the registry has them.
+    """A command with the help of `--method` and `--edit` and the options of all methods, as the registry has them.
 
-    An option that is left out is None, and the method's default counts. Commands that take no method are returned as
-    they are.
+    An option that is left out is None, and the default of the command or of the method counts. Commands that take no
+    method are returned as they are.
     """
     if not issubclass(command, Options):
         return command
-    described = tyro.conf.arg(help=f"method of inheritance: {registry.describe()}")
-    default = next(one.default for one in fields(command) if one.name == "method")
-    added: list[tuple] = [("method", Annotated[str, described], field(default=default))]
+    methods = f"method of inheritance: {registry.describe()}"
+    added: list[tuple] = [("method", _described(str, methods, command.default_method), field(default=None))]
+    added.append(("edit", _edit_option(), field(default=())))
     for option in registry.all_options():
-        kind = Annotated[
-            option.type | None, tyro.conf.arg(help=option.help, help_behavior_hint=f"(default: {option.default})")
-        ]
-        added.append((option.name, kind, field(default=None)))
+        added.append((option.name, _described(option.type, option.help, option.default), field(default=None)))
     return make_dataclass(
         command.__name__, added, bases=(command,), kw_only=True, namespace={"__doc__": command.__doc__}
     )
+
+
+def _described(kind: type, text: str, default: Any) -> Any:
+    """The type of an option that is None where it is left out, with the default that then counts in its help."""
+    return Annotated[kind | None, tyro.conf.arg(help=text, help_behavior_hint=f"(default: {default})")]
+
+
+def _edit_option() -> Any:
+    """The type of `--edit`: repeatable, each time with one or several words."""
+    text = f"set attributes of the child, such as smile=0.5; {describe_attributes()}".removesuffix("; ")
+    described = tyro.conf.arg(help=text, metavar=f"{METAVAR} ...", help_behavior_hint="(repeatable)")
+    return Annotated[tuple[tuple[str, ...], ...], tyro.conf.UseAppendAction, described]
+
+
+def _method(options: Options) -> str:
+    return options.default_method if options.method is None else options.method
 
 
 def _method_options(options: Options) -> dict[str, Any]:
@@ -129,14 +147,14 @@ def _generate(
     options: Options, photos: tuple[Path, Path], targets: list[Path], sheet: Path | None, refine: int
 ) -> None:
     """Generate, write the pictures, and print what was written and what to know about it."""
+    from kinlib.inheritance.weights_file import load_weights
     from kinlib.io import images
     from kinlib.kinship.kinship import Kinship
-    from kinlib.kinship.presets import check_directions
 
     _check(options, photos, targets, sheet, refine)
     kin = Kinship.load(options.preset, options.device, options.memory_efficient, options.dtype)
-    edited = [attribute for attribute in ("age", "sex") if getattr(options, attribute) is not None]
-    check_directions(kin.preset, kin.directions, edited)  # here, before photographs are encoded and perhaps fitted
+    if options.weights is not None:
+        load_weights(options.weights, kin.preset, kin.num_layers)  # before photographs are encoded and perhaps fitted
     children = _children(kin, options, photos, refine)
     pictures = {path: child.image for path, child in zip(targets, children, strict=bool(targets))}
     if sheet:
@@ -151,18 +169,34 @@ def _generate(
 def _check(options: Options, photos: tuple[Path, Path], targets: list[Path], sheet: Path | None, refine: int) -> None:
     """Everything that can be checked without a network."""
     from kinlib.io.photos import read_photo
+    from kinlib.kinship.attributes import check_edits
     from kinlib.kinship.options import check_options
+    from kinlib.kinship.presets import load_preset_directions
     from kinlib.runtime import memory
 
     config.check_preset(options.preset)
     memory.pick_dtype(options.dtype, check_device(options.device))
-    registry.create(options.method, options.preset, **_method_options(options))
+    _check_inheritance(options)
     check_options(options.n, options.seed, options.age, options.sex, options.truncation, refine)
+    edits = parse_edits(options.edit)
     if sheet and options.n > MAX_ON_SHEET:
         raise KinlibError(f"a labelled picture holds {MAX_ON_SHEET} children at most, not {options.n}")
     check_pictures([*targets, *([sheet] if sheet else [])], photos)
+    if edits or options.age is not None or options.sex is not None:
+        check_edits(options.preset, load_preset_directions(options.preset), edits, options.age, options.sex)
     for photo in photos:
         read_photo(photo)  # decoded again later, which costs less than loading networks in vain
+
+
+def _check_inheritance(options: Options) -> None:
+    """The method and its options, or the blend weights in their place."""
+    from kinlib.inheritance.weights_file import check_alone, load_weights
+
+    if options.weights is None:
+        registry.create(_method(options), options.preset, **_method_options(options))
+        return
+    check_alone(options.method, _method_options(options))
+    load_weights(options.weights, options.preset)
 
 
 def _children(kin: "Kinship", options: Options, photos: tuple[Path, Path], refine: int) -> "list[Child]":
@@ -170,15 +204,16 @@ def _children(kin: "Kinship", options: Options, photos: tuple[Path, Path], refin
     for photo in photos:
         with _progress(photo, refine) as step:
             faces.append(kin.encode(photo, refine, step))
+    method = {"method": _method(options)} | _method_options(options)
     return kin.children(
         *faces,
         n=options.n,
-        method=options.method,
         seed=options.seed,
         age=options.age,
         sex=options.sex,
+        edits=parse_edits(options.edit),
         truncation=options.truncation,
-        **_method_options(options),
+        **(method if options.weights is None else {"weights": options.weights}),
     )
 
 

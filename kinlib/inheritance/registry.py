@@ -100,7 +100,7 @@ def number(what: str, low: float, high: float) -> Callable[[Any], float]:
     def check(value: Any) -> float:
         try:
             found = float(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError, RuntimeError):  # 10**400; a long tensor is no scalar
             found = float("nan")
         if not low <= found <= high:  # false for NaN as well
             raise KinlibError(f"{what} must be a number from {low:g} to {high:g}, not {value}")

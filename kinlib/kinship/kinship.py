@@ -10,7 +10,7 @@ import hashlib
 import operator
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -30,14 +30,14 @@ from kinlib.gan.encoder import Encoder
 from kinlib.gan.generator import Generator
 from kinlib.gan.refine import refine
 from kinlib.inheritance import registry
+from kinlib.inheritance.weights_file import BlendWeights, as_weights, check_alone
 from kinlib.io import images
 from kinlib.io.photos import PhotoSource, photo_name, read_photo
-from kinlib.kinship.attributes import age_notes, set_attributes
-from kinlib.kinship.options import SEXES, check_options, check_size, check_steps
+from kinlib.kinship.attributes import check_edits, edit_notes, set_attributes
+from kinlib.kinship.options import check_options, check_size, check_steps
 from kinlib.kinship.presets import (
     PRESETS,
     absent_notes,
-    check_directions,
     files_here,
     find_source,
     load_core,
@@ -55,6 +55,7 @@ SHOWN_SIZE = 256  # smaller pictures are enlarged to this side, so that they can
 ALIGNED_SIZE = 256  # what encoders take
 REMEMBERED = 32  # encoded photographs kept, so that a slider's move does not encode again
 REMEMBERED_PIXELS = 100_000_000  # of these photographs together; 300 MB
+DEFAULT_METHOD = "average"  # of inheritance
 LIKE_DB = 20.0  # PSNR of a reconstruction; the bundled parents reach more, photographs of real people less
 
 _LOADING = threading.RLock()  # not in `Kinship`, which could then not be copied or pickled
@@ -194,7 +195,7 @@ class Kinship:
         return _copied(self._faces[key])
 
     def child(
-        self, father: Photo | Face, mother: Photo | Face, method: str = "average", seed: int = 0, **options: Any
+        self, father: Photo | Face, mother: Photo | Face, method: str = DEFAULT_METHOD, seed: int = 0, **options: Any
     ) -> Child:
         """One child; for the options see `children`."""
         return self.children(father, mother, 1, method, seed, **options)[0]
@@ -204,11 +205,13 @@ class Kinship:
         father: Photo | Face,
         mother: Photo | Face,
         n: int = 8,
-        method: str = "average",
+        method: str = DEFAULT_METHOD,
         seed: int = 0,
         *,
         age: float | None = None,
         sex: str | None = None,
+        edits: Mapping[str, float | str] | None = None,
+        weights: BlendWeights | str | Path | None = None,
         truncation: float = 1.0,
         refine_steps: int = 0,
         **method_options: Any,
@@ -222,6 +225,9 @@ class Kinship:
             seed: seed of the first child's randomness.
             age: in years, kept to the range of the training data; None leaves what the codes say.
             sex: "female", "male" or None.
+            edits: attributes to set, such as {"smile": 0.5}, as `edit` takes them; `age` and `sex` are set with them.
+            weights: blend weights, or their JSON file (`kinlib.inheritance.weights_file`), in place of a method, which
+                must then be left out with its options. The children's `method` is "weights".
             truncation: 1 leaves the codes; smaller values pull them towards the average face, which is safer and less
                 distinct.
             refine_steps: passed to `encode` for photographs.
@@ -229,13 +235,12 @@ class Kinship:
                 gives, a number in [0, 1] (0.5 by default) or one for each layer, [L].
 
         Raises:
-            KinlibError: if a picture, the method or an option is unusable, or the direction of an attribute is absent.
+            KinlibError: if a picture, the method, the blend weights, an edit or an option is unusable, the direction of
+                an attribute is absent, or something is given twice. All but pictures is checked first.
         """
-        inherit = registry.create(method, self.preset, **method_options)
+        method, inherit = self._inheritance(method, weights, method_options)
         check_options(n, seed, age, sex, truncation, refine_steps)
-        wanted = {"sex": None if sex is None else SEXES[sex], "age": None if age is None else float(age)}
-        wanted = {attribute: value for attribute, value in wanted.items() if value is not None}
-        check_directions(self.preset, self.directions, wanted)
+        wanted = check_edits(self.preset, self.directions, {} if edits is None else edits, age, sex)
         father, mother = self._face(father, refine_steps), self._face(mother, refine_steps)
 
         sources = [torch.Generator().manual_seed(operator.index(seed) + i) for i in range(n)]
@@ -243,13 +248,47 @@ class Kinship:
         codes = self.generator.truncate(codes.to(self.device), truncation)
         codes = set_attributes(codes, self.directions, wanted)
         pictures = self.synthesise(codes)
-        notes = (*_couple_notes(father, mother), *age_notes(self.directions, wanted))
+        notes = (*_couple_notes(father, mother), *edit_notes(self.directions, wanted))
         if n > 1 and torch.equal(codes[0], codes[-1]):
             notes += (f"the method '{method}' is deterministic: all children are the same",)
         return [
             Child(picture, code[None].cpu(), father, mother, method, seed + i, notes)
             for i, (picture, code) in enumerate(zip(pictures, codes, strict=True))
         ]
+
+    def edit(self, face: Face | Child, edits: Mapping[str, float | str]) -> Face | Child:
+        """A face or a child with attributes set.
+
+        All are set together, so that setting one does not undo another. Values are in the attribute's unit (years,
+        degrees, or a share from 0 to 1) and have to lie in the range of the training data. Only an age beyond it is
+        kept to it, which a note says. A published direction without a probe cannot read how much of the attribute
+        there is; its value counts in steps of the direction, to at most 10, and a note says so.
+
+        Args:
+            face: a face from `encode`, or a child.
+            edits: values by attribute, such as {"age": 8, "smile": 0.5}; the attributes are the names in `directions`.
+                Sex may be "female" or "male".
+
+        Returns:
+            An object of the same kind with another code and picture. A face's `image` and `aligned` are then those of
+            the picture, so that it can be a parent. What was given stays as it is.
+
+        Raises:
+            KinlibError: if an attribute is unknown, a value is no number or out of its range, the direction of an
+                attribute is absent, or the face was encoded with another preset.
+        """
+        if not isinstance(face, Face | Child):
+            kind = type(face).__name__
+            raise KinlibError(f"only a face from `encode` or a child can be edited, not {kind}: encode a photo first")
+        wanted = check_edits(self.preset, self.directions, edits)
+        self._check_layers(face)
+        latent = set_attributes(face.latent, self.directions, wanted)
+        picture = self.synthesise(latent)[0]
+        notes = tuple(dict.fromkeys((*face.notes, *edit_notes(self.directions, wanted))))
+        changed = {"image": picture, "latent": latent, "notes": notes}
+        if isinstance(face, Face):
+            changed["aligned"] = picture.resize((ALIGNED_SIZE, ALIGNED_SIZE), Image.Resampling.LANCZOS)
+        return replace(face, **changed)
 
     def synthesise(self, latents: Tensor, size: int | None = None) -> list[Image.Image]:
         """Synthesise the pictures of codes.
@@ -286,10 +325,23 @@ class Kinship:
     def _face(self, given: Photo | Face, refine_steps: int) -> Face:
         if not isinstance(given, Face):
             return self.encode(given, refine_steps)
+        self._check_layers(given)
+        return given
+
+    def _check_layers(self, given: Face | Child) -> None:
         if given.latent.shape[1] != self.num_layers:
             layers = f"{given.latent.shape[1]} layers instead of {self.num_layers}"
             raise KinlibError(f"a face was encoded with another preset ({layers}): encode its photograph again")
-        return given
+
+    def _inheritance(
+        self, method: str, weights: BlendWeights | str | Path | None, method_options: Mapping[str, Any]
+    ) -> tuple[str, registry.Inherit]:
+        """The name and the callable of what makes a child's code: blend weights, or a method of the registry."""
+        if weights is None:
+            return method, registry.create(method, self.preset, **method_options)
+        check_alone(None if method == DEFAULT_METHOD else method, method_options)
+        shares = as_weights(weights, self.preset, self.num_layers).shares()  # [L, 512]
+        return "weights", lambda father, mother, generator: torch.lerp(mother, father, shares.to(father))
 
     def _remember(self, key: tuple, face: Face) -> None:
         """Keep an encoded photograph, and let the oldest go where there are too many or their pictures too large."""

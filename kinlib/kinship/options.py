@@ -6,7 +6,8 @@ from typing import Any
 
 from kinlib.runtime.errors import KinlibError
 
-__all__ = ["MAX_CHILDREN", "SEXES", "check_options", "check_size", "check_steps"]
+__all__ = ["MAX_CHILDREN", "SEXES", "check_age", "check_options", "check_range", "check_size", "check_steps"]
+__all__ += ["shown_range"]
 
 MAX_STEPS = 10_000  # of refinement; hours on a CPU
 MAX_CHILDREN = 1000  # of one call; at 1024 px they fill 3 GB
@@ -28,10 +29,19 @@ def check_options(
     check_steps(refine_steps)
     _check_whole("seed", seed, -MAX_SEED, MAX_SEED)
     if age is not None:
-        _check_number(f"the age must be from 0 to {MAX_AGE} years", age, MAX_AGE)
+        check_age(age)
     if sex is not None and (not isinstance(sex, str) or sex not in SEXES):
         raise KinlibError(f"unknown sex '{sex}': choose one of {', '.join(SEXES)}, or leave the option out")
-    _check_number("the truncation must be from 0 to 1", truncation, 1)
+    check_range("the truncation must be from 0 to 1", truncation, 0, 1)
+
+
+def check_age(age: float) -> float:
+    """An age in years as a float.
+
+    Raises:
+        KinlibError: if it is of another type, or not from 0 to 120.
+    """
+    return check_range(f"the age must be from 0 to {MAX_AGE} years", age, 0, MAX_AGE)
 
 
 def check_steps(refine_steps: int) -> None:
@@ -62,12 +72,30 @@ def _check_whole(what: str, value: Any, low: int, high: int) -> None:
     raise KinlibError(f"the {what} must be a whole number from {low:,} to {high:,}, not {value}")
 
 
-def _check_number(rule: str, value: Any, high: float) -> None:
-    """Refuse what is no number in [0, high]; NaN fails the comparison."""
+def check_range(rule: str, value: Any, low: float, high: float) -> float:
+    """A number in [low, high] as a float; NaN fails the comparison.
+
+    Args:
+        rule: begins the message, such as "the age must be from 0 to 120 years".
+        value: of any type; text is refused, be it a number or not.
+        low, high: the range, both ends included.
+
+    Raises:
+        KinlibError: if it is of another type or out of the range.
+    """
     try:
         found = math.nan if isinstance(value, str) else float(value)  # "30" would fail later, where it is added
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError, RuntimeError):  # 10**400 overflows; a long tensor is no scalar
         found = math.nan
-    if not 0 <= found <= high:
-        shown = value if isinstance(value, str) or math.isnan(found) else f"{found:g}"
+    if not low <= found <= high:
+        shown = " ".join(str(value).split()) if isinstance(value, str) or math.isnan(found) else f"{found:g}"
         raise KinlibError(f"{rule}, not {shown}")
+    return found
+
+
+def shown_range(low: float, high: float) -> tuple[float, float]:
+    """An attribute's range as users see it: both ends rounded outwards to two decimals.
+
+    What a message or the help names is then also accepted.
+    """
+    return math.floor(low * 100) / 100, math.ceil(high * 100) / 100

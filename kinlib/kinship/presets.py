@@ -23,8 +23,10 @@ from kinlib.gan.generator import Generator, load_generator
 from kinlib.runtime import config
 from kinlib.runtime.errors import KinlibError
 
-__all__ = ["PRESETS", "Core", "Preset", "Source", "absent_notes", "check_directions", "files_here"]
-__all__ += ["find_source", "load_core", "load_role"]
+__all__ = ["PRESETS", "Core", "Preset", "Source", "absent_notes", "attribute_names", "check_directions", "files_here"]
+__all__ += ["find_source", "load_core", "load_preset_directions", "load_role"]
+
+PUBLISHED = "direction_"  # roles in the table of weights of directions that come in files of their own
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,16 @@ def load_core(preset: str) -> Core:
     return Core(generator, encoder, directions)
 
 
+def load_preset_directions(preset: str) -> dict[str, Direction]:
+    """The directions alone, in milliseconds, so that edits can be checked before gigabytes are read.
+
+    Raises:
+        KinlibError: as `load_core`, also if only the networks are absent.
+    """
+    _needed(preset)
+    return load_role(preset, "directions")
+
+
 def load_role(preset: str, role: str) -> Any:
     """Load what plays a role in a preset; see `Kinship.network`.
 
@@ -180,6 +192,12 @@ def absent_notes(preset: str, landmarks: Path | None, identity: Path | None, ref
     )
 
 
+def attribute_names(preset: str, directions: Mapping[str, Direction]) -> list[str]:
+    """Attributes that have a direction: those that were loaded, and those whose files can be fetched."""
+    rows = [row["role"] for row in weights.table() if row["preset"] == preset]
+    return sorted({*directions, *(role.removeprefix(PUBLISHED) for role in rows if role.startswith(PUBLISHED))})
+
+
 def check_directions(preset: str, directions: Mapping[str, Direction], attributes: Iterable[str]) -> None:
     """Check that every attribute has a direction, before anything is computed in vain.
 
@@ -194,7 +212,7 @@ def check_directions(preset: str, directions: Mapping[str, Direction], attribute
     for attribute in attributes:
         if attribute in directions:
             continue
-        name = f"direction_{attribute}"
+        name = f"{PUBLISHED}{attribute}"
         if any((row["preset"], row["role"]) == (preset, name) for row in weights.table()):
             weights.path(weights.for_role(preset, name).name)
             raise KinlibError(f"the direction for {attribute} was not here when the preset was loaded: load it again")

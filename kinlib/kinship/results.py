@@ -15,8 +15,8 @@ class Face:
     """The face in a photograph, and its code.
 
     Attributes:
-        image: the photograph, upright RGB.
-        aligned: the FFHQ crop, 256 px.
+        image: the photograph, upright RGB; after `Kinship.edit` the picture of the edited code.
+        aligned: the FFHQ crop, 256 px; after `Kinship.edit` of that picture.
         latent: W+ code [1, L, 512], on the CPU.
         notes: what a user should know (several faces, turned aside, ...).
     """
@@ -35,7 +35,7 @@ class Child:
         image: the picture, at least 256 px.
         latent: W+ code [1, L, 512], on the CPU.
         father, mother: the parents.
-        method: method of inheritance.
+        method: method of inheritance; "weights" where blend weights took its place.
         seed: seed of its randomness.
         notes: what a user should know.
     """

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from kinlib.evaluation.detail import neighbour_differences
+
 __all__ = [
     "delta_norm",
     "energy_loss",
@@ -115,13 +117,8 @@ def texture(generated: Tensor, target: Tensor, weight: Tensor, levels: int = 2) 
 
 def _strength(grey: Tensor) -> Tensor:
     """Root mean square, over 5 x 5 pixels, of the differences to four neighbours: [B, 1, S, S] -> [B, 4, R, R]."""
-    height, width = grey.shape[-2:]
-    middle = grey[..., 1:-1, 1:-1]  # [B, 1, S-2, S-2]: one pixel less on each side, where neighbours are missing
-    steps = [
-        middle - grey[..., 1 + y : height - 1 + y, 1 + x : width - 1 + x] for y, x in ((0, 1), (1, 0), (1, 1), (1, -1))
-    ]
     # 1e-4 = 0.01^2, too weak to be seen: the root's gradient stays finite where nothing varies.
-    return (F.avg_pool2d(torch.cat(steps, dim=1).square(), TEXTURE_WINDOW, 2) + 1e-4).sqrt()
+    return (F.avg_pool2d(neighbour_differences(grey).square(), TEXTURE_WINDOW, 2) + 1e-4).sqrt()
 
 
 def perceptual(generated: list[Tensor], target: list[Tensor]) -> Tensor:
