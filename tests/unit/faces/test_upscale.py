@@ -242,7 +242,7 @@ def test_a_failing_network_is_heard(tmp_path, photo):
         ("nowhere.jpg", {"method": "bicubic"}, "no file 'nowhere.jpg'"),
         (Image.new("RGB", (20, 20)), {"tile": 8}, "tiles must be 16 px or more"),
         (Image.new("RGB", (20, 20)), {"overlap": -1}, "overlap by 0 or more"),
-        ([Image.new("RGB", (20, 20)), None], {"method": "bicubic"}, "not NoneType"),
+        ([Image.new("RGB", (20, 20)), None], {"method": "bicubic"}, "cannot be read from NoneType"),
         (Image.new("RGB", (20, 20)), {"path": "nowhere.pth"}, "no file 'nowhere.pth'"),
         (Image.new("RGB", (20, 20)), {"preset": "ffhq"}, "kinlib weights fetch realesrgan_x2"),
         (Image.new("RGB", (20, 20)), {"preset": "ffhq", "factor": 4}, "kinlib weights fetch realesrgan_x4"),
