@@ -3,9 +3,10 @@
 from kinlib.gan.discriminator import Discriminator
 from kinlib.gan.encoder import CompactBackbone, Encoder
 from kinlib.gan.generator import Generator
+from kinlib.gan.residual import ResidualEncoder
 from kinlib.training.loop import use_channels_last
 
-__all__ = ["studio_discriminator", "studio_encoder", "studio_generator"]
+__all__ = ["studio_discriminator", "studio_encoder", "studio_generator", "studio_residual"]
 
 CHANNELS = {4: 160, 8: 160, 16: 128, 32: 64, 64: 48, 128: 24}
 
@@ -29,3 +30,8 @@ def studio_encoder(resolution: int, num_layers: int) -> Encoder:
     sizes = {"widths": (32, 64, 128, 160), "depths": (2, 4, 2, 2), "hidden": 256, "rank": 64}
     backbone = CompactBackbone(num_layers, input_size=resolution, **sizes)
     return use_channels_last(Encoder(backbone, "e4e", num_layers))
+
+
+def studio_residual(num_layers: int) -> ResidualEncoder:
+    """The residual encoder that corrects its codes; 3.2 MB in half precision, a quarter of the encoder's file."""
+    return ResidualEncoder(num_layers, rank=64, hidden=256)

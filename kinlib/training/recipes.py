@@ -12,6 +12,7 @@ RECIPES = {
     "landmarks": ("landmarks", "LandmarkSettings"),
     "generator": ("generator", "GeneratorSettings"),
     "encoder": ("encoder", "EncoderSettings"),
+    "restyle": ("restyle", "RestyleSettings"),
     "pair": ("pair", "PairSettings"),
     "directions": ("directions", "DirectionSettings"),
     "parsing": ("parsing", "ParsingSettings"),
