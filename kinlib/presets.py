@@ -45,7 +45,8 @@ def load_networks(preset: str) -> Networks:
     # All paths come first: what is absent should be said before gigabytes are read.
     paths = _needed(preset)
     with torch.random.fork_rng(devices=[]):  # networks are born with random weights; the caller's numbers stay
-        generator, encoder = load_generator(paths[0]), load_encoder(paths[1])
+        generator = load_generator(paths[0])
+        encoder = load_encoder(paths[1], generator)
     studio = preset == "studio"
     directions = load_directions(weights.path("studio_directions")) if studio else _published_directions()
     _check_layers(paths, generator, encoder, directions)

@@ -23,13 +23,12 @@ from kinlib.states import load_state
 
 __all__ = ["ResidualEncoder", "code_gradient", "fingerprint", "residual_from"]
 
-FINE_SIDE = 9  # px; the mean of so large a neighbourhood is no detail any more: rims of glasses and lids are 1 to 3 px
-FINE = 2.0  # weight of the squared error of detail, which then has about the share of the plain one
 EDGE = 0.3  # least weight, at the border of the picture: there an aligned photograph shows hair and background
 STEP = 0.04  # of a number of a code, in the first pass of an untrained network: larger ones overshoot (measured)
 MOMENTUM = 0.5  # share of the last offset in the next, likewise: 0 and 0.7 come less close in six passes
 EPSILON = 1e-8  # added to a mean square, so that a code without error has no gradient instead of 0 / 0
 SOFT = 0.5  # in units of a layer's gradient: above it steps are about equal in size, as Adam's are
+LIMIT = 0.3  # of a number of an offset: what usual pictures need; without it the rare odd one runs away within passes
 GAIN = 0.05  # of the learned offsets: they are that much smaller than weights, all of which the optimizer moves alike
 
 
@@ -57,9 +56,9 @@ class ResidualEncoder(nn.Module):
         self.project = nn.Parameter(torch.randn(num_layers, style_dim, rank) / math.sqrt(style_dim))
         self.mix = nn.Linear(2 * numbers + num_layers, hidden)
         self.offset = nn.Linear(hidden, numbers)
-        self.factor = _constant_at_first(nn.Linear(hidden, numbers), 1.0)
-        self.step = _constant_at_first(nn.Linear(hidden, num_layers), 0.0)
-        self.momentum = _constant_at_first(nn.Linear(hidden, num_layers), 0.0)
+        self.factor = _zero(nn.Linear(hidden, numbers))
+        self.step = _zero(nn.Linear(hidden, num_layers))
+        self.momentum = _zero(nn.Linear(hidden, num_layers))
         self.expand = nn.Parameter(torch.zeros(num_layers, rank, style_dim))
         self.register_buffer("scale", torch.ones(num_layers))
 
@@ -72,18 +71,20 @@ class ResidualEncoder(nn.Module):
         hidden = F.leaky_relu(self.mix(torch.cat(known, dim=1)), 0.2)
         step, momentum = STEP * self.step(hidden).exp(), 2 * MOMENTUM * self.momentum(hidden).sigmoid()  # [B, L] each
         steepest = gradient / (SOFT + gradient.abs())
-        learned = self.offset(hidden) + self.factor(hidden) * numbers
+        learned = self.offset(hidden) + (1 + self.factor(hidden).tanh()) * numbers
         learned = torch.einsum("blr,lrd->bld", learned.unflatten(1, (self.num_layers, self.rank)), self.expand)
-        return momentum.unsqueeze(2) * last - step.unsqueeze(2) * steepest + GAIN * learned
+        offsets = momentum.unsqueeze(2) * last - step.unsqueeze(2) * steepest + GAIN * learned
+        return LIMIT * (offsets / LIMIT).tanh()
 
     def _numbers(self, x: Tensor) -> Tensor:
         """[B, L, 512] -> [B, L * rank]."""
         return torch.einsum("bld,ldr->blr", x, self.project).flatten(1)
 
 
-def _constant_at_first(layer: nn.Linear, value: float) -> nn.Linear:
+def _zero(layer: nn.Linear) -> nn.Linear:
+    """The layer with an output that is zero until it is trained."""
     nn.init.zeros_(layer.weight)
-    nn.init.constant_(layer.bias, value)
+    nn.init.zeros_(layer.bias)
     return layer
 
 
@@ -107,9 +108,8 @@ def code_gradient(generator: Generator, codes: Tensor, target: Tensor) -> Tensor
     with torch.inference_mode(False), torch.enable_grad(), torch.autocast(device, torch.bfloat16, enabled=half):
         codes, target = codes.float().clone().requires_grad_(True), target.clone()
         error = generator.synthesis(codes).float() - target
-        fine = error - F.avg_pool2d(error, FINE_SIDE, 1, FINE_SIDE // 2, count_include_pad=False)
-        loss = (error.square() + FINE * fine.square()) * _importance(generator.resolution, error)
-        (gradient,) = torch.autograd.grad(loss.sum(), codes)
+        loss = (error.square() * _importance(generator.resolution, error)).sum()
+        (gradient,) = torch.autograd.grad(loss, codes)
     return gradient.float()
 
 

@@ -128,7 +128,7 @@ def _commands(name: str, report: dict) -> str:
     if note:
         options = [f"--{key.replace('_', '-')} {note[key]}" for key in SET_OPTIONS if key in note]
         commands.append(f"`kinlib render {' '.join(options)} --out {recipe['data']}`")
-    called = name if name != "encoder" or "generator" in recipe else "pair"
+    called = "restyle" if "passes" in recipe else name if name != "encoder" or "generator" in recipe else "pair"
     options = []
     for field in fields(settings_of(called)):
         value, option = recipe.get(field.name), field.name.replace("_", "-")

@@ -1,11 +1,11 @@
 """Corrections for a trained pair, generator and first encoder fixed: ReStyle (Alaluf et al. 2021) by learned gradients.
 
 The generator stays as it is, so that random samples, directions and blends keep their meaning, and so does the first
-encoder: codes begin where they did. A batch goes through all passes, and every pass is a step of its own, as in ReStyle,
-where no loss reaches an earlier pass either. What was degraded in the picture that the encoder
-sees is whole in the target, so that a correction learns which errors not to follow. Losses are the pair's
-(`kinlib.training.pair`); the distance from the first code is held down as e4e holds down its offsets, because codes far
-from W are no longer good to blend or edit.
+encoder: codes begin where they did. A batch goes through all passes, and every pass is a step of its own, as in
+ReStyle, where no loss reaches an earlier pass either. What was degraded in the picture for the encoder is whole in
+the target, so that a correction learns which errors not to follow. Losses are the pair's (`kinlib.training.pair`), but
+for the parser, which so can measure what it never taught. The distance from the first code is held down as e4e holds
+down its offsets, because codes far from W are no longer good to blend or edit.
 """
 
 from dataclasses import asdict, dataclass
@@ -16,9 +16,9 @@ from torch import Tensor, nn
 
 from kinlib.faces.identity import load_identity
 from kinlib.faces.parsing import load_parser
-from kinlib.gan.encoder import Encoder, RefiningEncoder, load_encoder
+from kinlib.gan.encoder import PART, RefiningEncoder, load_encoder
 from kinlib.gan.generator import Generator, load_generator
-from kinlib.gan.residual import ResidualEncoder, code_gradient, fingerprint
+from kinlib.gan.residual import code_gradient, fingerprint
 from kinlib.resume import read_note
 from kinlib.training import losses, record
 from kinlib.training.augment import Augmentation, Views
@@ -26,7 +26,7 @@ from kinlib.training.data import FaceSet, load_faces
 from kinlib.training.encoder import encoder_state
 from kinlib.training.loop import Average, Run, Workers, batches, launch, precision, use_channels_last
 from kinlib.training.networks import studio_residual
-from kinlib.training.quality import measure_pair, sample_sheet
+from kinlib.training.quality import measure_pair, measure_passes, sample_sheet
 
 __all__ = ["RestyleSettings", "refining_state", "train"]
 
@@ -43,12 +43,10 @@ class RestyleSettings:
     """folder that receives encoder.safetensors and encoder.json"""
     start: Path
     """folder of the pair: generator.safetensors, encoder.safetensors"""
-    held_out: Path | None = None
-    """folder of Parquet files with the people to measure on; by default those held out of `data`"""
     identity: Path | None = None
     """weights of the identity network; the bundled ones by default"""
     parsing: Path | None = None
-    """weights of the parser; the bundled ones by default"""
+    """weights of the parser that measures; the bundled ones by default"""
     run: Path = Path("runs/restyle")
     """folder of checkpoints, log and sample sheets"""
     minutes: float = 60.0
@@ -61,15 +59,13 @@ class RestyleSettings:
     """pictures in a step"""
     rate: float = 1e-3
     """highest learning rate"""
-    features_of: float = 0.25
-    """share of the pictures whose features are compared after the last pass, which takes longer than drawing them"""
+    features_of: float = 0.5
+    """share of the pictures whose features are compared"""
     texture: float = 8.0
     """weight of the distance of the local strength of detail"""
     perceptual: float = 1.0
     """weight of the perceptual loss in the features of the identity network"""
-    parts: float = 1.0
-    """weight of the perceptual loss in the features of the parser, which sees glasses, hair and lips"""
-    identity_weight: float = 0.3
+    identity_weight: float = 0.5
     """weight of 1 - cosine of the identity embeddings"""
     delta: float = 0.05
     """weight of the distance from the first code"""
@@ -99,9 +95,7 @@ def _train(settings: RestyleSettings, workers: Workers) -> None:
     torch.manual_seed(settings.seed)
     training, held_out = load_faces(settings.data).split()
     encoder = _started(settings, training).to(device)
-    networks = FeatureNetworks(
-        load_identity(settings.identity).to(device), load_parser(path=settings.parsing).net.to(device)
-    )
+    identity = load_identity(settings.identity).to(device)
     parameters = list(encoder.residual.parameters())
     optimizer = torch.optim.Adam(parameters, settings.rate, betas=(0.9, 0.99), fused=True)
     average = Average(encoder.residual, 4000)
@@ -116,7 +110,7 @@ def _train(settings: RestyleSettings, workers: Workers) -> None:
             index = next(order)
             views = augment(training.images[index], training.labels[index], source)
             state = _Batch.of(encoder, Views(*(part.to(device) for part in vars(views).values())))
-        metrics = _losses(encoder, networks, state, settings)
+        metrics = _losses(encoder, identity, state, settings)
         optimizer.zero_grad(set_to_none=True)
         sum(metrics.values()).backward()
         workers.average_gradients(parameters)
@@ -129,16 +123,7 @@ def _train(settings: RestyleSettings, workers: Workers) -> None:
             run.log(**{name: value.detach() for name, value in metrics.items()})
     if workers.leads:
         encoder.residual = average.net
-        people = held_out if settings.held_out is None else load_faces(settings.held_out)
-        finish(settings, encoder.cpu(), people, training, calls, run.step)
-
-
-@dataclass
-class FeatureNetworks:
-    """Trained networks whose features a reconstruction must share with its original."""
-
-    identity: nn.Module
-    parser: nn.Module
+        finish(settings, encoder.cpu(), training, held_out, calls, run.step)
 
 
 @dataclass
@@ -175,8 +160,9 @@ def _started(settings: RestyleSettings, training: FaceSet) -> RefiningEncoder:
     images = training.images[:MEASURED].float() / 127.5 - 1
     refining = RefiningEncoder(first, residual, generator, settings.passes).eval()
     with torch.no_grad():
-        parts = images.split(16)
-        gradients = torch.cat([code_gradient(generator, refining(part, passes=0), refining.target(part)) for part in parts])
+        codes, target = refining(images, passes=0), refining.target(images)
+        parts = zip(codes.split(PART), target.split(PART), strict=True)
+        gradients = torch.cat([code_gradient(generator, *part) for part in parts])
     residual.scale.copy_(gradients.square().mean(dim=(0, 2)).sqrt())  # [L]
     return refining
 
@@ -192,7 +178,7 @@ def _schedule(progress: float) -> float:
 
 
 def _losses(
-    encoder: RefiningEncoder, networks: FeatureNetworks, state: _Batch, settings: RestyleSettings
+    encoder: RefiningEncoder, identity: nn.Module, state: _Batch, settings: RestyleSettings
 ) -> dict[str, Tensor]:
     """Take one pass, and return its losses by name."""
     views = state.views
@@ -200,33 +186,18 @@ def _losses(
         offsets = encoder.correction(state.codes, state.target, state.offsets)
         codes = state.codes + offsets
         drawn = encoder.generator.synthesis(codes)
+        some = max(1, round(settings.features_of * len(drawn)))
+        with torch.no_grad():
+            wanted = identity.features(views.target[:some])
+        seen = identity.features(drawn[:some])
+        likeness = (identity.embed(seen) * identity.embed(wanted)).sum(dim=1).mean()
     state.codes, state.offsets, state.passes = codes.detach(), offsets.detach(), state.passes + 1
-    metrics = {
+    return {
         "pixels": losses.pixels(drawn, views.target, views.weight),
         "texture": settings.texture * losses.texture(drawn, views.target, views.weight),
-        "delta": settings.delta * losses.delta_norm(codes - state.first),
-    }
-    if state.passes < settings.passes:
-        return metrics
-    return metrics | _features_compared(networks, drawn, views.target, settings)
-
-
-def _features_compared(
-    networks: FeatureNetworks, drawn: Tensor, target: Tensor, settings: RestyleSettings
-) -> dict[str, Tensor]:
-    """Losses in the features of identity network and parser, of some of the pictures."""
-    some = max(1, round(settings.features_of * len(drawn)))
-    drawn, target = drawn[:some], target[:some]
-    identity, parser = networks.identity, networks.parser
-    with precision(drawn.device):
-        with torch.no_grad():
-            wanted, wanted_parts = identity.features(target), parser.features(target)
-        seen, seen_parts = identity.features(drawn), parser.features(drawn)
-        likeness = (identity.embed(seen) * identity.embed(wanted)).sum(dim=1).mean()
-    return {
         "perceptual": settings.perceptual * losses.perceptual(seen, wanted),
-        "parts": settings.parts * losses.perceptual(seen_parts, wanted_parts),
         "identity": settings.identity_weight * (1 - likeness),
+        "delta": settings.delta * losses.delta_norm(codes - state.first),
     }
 
 
@@ -241,8 +212,8 @@ def refining_state(encoder: RefiningEncoder) -> dict[str, Tensor]:
 def finish(
     settings: RestyleSettings,
     encoder: RefiningEncoder,
-    held_out: FaceSet,
     training: FaceSet,
+    held_out: FaceSet,
     calls: list[dict],
     steps: int,
 ) -> None:
@@ -251,12 +222,24 @@ def finish(
     identity, parser = load_identity(settings.identity).cpu(), load_parser(path=settings.parsing)
     metrics = measure_pair(encoder.generator, encoder, identity, parser, held_out)
     used = {"steps_done": steps, "pictures": len(training), "people": training.table.person.nunique()}
-    recipe, more = asdict(settings) | used, {"calls": calls} | _history(settings.start)
+    recipe = asdict(settings) | used | {"resolution": encoder.generator.resolution}
+    more = {"calls": calls, "ablation": _ablation(encoder, identity, held_out)} | _history(settings.start)
     record.write(refining_state(encoder), settings.out, "encoder", recipe, metrics, **more)
     sample_sheet(encoder.generator, encoder, held_out, settings.run / "final.png")
+
+
+def _ablation(encoder: RefiningEncoder, identity: nn.Module, held_out: FaceSet) -> list[dict]:
+    """What passes of these corrections bring, and of the untrained ones they began as: one row each."""
+    residual = studio_residual(encoder.num_layers)
+    residual.scale.copy_(encoder.residual.scale)
+    untrained = RefiningEncoder(encoder, residual, encoder.generator, encoder.passes).eval()
+    named = {"trained": encoder, "untrained": untrained}
+    return [{"corrections": n, **row} for n, net in named.items() for row in measure_passes(net, identity, held_out)]
 
 
 def _history(start: Path) -> dict[str, dict]:
     """How the first encoder was made, as far as its folder tells: it is part of the recipe."""
     report = read_note(start / "encoder.json")
-    return {} if report is None else {"start": {k: report[k] for k in ("recipe", "set", "calls", "start") if k in report}}
+    if report is None:
+        return {}
+    return {"start": {key: report[key] for key in ("recipe", "set", "calls", "start") if key in report}}
