@@ -242,7 +242,7 @@ def test_saving_memory_changes_no_picture(plain, photos):
 
 
 def test_only_the_network_that_works_is_on_the_device(photos, monkeypatch):
-    """Each network is asked for once per stage, and the other is not there meanwhile; the encoder brings its generator."""
+    """Each network is asked for once per stage, and the other is not there, but for the generator an encoder brings."""
     kin = Kinship.load("studio", device="cpu", memory_efficient=True)
     names = {id(kin.encoder): "encoder", id(kin.generator): "generator"}
     names |= {id(load_onet()): "points", id(load_identity(kin.identity)): "identity"}
@@ -274,7 +274,8 @@ def test_only_the_network_that_works_is_on_the_device(photos, monkeypatch):
     faces = [kin.encode(photos[0]), kin.encode(photos[1], refine_steps=1)]
     kin.children(*faces, n=2)
     assert {name for name, _ in stages} == {"encoder", "generator"} and there == []
-    allowed = {"encoder": [("encoder",)], "generator": [("encoder",), ("generator",), ("generator", "points", "identity")]}
+    allowed = {"encoder": [("encoder",)], "generator": [("generator",), ("generator", "points", "identity")]}
+    allowed["generator"].append(("encoder",))  # it draws the codes to be corrected
     assert all(present in allowed[name] for name, present in stages)
 
 
