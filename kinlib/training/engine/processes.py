@@ -65,18 +65,25 @@ def accelerator_for(device: torch.device | str, mixed_precision: str | None = No
         return Accelerator(cpu=device.type == "cpu", mixed_precision=mixed_precision or mixed_precision_of(device))
 
 
-def step(accelerator: Accelerator, optimizer: AcceleratedOptimizer) -> None:
+def step(accelerator: Accelerator, optimizer: AcceleratedOptimizer, max_norm: float | None = None) -> None:
     """One step with the gradients that `accelerator.backward` left, averaged over the processes.
 
     With a gradient scaler, a step whose gradients overflowed is left out, in all processes alike, and the scale halved.
+
+    Args:
+        accelerator: of this process.
+        optimizer: from `accelerator.prepare`.
+        max_norm: the averaged gradients are scaled down to this norm; None leaves them as they are.
     """
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
     if accelerator.num_processes > 1:
-        parameters = (p for group in optimizer.param_groups for p in group["params"])
         gradients = [p.grad for p in parameters if p.grad is not None]
         flat = torch.cat([gradient.reshape(-1) for gradient in gradients])  # one message instead of hundreds
         flat = accelerator.reduce(flat, "mean")
         for gradient, part in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
             gradient.copy_(part.view_as(gradient))
+    if max_norm is not None:
+        accelerator.clip_grad_norm_(parameters, max_norm)  # divides by the gradient scaler's factor first
     optimizer.step()
 
 

@@ -282,7 +282,8 @@ def test_large_pictures_are_taken_a_few_at_a_time(mixed, networks, monkeypatch):
     assert sizes == [2, 2]
     for one, other in zip(together, apart, strict=True):
         assert (one.photo, one.status) == (other.photo, other.status)
-        assert one.latent is None or np.abs(one.latent - other.latent).max() < 1e-3
+        # Rounding differs with the batch, and every correction of a code enlarges it; codes have a spread of about 0.7.
+        assert one.latent is None or np.abs(one.latent - other.latent).max() < 1e-2
 
 
 def test_no_codes_without_a_face(prepared):
