@@ -83,7 +83,10 @@ def step(accelerator: Accelerator, optimizer: AcceleratedOptimizer, max_norm: fl
         for gradient, part in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
             gradient.copy_(part.view_as(gradient))
     if max_norm is not None:
-        accelerator.clip_grad_norm_(parameters, max_norm)  # divides by the gradient scaler's factor first
+        # Not accelerate's `clip_grad_norm_`, which unscales the gradients of other optimizers as well.
+        if accelerator.scaler is not None:
+            accelerator.scaler.unscale_(optimizer.optimizer)
+        torch.nn.utils.clip_grad_norm_(parameters, max_norm)
     optimizer.step()
 
 
