@@ -33,7 +33,7 @@ def file_kind(path: Path) -> str:
         raise KinlibError(f"{path} is a note of Git LFS on where the weights are: download the file itself")
     if head.startswith(b"PK\x03\x04"):
         return "zip"
-    # A safetensors file begins with the length of its header, whose first byte may be that of a pickle.
+    # A safetensors file begins with the length of its header, 8 bytes whose first may be that of a pickle.
     has_header = head[8:9] == b"{" and int.from_bytes(head[:8], "little") <= path.stat().st_size
     if head.startswith(b"\x80") and not has_header:
         return "pickle"

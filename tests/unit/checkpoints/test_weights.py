@@ -19,6 +19,7 @@ from safetensors.torch import save_file
 from kinlib.checkpoints import download, weights
 from kinlib.checkpoints.registry import PUBLISHED, STUDIO
 from kinlib.checkpoints.state_dicts import load_state
+from kinlib.checkpoints.tensor_files import read_tensors
 from kinlib.cli import main
 from kinlib.runtime import config
 from kinlib.runtime.errors import KinlibError
@@ -585,3 +586,14 @@ def test_load_state(tmp_path):
     with pytest.raises(KinlibError, match=r"has unknown '1' \(1 in all\)"):
         load_state(net, state | {1: torch.ones(1)}, "x.pt", optional=("num_batches_tracked",))
     load_state(net, state | {2: "a note", None: 3}, "x.pt", optional=("num_batches_tracked",))
+
+
+def test_safetensors_whose_header_begins_as_a_pickle_does(tmp_path):
+    """One header in 256 has a length whose first byte is 0x80, with which pickles begin."""
+    path = tmp_path / "odd.safetensors"
+    for words in range(400):
+        save_file({"x": torch.ones(2)}, path, metadata={"note": "x" * words})
+        if path.read_bytes()[0] == 0x80:
+            break
+    assert path.read_bytes()[0] == 0x80
+    assert read_tensors(path)["x"].tolist() == [1, 1]
