@@ -118,7 +118,7 @@ def code_gradient(generator: Generator, codes: Tensor, target: Tensor) -> Tensor
 
 def _importance(side: int, like: Tensor) -> Tensor:
     """1 inside the oval of an aligned face, falling off to `EDGE` at the border: [side, side]."""
-    axis = torch.linspace(-1, 1, side, device=like.device)
+    axis = torch.linspace(-1, 1, side, device=like.device, dtype=like.dtype)
     radius = ((axis[None, :] / 0.8) ** 2 + (axis[:, None] / 0.95) ** 2).sqrt()  # half axes of a head in the FFHQ crop
     return EDGE + (1 - EDGE) * torch.sigmoid((1 - radius) * 8)  # the border is about a quarter of the half side wide
 
@@ -148,4 +148,4 @@ def residual_from(state: dict[str, Tensor], path) -> ResidualEncoder:
         raise KinlibError(f"{path} holds corrections in no known layout ({problem})") from problem
     residual = ResidualEncoder(num_layers, style_dim, rank, hidden)
     load_state(residual, state, path)
-    return residual
+    return residual.float()  # whatever PyTorch's default type is
