@@ -123,8 +123,15 @@ def save_numbers(name: str, numbers: Mapping[str, float | int | str | list], pri
 
 def _results_root() -> Path:
     """The project; for a notebook that is run by hand, a folder in the cache."""
-    by_hand = "ipykernel" in sys.modules and not os.environ.get("KINLIB_STORE")
+    by_hand = _in_kernel() and not os.environ.get("KINLIB_STORE")
     return config.cache_dir() / "results" if by_hand else config.project_root()
+
+
+def _in_kernel() -> bool:
+    """Whether this process is a notebook's kernel; a program that starts kernels has the same modules loaded."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    return getattr(shell, "kernel", None) is not None
 
 
 def _note(path: Path, notebook: str, parameters: dict, seed: int | None, content: bytes) -> None:

@@ -283,7 +283,8 @@ def test_numbers_of_real_people_are_not_stored(root):
 
 
 def test_a_notebook_run_by_hand_leaves_the_project_alone(root, plot, tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "ipykernel", SimpleNamespace())
+    shell = SimpleNamespace(kernel=SimpleNamespace())
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
     monkeypatch.setenv("KINLIB_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("KINLIB_STORE", raising=False)
     saved, numbers = figures.save("07_blends", plot), figures.save_numbers("07_blending", {"mean": 1.0})
