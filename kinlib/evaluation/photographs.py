@@ -65,8 +65,8 @@ def look_at(folder: Path) -> Readings:
     """
     paths = _photographs(folder)
     aligned = to_tensor([find_and_align(path, SIZE).aligned for path in paths])
-    encoder = load_encoder(weights.path("studio_encoder"))
     generator = load_generator(weights.path("studio_generator"))
+    encoder = load_encoder(weights.path("studio_encoder"), generator)
     reconstructed = reconstruct(generator, encoder, aligned)
     faces = resize(aligned, generator.resolution)
     before, after = (_read(pictures, encoder) for pictures in (aligned, reconstructed))

@@ -10,15 +10,17 @@ from torch import Tensor
 
 from kinlib.evaluation.groups import by_group, groups_of
 from kinlib.faces.parsing import Parser, parse
-from kinlib.gan.encoder import Encoder
+from kinlib.gan.encoder import Encoder, RefiningEncoder
 from kinlib.gan.generator import Generator
 from kinlib.io.face_labels import CLASSES
 from kinlib.io.images import write_image
 from kinlib.studio.datasets.renders import FaceSet
 
-__all__ = ["attribute_retention", "detection_rate", "frechet_distance", "measure_pair", "reconstruct", "sample_sheet"]
-__all__ += ["write_grid"]
+__all__ = ["attribute_retention", "detection_rate", "frechet_distance", "measure_pair", "measure_passes", "reconstruct"]
+__all__ += ["sample_sheet", "write_grid"]
 
+FEW_PEOPLE = 100  # for a curve over passes, whose points are compared with each other only
+MORE_PASSES = 2  # beyond those an encoder takes, to see what further ones would bring
 MOST_PEOPLE = 500  # to measure on: with more no digit that the cards show would change
 
 
@@ -52,7 +54,8 @@ def measure_pair(generator: Generator, encoder: Encoder, identity, parser: Parse
     view = held_out.table["view"].where(held_out.table.person.isin(people), -1).to_numpy()
     images = _pictures(held_out, view == 0, generator.resolution)
     other = _pictures(held_out, view == 1, generator.resolution)
-    generated = reconstruct(generator, encoder, images)
+    codes = torch.cat([encoder(part) for part in images.split(50)])  # [N, L, 512]
+    generated = generator.synthesis(codes, batch_size=50).clamp(-1, 1)
     mine, same, second = identity(generated), identity(images), identity(other)  # [N, D] each
     each = _fidelity(generated, images) | _likeness(mine, same, second)
     return {
@@ -62,10 +65,35 @@ def measure_pair(generator: Generator, encoder: Encoder, identity, parser: Parse
         "mtcnn_reconstructions": detection_rate(generated),
         "frechet_reconstructions": frechet_distance(mine, same),
         "frechet_other_view": frechet_distance(second, same),
-        **_plausibility(generator, encoder(images), identity, same),
+        **_plausibility(generator, codes, identity, same),
         **attribute_retention(parser, images, generated),
         "groups": by_group(groups_of(held_out.table[view == 0]), **each),
     }
+
+
+@torch.no_grad()
+def measure_passes(encoder: RefiningEncoder, identity, held_out: FaceSet) -> list[dict]:
+    """What each pass of an encoder brings, over `FEW_PEOPLE` held-out people.
+
+    Returns:
+        One row for each number of passes: PSNR in dB, mean cosine of the identity embeddings, rate at which the nearest
+        of all originals, by another picture, is the right one, and the mean distance of a code from the first one.
+    """
+    size, views = encoder.generator.resolution, held_out.table["view"].to_numpy()
+    images, other = (_pictures(held_out, views == view, size)[:FEW_PEOPLE] for view in (0, 1))
+    same, second = identity(images), identity(other)  # [N, D] each
+    codes = first = encoder(images, passes=0)  # [N, L, 512]
+    offsets, rows = torch.zeros_like(first), []
+    for passes in range(encoder.passes + MORE_PASSES + 1):
+        if passes:
+            offsets = encoder.correction(codes, images, offsets)
+            codes = codes + offsets
+        generated = encoder.generator.synthesis(codes, batch_size=50).clamp(-1, 1)
+        each = _fidelity(generated, images) | _likeness(identity(generated), same, second)
+        each["moved"] = (codes - first).norm(dim=2).mean(dim=1)  # [N, L, 512] -> [N]
+        names = ("psnr_db", "identity_cosine", "identification_rate_other_view", "moved")
+        rows.append({"passes": passes, **{name: round(float(each[name].mean()), 4) for name in names}})
+    return rows
 
 
 def _fidelity(generated: Tensor, images: Tensor) -> dict[str, Tensor]:

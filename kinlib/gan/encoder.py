@@ -3,6 +3,9 @@
 All three work alike: a residual backbone with squeeze-and-excitation, a feature pyramid of three levels, one head per
 W+ code. e4e's heads give one code w and an offset to it for every further layer, pSp's heads give every layer's code by
 itself. The average code is added inside, so that `encoder(images)` is ready for `Generator.synthesis`.
+
+`RefiningEncoder` adds passes of correction as ReStyle does (Alaluf et al. 2021): each pass compares the reconstruction
+with the picture, and adds an offset to the code.
 """
 
 import math
@@ -13,14 +16,17 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kinlib.gan import layouts
+from kinlib.gan.generator import Generator, load_generator
 from kinlib.gan.ops import EqualLinear
+from kinlib.gan.residual import ResidualEncoder, code_gradient, fingerprint, residual_from
 from kinlib.runtime.errors import KinlibError
 
-__all__ = ["CompactBackbone", "Encoder", "IRSE50", "load_encoder"]
+__all__ = ["CompactBackbone", "Encoder", "IRSE50", "RefiningEncoder", "load_encoder"]
 
 # First layer of the middle and of the fine group, as in e4e's and pSp's published weights: 4 px has one code, each
 # larger size two. `kinlib.inheritance.blend.GROUPS` splits at 4 and 8 instead, StyleGAN's ranges for style mixing.
 COARSE, MIDDLE = 3, 7
+PART = 32  # pictures corrected at a time: a picture's activations, kept for the gradient, take 10 MB at 128 px
 
 
 class SEModule(nn.Module):
@@ -248,24 +254,92 @@ class Encoder(nn.Module):
 
     def fit(self, images: Tensor) -> Tensor:
         """Pictures at the size that the backbone works on."""
-        size = self.backbone.input_size
         if images.ndim != 4 or images.shape[1] != 3:
             raise ValueError(f"images must be [B, 3, H, W], not {list(images.shape)}")
-        if images.shape[-2:] == (size, size):
-            return images
-        return F.interpolate(images, (size, size), mode="bilinear", antialias=True, align_corners=False)
+        return _resized(images, self.backbone.input_size)
 
 
-def load_encoder(path: str | Path) -> Encoder:
+def _resized(images: Tensor, size: int) -> Tensor:
+    """Pictures [B, 3, H, W] -> [B, 3, size, size]."""
+    if images.shape[-2:] == (size, size):
+        return images
+    return F.interpolate(images, (size, size), mode="bilinear", antialias=True, align_corners=False)
+
+
+class RefiningEncoder(Encoder):
+    """An encoder whose codes are corrected in several passes, from the errors of their reconstructions.
+
+    Each pass synthesises from the current code, backpropagates the error of that reconstruction to the code, and adds
+    the offset that a residual encoder predicts from the gradient. With `passes=0` the codes are those of the first
+    encoder alone.
+
+    Args:
+        first: gives the code of the first pass.
+        residual: predicts the offsets.
+        generator: synthesises from the codes; shared, not copied. It moves to another device with this encoder.
+        passes: corrections of a code, unless a call says otherwise.
+    """
+
+    def __init__(self, first: Encoder, residual: ResidualEncoder, generator: Generator, passes: int):
+        super().__init__(first.backbone, first.kind, *first.latent_avg.shape)
+        self.latent_avg.copy_(first.latent_avg)
+        self.residual, self.generator, self.passes = residual, generator, passes
+
+    def forward(self, images: Tensor, passes: int | None = None) -> Tensor:
+        """Aligned faces [B, 3, S, S] in [-1, 1] -> W+ [B, L, 512].
+
+        Args:
+            images: S is 256 by convention; they are resized to what the backbone and the generator work on.
+            passes: number of corrections; None for as many as the encoder was trained with.
+        """
+        codes = super().forward(images).float()
+        return self.refined(codes, self.target(images), self.passes if passes is None else passes)
+
+    def target(self, images: Tensor) -> Tensor:
+        """Pictures at the generator's resolution R: [B, 3, S, S] -> [B, 3, R, R]."""
+        return _resized(images, self.generator.resolution)
+
+    def refined(self, codes: Tensor, target: Tensor, passes: int) -> Tensor:
+        """Codes [B, L, 512] after a number of corrections towards pictures [B, 3, R, R] in [-1, 1]."""
+        parts = zip(codes.split(PART), target.split(PART), strict=True)
+        return torch.cat([self._refined(some, wanted, passes) for some, wanted in parts])
+
+    def _refined(self, codes: Tensor, target: Tensor, passes: int) -> Tensor:
+        offsets = torch.zeros_like(codes)
+        for _ in range(passes):
+            offsets = self.correction(codes, target, offsets)
+            codes = codes + offsets
+        return codes
+
+    def correction(self, codes: Tensor, target: Tensor, last: Tensor) -> Tensor:
+        """Offsets of the next pass: [B, L, 512], float32.
+
+        Args:
+            codes: [B, L, 512].
+            target: what their reconstructions should be, [B, 3, R, R] in [-1, 1].
+            last: the offsets of the pass before, [B, L, 512]; zero in the first pass.
+        """
+        return self.residual(code_gradient(self.generator, codes, target), last).float()
+
+
+def load_encoder(path: str | Path, generator: Generator | None = None, corrections: bool = True) -> Encoder:
     """Load an encoder from an official e4e or pSp `.pt` file or from our safetensors.
 
     e4e and pSp files agree in every key and shape; they are told apart by the options stored in them, failing that by
     their SHA-256.
 
+    Args:
+        path: the file.
+        generator: shared with an encoder that has corrections, which synthesises from its codes; by default it is read
+            from `generator.safetensors` beside the encoder. Other encoders need none.
+        corrections: False to leave corrections out, so that no generator is needed.
+
     Raises:
-        KinlibError: if the file is missing, is no checkpoint, or does not hold an encoder.
+        KinlibError: if the file is missing, is no checkpoint, does not hold an encoder, or was made for another
+            generator.
     """
     found = layouts.encoder_state(layouts.open_checkpoint(path), path)
+    stored = {key: found.state.pop(key) for key in list(found.state) if key.startswith("residual.")}
     heads = {key.split(".")[1] for key in found.state if key.startswith("styles.")}
     if heads:
         num_layers = len(heads)
@@ -279,7 +353,24 @@ def load_encoder(path: str | Path) -> Encoder:
         raise KinlibError(f"{path} has no latent_avg, without which its codes mean nothing")
     style_dim = encoder.latent_avg.shape[1]
     encoder.latent_avg.copy_(layouts.expand_average(found.latent_avg, num_layers, path, style_dim))
-    return encoder.float().eval().requires_grad_(False)
+    encoder = encoder.float()
+    if stored and corrections:
+        encoder = _with_corrections(encoder, stored, generator, path)
+    return encoder.eval().requires_grad_(False)
+
+
+def _with_corrections(encoder: Encoder, state: dict[str, Tensor], generator: Generator | None, path) -> RefiningEncoder:
+    """The encoder with the corrections of its file, if they were trained with this generator."""
+    state = {key.removeprefix("residual."): value for key, value in state.items()}
+    passes, made_for = state.pop("passes", None), state.pop("generator", None)
+    if passes is None or made_for is None:
+        raise KinlibError(f"{path} does not say for which generator its corrections are, or how many passes they take")
+    residual = residual_from(state, path)
+    if generator is None:
+        generator = load_generator(Path(path).with_name("generator.safetensors"))
+    if not torch.equal(fingerprint(generator), made_for):
+        raise KinlibError(f"the encoder {path} corrects its codes with another generator than the given one")
+    return RefiningEncoder(encoder, residual, generator, int(passes))
 
 
 def _compact_from(state: dict[str, Tensor], path) -> CompactBackbone:

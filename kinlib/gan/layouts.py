@@ -5,7 +5,7 @@
 | stylegan2-ffhq-config-f.pt | `g_ema` | | `latent_avg` [512], or absent |
 | rosinality's training checkpoints | `g_ema` (beside `g`, `d`, optimisers) | | absent |
 | e4e_ffhq_encode.pt, psp_ffhq_encode.pt | `state_dict`, `decoder.*` | `state_dict`, `encoder.*` | [18, 512] |
-| ours (safetensors) | plain names | plain names | `latent_avg` [L, 512] |
+| ours (safetensors) | plain names | plain names, corrections under `residual.*` | `latent_avg` [L, 512] |
 """
 
 from argparse import Namespace

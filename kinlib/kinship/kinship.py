@@ -56,7 +56,7 @@ ALIGNED_SIZE = 256  # what encoders take
 REMEMBERED = 32  # encoded photographs kept, so that a slider's move does not encode again
 REMEMBERED_PIXELS = 100_000_000  # of these photographs together; 300 MB
 DEFAULT_METHOD = "average"  # of inheritance
-LIKE_DB = 20.0  # PSNR of a reconstruction; the bundled parents reach more, photographs of real people less
+LIKE_DB = 22.5  # PSNR of a reconstruction; renders of held-out people reach more, most photographs of real people less
 
 _LOADING = threading.RLock()  # not in `Kinship`, which could then not be copied or pickled
 

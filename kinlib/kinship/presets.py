@@ -123,7 +123,8 @@ def load_core(preset: str) -> Core:
     config.check_preset(preset)
     # All paths come first: what is absent should be said before gigabytes are read.
     paths = _needed(preset)
-    generator, encoder = (load_role(preset, role) for role in ("generator", "encoder"))
+    generator = load_role(preset, "generator")
+    encoder = load_role(preset, "encoder", generator)  # corrections need it, and one copy is enough
     directions = load_role(preset, "directions")
     _check_layers(paths, generator, encoder, directions)
     return Core(generator, encoder, directions)
@@ -139,8 +140,13 @@ def load_preset_directions(preset: str) -> dict[str, Direction]:
     return load_role(preset, "directions")
 
 
-def load_role(preset: str, role: str) -> Any:
+def load_role(preset: str, role: str, *shared: Any) -> Any:
     """Load what plays a role in a preset; see `Kinship.network`.
+
+    Args:
+        preset: "studio" or "ffhq".
+        role: of `PRESETS`.
+        shared: networks in memory that the role's loader takes after its files.
 
     Raises:
         KinlibError: if the preset or the role is unknown, or a file is absent, damaged or another one.
@@ -149,7 +155,7 @@ def load_role(preset: str, role: str) -> Any:
     names = file_names(preset, role)
     paths = files_here(preset, role) if source.any_number else tuple(weights.path(name) for name in names)
     with torch.random.fork_rng(devices=[]):  # layers are randomly initialised first; the caller's random state stays
-        return source.load(*paths)
+        return source.load(*paths, *shared)
 
 
 def find_source(preset: str, role: str) -> Source:

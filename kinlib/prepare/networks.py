@@ -68,4 +68,8 @@ def load_networks(settings: PrepareSettings, device: str) -> Networks:
 
 
 def _settled(net: nn.Module, device: torch.device) -> nn.Module:
-    return net.to(device, memory_format=torch.channels_last)
+    """The network on the device, its convolutions' tensors channels-last; a generator has some of five dimensions."""
+    for tensor in (*net.to(device).parameters(), *net.buffers()):
+        if tensor.ndim == 4:
+            tensor.data = tensor.data.contiguous(memory_format=torch.channels_last)
+    return net

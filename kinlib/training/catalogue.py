@@ -375,6 +375,7 @@ NETWORKS = {
     "generator": Network("generator:GeneratorSettings"),
     "pair": Network("pair:PairSettings"),
     "encoder": Network("encoder:EncoderSettings", _PAIR),  # the pair's recipe writes encoder.json as well
+    "restyle": Network("restyle:RestyleSettings"),  # so does this one
     "directions": Network("directions:DirectionSettings", _DIRECTIONS),
     "identity": Network("identity:IdentitySettings", _IDENTITY),
     "landmarks": Network("landmarks:LandmarkSettings", _LANDMARKS),

@@ -15,6 +15,7 @@ import resource
 import subprocess
 import sys
 import time
+from functools import partial
 
 import pytest
 import torch
@@ -27,6 +28,7 @@ from kinlib.studio.datasets.sample_parents import couple
 from tests.reference import plain_stylegan2 as plain
 
 LEAST_RATIO = 1.5  # to the same arithmetic with the same memory settings
+MOST_DRAWINGS_A_PASS = 5  # a pass takes the time of about three
 LEAST_RATIO_AS_IS = 3.0  # to the reference as the official code would run
 
 AS_IS = """
@@ -92,6 +94,18 @@ def test_synthesis_at_1024_px(large):
     print("plain path without huge pages:", arithmetic(lambda: plain.synthesis(state, w_plus), as_is))
     assert slow / fast >= LEAST_RATIO
     assert as_is / fast >= LEAST_RATIO_AS_IS
+
+
+def test_encoding_with_corrections_against_the_first_code():
+    """A pass draws every picture, and carries its error back: together about three times the drawing."""
+    kin = Kinship.load("studio", device="cpu")
+    faces = torch.rand(16, 3, 256, 256) * 2 - 1
+    with torch.inference_mode():
+        drawing = seconds(lambda: kin.generator.synthesis(kin.encoder.latent_avg.expand(len(faces), -1, -1)))
+        first, refined = (seconds(partial(kin.encoder, faces, n)) for n in (0, kin.encoder.passes))
+    speeds = ", ".join(f"{len(faces) / time:.1f}" for time in (first, refined))
+    print(f"\nencoding, pictures a second without and with {kin.encoder.passes} corrections: {speeds}")
+    assert refined - first <= MOST_DRAWINGS_A_PASS * kin.encoder.passes * drawing
 
 
 def test_memory_of_a_batch_is_that_of_one(large):

@@ -130,8 +130,7 @@ def _commands(name: str, report: dict) -> str:
     if note:
         options = [f"--{key.replace('_', '-')} {note[key]}" for key in SET_OPTIONS if key in note]
         commands.append(f"`kinlib render {' '.join(options)} --out {recipe['data']}`")
-    # An encoder trained by itself has a generator among its settings.
-    called = name if name != "encoder" or "generator" in recipe else "pair"
+    called = _recipe_name(name, recipe)
     options = []
     for field in fields(settings_of(called)):
         # Options at their defaults need not be typed; folders of one machine are of no use on another.
@@ -143,6 +142,16 @@ def _commands(name: str, report: dict) -> str:
         else:
             options.append(f"--{option} {value:g}" if isinstance(value, float) else f"--{option} {value}")
     return ", then ".join([*commands, f"`kinlib train {called} {' '.join(options)} --out DIR`"])
+
+
+def _recipe_name(name: str, recipe: dict) -> str:
+    """What `kinlib train` calls the recipe of a record: three recipes write encoder.json."""
+    if name != "encoder":
+        return name
+    if "passes" in recipe:  # of corrections
+        return "restyle"
+    # An encoder trained by itself has a generator among its settings.
+    return "encoder" if "generator" in recipe else "pair"
 
 
 def _metrics(listed: tuple[Metric, ...], metrics: dict) -> str:

@@ -6,8 +6,9 @@ from torch import nn
 from kinlib.gan.discriminator import Discriminator
 from kinlib.gan.encoder import CompactBackbone, Encoder
 from kinlib.gan.generator import Generator
+from kinlib.gan.residual import ResidualEncoder
 
-__all__ = ["studio_discriminator", "studio_encoder", "studio_generator", "use_channels_last"]
+__all__ = ["studio_discriminator", "studio_encoder", "studio_generator", "studio_residual", "use_channels_last"]
 
 # Channels by resolution, chosen by hand for two CPU cores and for weights that fit into the repository; config F of
 # StyleGAN2 has 512 up to 64 px and 256 at 128 px.
@@ -35,6 +36,11 @@ def studio_encoder(resolution: int, num_layers: int) -> Encoder:
     sizes = {"widths": (32, 64, 128, 160), "depths": (2, 4, 2, 2), "hidden": 256, "rank": 64}
     backbone = CompactBackbone(num_layers, input_size=resolution, **sizes)
     return use_channels_last(Encoder(backbone, "e4e", num_layers))
+
+
+def studio_residual(num_layers: int) -> ResidualEncoder:
+    """The residual encoder that corrects its codes; 3.2 MB in half precision, a quarter of the encoder's file."""
+    return ResidualEncoder(num_layers, rank=64, hidden=256)
 
 
 def use_channels_last(net: nn.Module) -> nn.Module:

@@ -65,18 +65,28 @@ def accelerator_for(device: torch.device | str, mixed_precision: str | None = No
         return Accelerator(cpu=device.type == "cpu", mixed_precision=mixed_precision or mixed_precision_of(device))
 
 
-def step(accelerator: Accelerator, optimizer: AcceleratedOptimizer) -> None:
+def step(accelerator: Accelerator, optimizer: AcceleratedOptimizer, max_norm: float | None = None) -> None:
     """One step with the gradients that `accelerator.backward` left, averaged over the processes.
 
     With a gradient scaler, a step whose gradients overflowed is left out, in all processes alike, and the scale halved.
+
+    Args:
+        accelerator: of this process.
+        optimizer: from `accelerator.prepare`.
+        max_norm: the averaged gradients are scaled down to this norm; None leaves them as they are.
     """
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
     if accelerator.num_processes > 1:
-        parameters = (p for group in optimizer.param_groups for p in group["params"])
         gradients = [p.grad for p in parameters if p.grad is not None]
         flat = torch.cat([gradient.reshape(-1) for gradient in gradients])  # one message instead of hundreds
         flat = accelerator.reduce(flat, "mean")
         for gradient, part in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
             gradient.copy_(part.view_as(gradient))
+    if max_norm is not None:
+        # Not accelerate's `clip_grad_norm_`, which unscales the gradients of other optimizers as well.
+        if accelerator.scaler is not None:
+            accelerator.scaler.unscale_(optimizer.optimizer)
+        torch.nn.utils.clip_grad_norm_(parameters, max_norm)
     optimizer.step()
 
 
@@ -109,7 +119,7 @@ def launch(function: Callable[[TrainSettings, Accelerator], None], settings: Tra
     """
     if settings.workers <= 1 or "LOCAL_RANK" in os.environ:  # the second: started by `accelerate launch`
         with restored_signals():
-            function(settings, accelerator_for(settings.device))
+            _run(function, settings)
         return
     if torch.device(settings.device).type == "cuda" and settings.workers > torch.cuda.device_count():
         raise KinlibError(f"there are {torch.cuda.device_count()} cards for {settings.workers} workers: use fewer")
@@ -144,14 +154,25 @@ def _meeting_point(workers: int) -> dict[str, str | int]:
     }
 
 
+def _run(function: Callable, settings: TrainSettings) -> None:
+    """Run `function` with the accelerator of this process, and close the connections to the others at its end.
+
+    A connection has threads of its own. One that is still open may abort the process when the interpreter ends, and the
+    exit code is then that of a crash, also after a stop by a signal.
+    """
+    accelerator = accelerator_for(settings.device)
+    try:
+        function(settings, accelerator)
+    finally:
+        accelerator.end_training()
+
+
 def _work(rank: int, function: Callable, settings: TrainSettings, message: Path) -> None:
     """What a started process does."""
     # The rest of the environment came with the process.
     os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank)}
     try:
-        accelerator = accelerator_for(settings.device)
-        function(settings, accelerator)
-        accelerator.end_training()  # closes the connections; without it PyTorch warns of a leak
+        _run(function, settings)
     except KinlibError as problem:  # a sentence, which would arrive as a traceback
         message.write_text(str(problem))
         raise SystemExit(REFUSED) from None

@@ -14,7 +14,7 @@ from kinlib.io.files import write_bytes, write_json
 from kinlib.io.resume import read_note
 from kinlib.studio.datasets.renders import SET_NOTE
 
-__all__ = ["register", "scalars", "write", "write_report"]
+__all__ = ["history", "register", "scalars", "write", "write_report"]
 
 
 def write(net: nn.Module | dict[str, Tensor], folder: Path, name: str, recipe: dict, metrics: dict, **more) -> Path:
@@ -49,6 +49,18 @@ def write_report(folder: Path, name: str, recipe: dict, metrics: dict, **more) -
     report |= more
     write_json(folder / f"{name}.json", report)
     return report
+
+
+def history(start: Path | None) -> dict[str, dict]:
+    """The record of the pair that a run began from, if its folder holds one: it is part of the recipe.
+
+    Raises:
+        KinlibError: if it cannot be understood.
+    """
+    report = read_note(start / "encoder.json") if start else None
+    if report is None:
+        return {}
+    return {"start": {key: report[key] for key in ("recipe", "set", "calls", "start") if key in report}}
 
 
 def scalars(metrics: dict) -> dict[str, float]:

@@ -115,7 +115,7 @@ def _train(settings: EncoderSettings, accelerator: Accelerator) -> None:
 
 def _started(settings: EncoderSettings, generator: Generator) -> Encoder:
     if settings.start is not None:
-        return load_encoder(settings.start).train().requires_grad_(True)
+        return load_encoder(settings.start, corrections=False).train().requires_grad_(True)
     encoder = studio_encoder(generator.resolution, generator.num_layers)
     encoder.latent_avg.copy_(generator.latent_avg)  # codes are predicted as differences from the average
     return encoder

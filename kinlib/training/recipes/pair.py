@@ -26,7 +26,6 @@ from kinlib.faces.parsing import load_parser
 from kinlib.gan.discriminator import PatchDiscriminator
 from kinlib.gan.encoder import Encoder, load_encoder
 from kinlib.gan.generator import Generator, ModulatedConv2d, load_generator
-from kinlib.io.resume import read_note
 from kinlib.studio.datasets.renders import FaceSet, load_faces
 from kinlib.training.data.attribute_codes import AttributeCodes
 from kinlib.training.data.augment import Augmentation, Views, diff_augment
@@ -136,7 +135,7 @@ class Pair(nn.Module):
         The statistics of the encoder's batch normalisation stay: those of a batch of 16 would add noise.
         """
         widen_generator(self.generator, load_generator(start / "generator.safetensors"))
-        deepen_encoder(self.encoder, load_encoder(start / "encoder.safetensors"))
+        deepen_encoder(self.encoder, load_encoder(start / "encoder.safetensors", corrections=False))
         self.encoder.backbone.base.bias.data += self.encoder.latent_avg[0]
         self.encoder.latent_avg.zero_()
         for layer in self.encoder.modules():
@@ -371,16 +370,8 @@ def finish(
     identity, parser = load_identity(settings.identity).cpu(), load_parser(path=settings.parsing)
     metrics = measure_pair(generator, encoder, identity, parser, held_out)
     used = {"steps_done": steps, "pictures": len(training), "people": training.table.person.nunique()}
-    recipe, more = asdict(settings) | used, {"calls": calls} | _history(settings.start)
+    recipe, more = asdict(settings) | used, {"calls": calls} | record.history(settings.start)
     state = generator.state_dict() | {"latent_avg": generator.latent_avg}
     record.write(encoder_state(encoder), settings.out, "encoder", recipe, metrics, **more)
     record.write(state, settings.out, "generator", recipe, metrics, **more)
     sample_sheet(generator, encoder, held_out, settings.run / "final.png")
-
-
-def _history(start: Path | None) -> dict[str, dict]:
-    """The record of the pair that this one resumed from, if its folder holds one: it is part of the recipe."""
-    report = read_note(start / "encoder.json") if start else None
-    if report is None:
-        return {}
-    return {"start": {key: report[key] for key in ("recipe", "set", "calls", "start") if key in report}}

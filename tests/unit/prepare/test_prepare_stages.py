@@ -119,8 +119,10 @@ def test_rows_hold_what_one_photo_gives(prepared, mixed):
             inside = map_to_crop(row.landmarks.reshape(68, 2), row.quad.reshape(4, 2), 256)
             assert 60 < inside[36:48, 1].min() < inside[48:68, 1].max() < 240  # eyes above the mouth, in the crop
     assert table["landmarks"].notna().sum() >= 6
-    # Codes are stored with 16 bits; and where a point's last bit makes dlib round otherwise, the crop moves a little.
-    assert np.median(differences) < 0.01 and max(differences) < 0.5 * float(codes.std())
+    # Codes are stored with 16 bits; and where a point's last bit makes dlib round otherwise, the crop moves a little,
+    # which corrections enlarge: noise of 0.001 in a picture changes numbers of its code by up to 0.0007 (median)
+    # without them, by up to 0.017 with five.
+    assert np.median(differences) < 0.02 and max(differences) < 0.5 * float(codes.std())
     grey = table.set_index("image").loc[["face0.jpg", "grey.png"], "embedding"]
     assert grey.iloc[0] @ grey.iloc[1] > 0.5  # the same person, without colour
 
@@ -282,7 +284,8 @@ def test_large_pictures_are_taken_a_few_at_a_time(mixed, networks, monkeypatch):
     assert sizes == [2, 2]
     for one, other in zip(together, apart, strict=True):
         assert (one.photo, one.status) == (other.photo, other.status)
-        assert one.latent is None or np.abs(one.latent - other.latent).max() < 1e-3
+        # Rounding differs with the batch, and every correction of a code enlarges it; codes have a spread of about 0.7.
+        assert one.latent is None or np.abs(one.latent - other.latent).max() < 1e-2
 
 
 def test_no_codes_without_a_face(prepared):

@@ -246,7 +246,7 @@ def test_saving_memory_changes_no_picture(plain, photos):
 
 
 def test_only_the_network_that_works_is_on_the_device(photos, monkeypatch):
-    """Each network is asked for once per stage, and the other one is not there meanwhile."""
+    """Each network is asked for once per stage, and the other is not there, but for the generator an encoder brings."""
     kin = Kinship.load("studio", device="cpu", memory_efficient=True)
     names = {id(kin.encoder): "encoder", id(kin.generator): "generator"}
     names |= {id(load_onet()): "points", id(load_identity(kin.identity)): "identity"}
@@ -278,7 +278,9 @@ def test_only_the_network_that_works_is_on_the_device(photos, monkeypatch):
     faces = [kin.encode(photos[0]), kin.encode(photos[1], refine_steps=1)]
     kin.children(*faces, n=2)
     assert {name for name, _ in stages} == {"encoder", "generator"} and there == []
-    assert all(present in ((name,), (name, "points", "identity")) for name, present in stages)
+    allowed = {"encoder": [("encoder",)], "generator": [("generator",), ("generator", "points", "identity")]}
+    allowed["generator"].append(("encoder",))  # it draws the codes to be corrected
+    assert all(present in allowed[name] for name, present in stages)
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,25 @@ def test_gradients_are_scaled_and_overflow_is_survived():
     check_scaling(accelerator, *scaled(accelerator, torch.amp.GradScaler("cpu", init_scale=2.0**16)))
 
 
+@pytest.mark.parametrize("scale", [None, 2.0**16])
+def test_gradients_are_clipped_as_they_are_without_the_scale(scale):
+    accelerator = accelerator_for("cpu", "no")
+    scaler = None if scale is None else torch.amp.GradScaler("cpu", init_scale=scale)
+    weight, optimizer = scaled(accelerator, scaler)
+    for slope, moved in ((0.5, 0.5), (8.0, 1.0)):  # below and above the largest norm
+        before = weight.item()
+        optimizer.zero_grad()
+        accelerator.backward(weight * slope)
+        step(accelerator, optimizer, max_norm=1.0)
+        assert before - weight.item() == pytest.approx(moved, rel=1e-5)
+    if scaler is not None:
+        before = weight.item()
+        optimizer.zero_grad()
+        accelerator.backward(weight * 3e38)  # times the scale: infinite
+        step(accelerator, optimizer, max_norm=1.0)
+        assert weight.item() == before and optimizer.step_was_skipped
+
+
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_float16_on_a_card_comes_with_a_scaler():
