@@ -17,6 +17,7 @@ from kinlib.widgets.families import FamilyBrowser, TrioBrowser
 from kinlib.widgets.sieve import PhotoSieve
 from kinlib.widgets.upscaling import UpscalePanel
 from kinlib.widgets.variations import variation_panel
+from kinlib.widgets.weights import weights_panel
 
 SIZE = 13  # px, of JupyterLab's text
 BUTTON, PADDING = 148, 20  # px; ipywidgets' default width, and its padding on both sides
@@ -35,11 +36,12 @@ def controls_of(name: str) -> list[widgets.Widget]:
         "sieve": lambda: PhotoSieve([picture], np.ones(1), np.zeros(1)),
         "upscale": lambda: UpscalePanel(load_originals(1)),
         "variations": lambda: variation_panel(live=False),
+        "weights": lambda: weights_panel(Kinship.load("studio", "cpu")),
     }[name]()
     return list(panel.controls.values())
 
 
-@pytest.mark.parametrize("name", ["family", "families", "trios", "align", "sieve", "upscale", "variations"])
+@pytest.mark.parametrize("name", ["family", "families", "trios", "align", "sieve", "upscale", "variations", "weights"])
 def test_labels_have_room(name: str):
     found = controls_of(name)
     assert found
