@@ -19,7 +19,8 @@ from kinlib.evaluation.detail import neighbour_differences
 from kinlib.faces.parsing import Parser, Parsing, parse
 from kinlib.gan.generator import Generator
 
-__all__ = ["MEASURES", "child_codes", "detail_strength", "face_proportions", "measure_faces", "mixing_curves"]
+__all__ = ["MEASURES", "child_codes", "detail_strength", "distinctness", "face_proportions", "measure_faces"]
+__all__ += ["mixing_curves"]
 __all__ += ["single_dimension", "strongest_dimensions", "summarise", "variety"]
 
 MEASURES = ("detail", "face_to_head", "face_area")  # what `measure_faces` measures
@@ -163,9 +164,19 @@ def summarise(table: pd.DataFrame, by: str | list[str], names: Sequence[str], se
 
 def variety(embeddings: Tensor) -> float:
     """Mean distance between siblings: 1 - cosine of identity, over all pairs of embeddings [n, D] of unit length."""
-    cosine = embeddings @ embeddings.t()
-    count = len(embeddings)
-    return float(1 - (cosine.sum() - cosine.trace()) / (count * (count - 1)))
+    return float(distinctness(embeddings).mean())
+
+
+def distinctness(embeddings: Tensor) -> np.ndarray:
+    """How far each face is from the others, mean of 1 - cosine over all others: float64 [n].
+
+    Of one child from each couple it says whether children of different couples can be told apart.
+
+    Args:
+        embeddings: [n, D] of unit length.
+    """
+    cosine = (embeddings @ embeddings.t()).double()
+    return (1 - (cosine.sum(dim=1) - cosine.diagonal()) / (len(embeddings) - 1)).numpy()
 
 
 def single_dimension(father: Tensor, mother: Tensor, dimensions: Tensor) -> Tensor:
