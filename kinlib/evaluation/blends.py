@@ -61,7 +61,7 @@ def face_proportions(pictures: Tensor, parser: Parser) -> dict[str, np.ndarray]:
         float64 [B] each, NaN where a part was not found: `face_to_head`, the height from brows to lips as a share of
         the head's with its hair; `face_area`, skin and features as a share of them and the hair.
     """
-    return _proportions(parse(pictures, parser=parser))
+    return _proportions(parse(pictures, parser=parser, mirror=False))
 
 
 def measure_faces(pictures: Tensor, parser: Parser) -> dict[str, np.ndarray]:
@@ -227,7 +227,7 @@ def strongest_dimensions(
 
 
 def _measure(pictures: Tensor, parser: Parser) -> dict[str, np.ndarray]:
-    found = parse(pictures, parser=parser)
+    found = parse(pictures, parser=parser, mirror=False)  # of many pictures; means need no second look
     inside = F.interpolate(found.soft_mask(*HEAD, *COVER), pictures.shape[-2:])  # [B, 1, S, S]
     detail = detail_strength(pictures, inside.to(pictures))
     return {"detail": detail.double().cpu().numpy(), **_proportions(found)}
