@@ -41,6 +41,7 @@ def interval_plot(
             for row, method in enumerate(methods):
                 _draw(axis, row, table.loc[method], method in yardsticks)
             axis.set(xlabel=title)
+            axis.locator_params(axis="x", nbins=5)
         axes[0, 0].set(yticks=np.arange(len(methods)), yticklabels=methods, ylim=(len(methods) - 0.5, -0.5))
     return figure
 

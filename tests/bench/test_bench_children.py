@@ -1,8 +1,8 @@
 """Eight children in one call against eight calls with one child each: `make bench`.
 
 On a CPU pictures are generated one by one in either case, so that rounding does not depend on how many are wanted: for
-encoded parents one call saves next to nothing, and must not cost anything. What it saves is the encoding of photographs,
-which sessions that remember nothing do again for each child. The ratios are of one run; the seconds are printed.
+encoded parents one call saves next to nothing, and must not cost anything. What it saves is encoding photographs, which
+sessions that remember nothing do again for each child. The ratios are of one run; the seconds are printed.
 """
 
 import time
@@ -41,9 +41,8 @@ def test_encoded_parents(kin: Kinship, method: str):
         lambda: kin.children(*faces, n=NUM, method=method),
         lambda: [kin.child(*faces, method=method, seed=seed) for seed in range(NUM)],
     )
-    print(
-        f"\n{method}, encoded parents: one call {together:.2f} s, {NUM} calls {apart:.2f} s, ratio {apart / together:.2f}"
-    )
+    words = f"one call {together:.2f} s, {NUM} calls {apart:.2f} s, ratio {apart / together:.2f}"
+    print(f"\n{method}, encoded parents: {words}")
     assert together <= MOST_FOR_ENCODED * apart
 
 
