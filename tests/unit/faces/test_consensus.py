@@ -5,7 +5,7 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from kinlib.evaluation.steadiness import point_offsets
+from kinlib.evaluation.preprocessing.steadiness import point_offsets
 from kinlib.faces import consensus
 from kinlib.faces import landmarks as shape
 from kinlib.faces.align import align_face
