@@ -33,7 +33,7 @@ class RenderCommand:
     seed: int = 0
     """seed of everything"""
     out: Path | None = None
-    """folder to write; needed for unrelated people and --kin, data/studio or data/studio/heredity by default otherwise"""
+    """folder to write; data/studio or data/studio/heredity by default for --families and --reference"""
     workers: int | None = None
     """number of processes; all cores by default"""
     families: bool = False
@@ -106,4 +106,6 @@ class RenderCommand:
         out = self.out or config.data_dir() / "studio" / "heredity"
         plan = render_reference.plan(self.seed)
         show_progress(render_reference.write(plan, out, self.workers), plan.num_pictures, "rendering siblings")
+        album = render_reference.write_album(plan, out, self.workers)
+        show_progress(album, 2 * plan.num_couples, "rendering album shots")
         return out
