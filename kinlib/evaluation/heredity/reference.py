@@ -118,7 +118,9 @@ def load_reference(
 
 def _with_album(reference: Reference) -> Reference:
     """The set with freely taken photographs of the parents in place of the portraits."""
-    fathers, mothers = (tuple(album_name(couple, role) for couple in reference.couples) for role in ("father", "mother"))
+    fathers, mothers = (
+        tuple(album_name(couple, role) for couple in reference.couples) for role in ("father", "mother")
+    )
     return replace(reference, father_pictures=fathers, mother_pictures=mothers)
 
 

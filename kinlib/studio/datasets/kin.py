@@ -20,24 +20,20 @@ Genomes are not stored: `kin_couples.family` gives them for any couple.
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from kinlib.io.files import make_folder, write_json, write_whole
-from kinlib.io.resume import check_folder, read_note
 from kinlib.runtime.errors import KinlibError
 from kinlib.runtime.worker_pool import spread
 from kinlib.studio.datasets.encoding import array_to_jpeg, array_to_png
 from kinlib.studio.datasets.kin_couples import CHILD_AGE, KIN, PARENT_AGES, album_picture, family, plain_portrait
+from kinlib.studio.datasets.parts import check_same_set, is_whole, part_path, split_evenly, write_note, write_part
 from kinlib.studio.genetics import Phenotypes, phenotypes
 from kinlib.studio.head.model import load_head
 from kinlib.studio.person import Person
-from kinlib.studio.render import LARGEST, SMALLEST, VERSION, Picture, warm_up
+from kinlib.studio.render import LARGEST, SMALLEST, Picture, warm_up
 
 __all__ = ["NOTE", "KinSettings", "render_kin"]
 
@@ -89,8 +85,7 @@ class KinSettings:
     @property
     def parts(self) -> list[range]:
         """The couples of each part."""
-        starts = range(0, self.couples, COUPLES_PER_PART)
-        return [range(first, min(first + COUPLES_PER_PART, self.couples)) for first in starts]
+        return split_evenly(self.couples, COUPLES_PER_PART)
 
 
 def render_kin(settings: KinSettings, out: Path, workers: int | None = None) -> Iterator[int]:
@@ -102,13 +97,13 @@ def render_kin(settings: KinSettings, out: Path, workers: int | None = None) -> 
     """
     settings.check()
     out = Path(out)
-    _check_folder(settings, out)
-    paths = {out / f"part-{number:05d}.parquet": part for number, part in enumerate(settings.parts)}
-    missing = {path: part for path, part in paths.items() if not _is_whole(path, part, settings)}
+    check_same_set(settings, out, NOTE, "couples", "a kin set")
+    parts = {part_path(out, number): part for number, part in enumerate(settings.parts)}
+    missing = {path: part for path, part in parts.items() if not is_whole(path, len(part) * settings.pictures_each)}
     couples = [couple for part in missing.values() for couple in part]
     if couples:
         load_head()
-    write_json(make_folder(out) / NOTE, asdict(settings) | {"renderer": VERSION})
+    write_note(settings, out, NOTE)
     done = settings.num_pictures - len(couples) * settings.pictures_each
     yield done
     if couples:
@@ -119,40 +114,9 @@ def render_kin(settings: KinSettings, out: Path, workers: int | None = None) -> 
         for couple, found in zip(part, rendered, strict=False):
             rows += found
             if couple == part[-1]:
-                _write_part(path, rows)
+                write_part(path, rows)
             done += settings.pictures_each
             yield done
-
-
-def _check_folder(settings: KinSettings, out: Path) -> None:
-    """Refuse a folder that holds other files or other settings."""
-    check_folder(out)
-    note = read_note(out / NOTE)
-    if note is None:
-        if any(out.glob("*.parquet")):
-            raise KinlibError(f"'{out}' holds Parquet files, but no {NOTE}: choose another folder")
-        return
-    try:
-        known = KinSettings(**{name: note[name] for name in asdict(settings)})
-    except KeyError as error:
-        raise KinlibError(f"'{out / NOTE}' lacks {error}: delete it with its folder, or choose another one") from error
-    if replace(known, couples=settings.couples) != settings or note.get("renderer") != VERSION:
-        raise KinlibError(f"'{out}' holds a kin set made with other settings: choose another folder, or delete it")
-    if known.couples > settings.couples:
-        raise KinlibError(f"'{out}' is for {known.couples:,} couples already: ask for as many or more, or delete it")
-
-
-def _is_whole(path: Path, part: range, settings: KinSettings) -> bool:
-    """Whether a part holds all its pictures; when a set grows, its last part may be short."""
-    try:
-        return pq.read_metadata(path).num_rows == len(part) * settings.pictures_each
-    except (OSError, pa.ArrowException):
-        return False
-
-
-def _write_part(path: Path, rows: list[dict]) -> None:
-    table = pd.DataFrame(rows)
-    write_whole(path, lambda file: table.to_parquet(file, index=False))
 
 
 def _render_couple(job: tuple[KinSettings, int]) -> list[dict]:
