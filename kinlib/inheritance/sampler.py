@@ -1,7 +1,7 @@
 """Method `learned`: a network that samples children's codes as couples of the studio have children.
 
 It is an engression network (Shen and Meinshausen 2025, "Engression: extrapolation through the lens of distributional
-regression"): noise is an input like any other, and training minimises the energy score, a strictly proper score, so that
+regression"): noise is an input like any other, and training minimises the energy score. That score is strictly proper:
 the samples' distribution, and not only its mean, comes to be that of true children. Codes are read and given in
 principal components of W+.
 

@@ -28,7 +28,7 @@ from kinlib.studio.datasets.parts import check_same_set, is_whole, part_path, sp
 from kinlib.studio.datasets.sampling import member, sessions
 from kinlib.studio.head.model import load_head
 from kinlib.studio.person import Person
-from kinlib.studio.render import LARGEST, SMALLEST, VERSION, Picture, prepare_subject, render_shot, warm_up
+from kinlib.studio.render import LARGEST, SMALLEST, Picture, prepare_subject, render_shot, warm_up
 
 __all__ = ["CROPS", "RenderSettings", "render_people"]
 

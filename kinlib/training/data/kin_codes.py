@@ -121,7 +121,7 @@ def _read(path: Path, network: str, seed: int | None = None) -> dict[str, Tensor
             made = file.metadata()
             if made["encoder"] != network or (seed is not None and made["seed"] != str(seed)):
                 return {}
-            return {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118: not a dictionary
+            return {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError, KeyError, TypeError):
         return {}
 

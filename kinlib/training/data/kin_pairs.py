@@ -83,8 +83,8 @@ class PortraitCodes:
 def trait_features(traits: pd.DataFrame) -> np.ndarray:
     """Numbers on which a portrait depends nearly linearly, float32 [N, F].
 
-    Words become indicators. What hair contributes differs by sex, whose hair styles differ, and by the curl at which the
-    style changes.
+    Words become indicators. What hair contributes differs by sex, whose hair styles differ, and by the curl at which
+    the style changes.
     """
     shape = traits[[f"shape_{i:02d}" for i in range(NUM_SHAPE)]].to_numpy(np.float32)
     proportions = traits[list(PROPORTIONS)].to_numpy(np.float32)
@@ -143,10 +143,5 @@ def _mothers_for(
     """A mother for each father, of his population or, with the probability `MIXED`, of any."""
     homes_f, homes_m = fathers.ancestry.argmax(axis=1), mothers.ancestry.argmax(axis=1)
     of_home = {home: couples[homes_m[couples] == home] for home in np.unique(homes_f)}
-    chosen = [
-        rng.choice(of_home[homes_f[row]])
-        if rng.random() >= MIXED and len(of_home[homes_f[row]])
-        else rng.choice(couples)
-        for row in father
-    ]
-    return np.array(chosen)
+    own = [of_home[home] if len(of_home[home]) else couples for home in homes_f[father]]
+    return np.array([rng.choice(couples if rng.random() < MIXED else alike) for alike in own])

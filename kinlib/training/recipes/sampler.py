@@ -9,7 +9,7 @@ Parents are shown as they come: in portraits, in freely taken photographs, in de
 not at all, so that a child can be sampled for one known parent as well.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from kinlib.inheritance import blend
-from kinlib.inheritance.sampler import Sampler
+from kinlib.inheritance.sampler import LIMIT, Sampler
 from kinlib.io.resume import read_note
 from kinlib.runtime.errors import KinlibError
 from kinlib.studio.datasets.kin import NOTE
@@ -111,8 +111,6 @@ def _train(settings: SamplerSettings, accelerator: Accelerator) -> None:
 
 
 def _write(trainer: SupervisedTrainer, settings: SamplerSettings, metrics: dict, kin: KinCodes) -> None:
-    from dataclasses import asdict
-
     used = {"steps_done": trainer.run.step, "pictures_used": len(kin.table), "couples": int(kin.table.couple.nunique())}
     note = read_note(settings.data / NOTE)  # so that the set can be rendered again
     record.write(
@@ -156,7 +154,7 @@ def children_of(net: Sampler, kin: KinCodes) -> Tensor:
     """Standardised components of the true children: [C, T, K]."""
     rows = torch.tensor((kin.table.role == "child").tolist())
     codes = kin.codes[rows].float().flatten(1) - net.child_mean
-    found = (codes @ net.axes.t() / net.scale).clamp(-3.5, 3.5)
+    found = (codes @ net.axes.t() / net.scale).clamp(-LIMIT, LIMIT)
     return found.reshape(kin.table.couple.nunique(), -1, net.components)
 
 
