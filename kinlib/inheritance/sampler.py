@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from kinlib.checkpoints.state_dicts import load_state
 from kinlib.checkpoints.weights import open_checkpoint
+from kinlib.inheritance.blend import Share, check_share
 from kinlib.runtime.errors import KinlibError
 
 __all__ = ["LIMIT", "Sampler", "load_sampler"]
@@ -87,7 +88,7 @@ class Sampler(nn.Module):
         return self.linear(genes)[:, None] + self.mix(torch.cat([both, noise], dim=2))  # [B, M, K]
 
     @torch.no_grad()
-    def sample(self, father: Tensor, mother: Tensor, generator: torch.Generator, father_share: float = 0.5) -> Tensor:
+    def sample(self, father: Tensor, mother: Tensor, generator: torch.Generator, father_share: Share = 0.5) -> Tensor:
         """One child of each couple: a method of inheritance.
 
         Args:
@@ -95,7 +96,7 @@ class Sampler(nn.Module):
             generator: of sex and noise.
             father_share: 0.5 for children as couples have them; towards 1 they take after the father, towards 0 after
                 the mother. What the child would be with one parent unknown tells the parents' parts from each other:
-                their difference is added, as guidance does (Ho and Salimans 2022).
+                their difference is added, as guidance does (Ho and Salimans 2022). A number, or one for each layer.
         """
         place = self.scale.device
         x_father, x_mother = (self.to_components(codes.to(place).float()) for codes in (father, mother))
@@ -105,10 +106,14 @@ class Sampler(nn.Module):
         def child(*known: float) -> Tensor:
             return self(x_father, x_mother, x_father.new_tensor([known]).expand(len(father), 2), male, noise)[:, 0]
 
-        found = child(1, 1)
-        if father_share != 0.5:
-            found = found + (2 * father_share - 1) * (child(1, 0) - child(0, 1))
-        return self.to_codes(found).to(father)
+        both = child(1, 1)
+        codes = self.to_codes(both)
+        share = check_share(father_share).to(place).reshape(1, -1, 1)  # [1, 1, 1] or [1, L, 1]
+        if (share != 0.5).any():
+            apart = child(1, 0) - child(0, 1)
+            ends = self.to_codes(both - apart), self.to_codes(both + apart)
+            codes = torch.lerp(codes, torch.where(share < 0.5, *ends), (2 * share - 1).abs())
+        return codes.to(father)
 
 
 def load_sampler(path: str | Path) -> Sampler:

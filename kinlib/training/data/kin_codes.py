@@ -29,14 +29,14 @@ from kinlib.runtime.errors import KinlibError
 from kinlib.studio.datasets.kin import NOTE
 from kinlib.training.data.augment import Augmentation
 
-__all__ = ["CODES", "KinCodes", "encode_kin", "load_kin_codes"]
+__all__ = ["CODES", "HELD_OUT_EVERY", "KinCodes", "encode_kin", "load_kin_codes"]
 
 CODES = "codes.safetensors"
 PICTURES = ("image", "mask")  # columns that are no facts
 VIEWS = 2  # degraded views of each of the parents' pictures
 ENCODED = 256  # px, what encoders take
 BATCH = 32
-HELD_OUT_EVERY = 20  # couples divisible by this are held out
+HELD_OUT_EVERY = 21  # couples divisible by this are held out; not a multiple of 5, the number of populations
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,7 @@ class PortraitCodes:
         features = torch.from_numpy(trait_features(traits)).double()
         self.mean, self.scale = features.mean(dim=0), features.std(dim=0).clamp_min(1e-3)
         x = self._standard(features)
-        self.centre = codes.double().mean(dim=0)
+        self.centre, self.variance = codes.double().mean(dim=0), codes.double().var(dim=0)
         gram = x.T @ x + RIDGE * torch.eye(x.shape[1], dtype=torch.float64)
         self.slopes = torch.linalg.solve(gram, x.T @ (codes.double() - self.centre))  # [F, K]
         # Left out one by one, by the diagonal of the hat matrix: residuals of the fit itself would be too small.
@@ -71,10 +71,10 @@ class PortraitCodes:
             found = found + self.residuals[torch.from_numpy(rng.integers(0, len(self.residuals), len(found)))]
         return found.float()
 
-    def unexplained(self) -> Tensor:
-        """Share of each component's variance that traits do not explain, by leaving one out: [K]."""
-        total = self.residuals + 0  # variance of codes = explained + residual; codes themselves are not kept
-        return total.square().mean(dim=0)
+    @property
+    def explained(self) -> Tensor:
+        """Share of each component's variance that traits explain in portraits left out of the fit: [K]."""
+        return 1 - self.residuals.var(dim=0) / self.variance
 
     def _standard(self, features: Tensor) -> Tensor:
         return (features - self.mean) / self.scale

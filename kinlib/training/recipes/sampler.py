@@ -24,7 +24,7 @@ from kinlib.inheritance.sampler import LIMIT, Sampler
 from kinlib.io.resume import read_note
 from kinlib.runtime.errors import KinlibError
 from kinlib.studio.datasets.kin import NOTE
-from kinlib.training.data.kin_codes import KinCodes, encode_kin, load_kin_codes
+from kinlib.training.data.kin_codes import HELD_OUT_EVERY, KinCodes, encode_kin, load_kin_codes
 from kinlib.training.data.kin_pairs import Pairs, PortraitCodes, make_pairs, parent_genomes
 from kinlib.training.engine import record
 from kinlib.training.engine.processes import launch
@@ -111,11 +111,11 @@ def _train(settings: SamplerSettings, accelerator: Accelerator) -> None:
 
 
 def _write(trainer: SupervisedTrainer, settings: SamplerSettings, metrics: dict, kin: KinCodes) -> None:
-    used = {"steps_done": trainer.run.step, "pictures_used": len(kin.table), "couples": int(kin.table.couple.nunique())}
-    note = read_note(settings.data / NOTE)  # so that the set can be rendered again
-    record.write(
-        trainer.average, settings.out, "sampler", asdict(settings) | used, metrics, calls=trainer.calls, set=note
-    )
+    used = {"steps_done": trainer.run.step, "pictures_used": len(kin.table)}
+    used |= {"people": len(kin.table.drop_duplicates(["couple", "role", "number"]))}
+    used |= {"held_out": f"every {HELD_OUT_EVERY}st couple of the set"}
+    recipe, note = asdict(settings) | used, read_note(settings.data / NOTE)  # so that the set can be rendered again
+    record.write(trainer.average, settings.out, "sampler", recipe, metrics, calls=trainer.calls, set=note)
 
 
 def fit_axes(net: Sampler, kin: KinCodes) -> None:

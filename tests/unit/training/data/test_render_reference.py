@@ -95,7 +95,7 @@ def test_rows_belong_to_their_people(rendered, tmp_path):
     assert mine.loc["child", "melanin"].tolist() == pytest.approx(looks.melanin.tolist(), abs=1e-5)
     assert mine.loc["child", "iris"].tolist() == looks.iris.tolist()
     assert not [name for name in reference.true if name.startswith("shape_")]
-    portrait = render_reference.portrait(looks.person(2), kin_couples.STUDIO, CHILD_AGE, render_reference.SIZE).image
+    portrait = kin_couples.portrait(looks.person(2), kin_couples.STUDIO, CHILD_AGE, render_reference.SIZE).image
     expected = render_reference.embed_pictures([portrait])[0]
     assert reference.children[1, 2] @ expected == pytest.approx(1, abs=1e-3)
     seen = reference.measured[reference.measured["couple"] == "couple_02"].set_index(["role", "number"])
