@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kinlib.evaluation.bootstrap import draw_weights, estimate, mean
-from kinlib.evaluation.detail import neighbour_differences
+from kinlib.evaluation.preprocessing.detail import neighbour_differences
 from kinlib.faces.parsing import Parser, Parsing, parse
 from kinlib.gan.generator import Generator
 
