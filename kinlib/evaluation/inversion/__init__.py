@@ -21,8 +21,17 @@ from kinlib.evaluation.inversion.codes import (
     stages,
 )
 from kinlib.evaluation.inversion.faults import FAULTS, Fault, measure_fault
-from kinlib.evaluation.inversion.tables import as_table, interval, intervals
+from kinlib.evaluation.inversion.tables import as_table, change_from, interval, intervals
 
-__all__ = ["FAULTS", "Fault", "ancestry_gap", "as_table", "distance_to_w", "editability", "eigenface_gain"]
-__all__ += ["interval", "intervals", "mean_by_person", "measure_fault", "mid_parent_gap", "mixing_effect", "pass_codes"]
-__all__ += ["psnr", "reconstruction", "refinement_curve", "stages"]
+__all__ = [
+    "FAULTS",
+    "Fault",
+    "ancestry_gap",
+    "as_table",
+    "change_from",
+    "distance_to_w",
+    "editability",
+    "eigenface_gain",
+]
+__all__ += ["interval", "intervals", "mean_by_person", "measure_fault", "mid_parent_gap", "mixing_effect"]
+__all__ += ["pass_codes", "psnr", "reconstruction", "refinement_curve", "stages"]

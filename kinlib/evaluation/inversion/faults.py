@@ -86,11 +86,11 @@ def _mapped(images: Tensor, matrix: Sequence[Sequence]) -> Tensor:
 
 FAULTS = {
     "rotated": Fault("rotated", "degrees", (10, 20, 40, 80), rotated, lambda x, angle: rotated(x, -angle)),
-    "shifted": Fault("shifted", "share of the side", (0.05, 0.1, 0.2, 0.3), shifted, lambda x, part: shifted(x, -part)),
+    "shifted": Fault("shifted", "of the side", (0.05, 0.1, 0.2, 0.3), shifted, lambda x, part: shifted(x, -part)),
     "enlarged": Fault(
         "too narrow a crop", "times larger", (1.15, 1.3, 1.6, 2.0), enlarged, lambda x, k: enlarged(x, 1 / k)
     ),
-    "covered": Fault("covered", "share of the side", (0.1, 0.2, 0.4, 0.6), covered),
+    "covered": Fault("covered", "of the side", (0.1, 0.2, 0.4, 0.6), covered),
     "reduced": Fault("small", "px", (64, 32, 16, 8), reduced),
 }
 

@@ -7,7 +7,7 @@ import pandas as pd
 
 from kinlib.evaluation.bootstrap import draw_weights, estimate, mean
 
-__all__ = ["as_table", "interval", "intervals"]
+__all__ = ["as_table", "change_from", "interval", "intervals"]
 
 RESAMPLES = 2000  # of the bootstrap: the ends of an interval are then steady to a hundredth of a dB
 
@@ -24,6 +24,21 @@ def as_table(measured: Mapping[object, Mapping[str, np.ndarray]], by: str) -> pd
         count = len(next(iter(columns.values())))
         parts.append(pd.DataFrame({by: [setting] * count, "picture": np.arange(count), **columns}))
     return pd.concat(parts, ignore_index=True)
+
+
+def change_from(table: pd.DataFrame, by: str, start: object, columns: Sequence[str]) -> pd.DataFrame:
+    """Each picture's change from its own values at the setting `start`, so that people's differences drop out.
+
+    Args:
+        table: from `as_table`.
+        by: its column of settings.
+        start: the setting that is compared with, whose changes are 0.
+        columns: what is compared; other columns are left out.
+    """
+    columns = list(columns)
+    before = table[table[by] == start].set_index("picture")[columns]
+    change = table[columns] - before.loc[table["picture"]].to_numpy()
+    return pd.concat([table[[by, "picture"]], change], axis=1)
 
 
 def interval(values: np.ndarray, seed: int = 0) -> dict[str, float]:

@@ -110,3 +110,9 @@ def test_tables_and_intervals():
     assert found.loc[10, "mean"] == 1.5 and found.loc[10, "low"] < 1.5 < found.loc[10, "high"]
     assert found.loc[2, "people"] == 4
     assert np.isnan(inversion.interval(np.array([1.0, 2.0]))["low"])
+
+
+def test_change_is_each_persons_own():
+    table = inversion.as_table({"a": {"x": np.array([1.0, 5.0])}, "b": {"x": np.array([2.0, 7.0])}}, "code")
+    found = inversion.change_from(table, "code", "a", ["x"])
+    assert found["code"].tolist() == ["a", "a", "b", "b"] and found["x"].tolist() == [0, 0, 1, 2]
