@@ -1,20 +1,23 @@
-"""The studio's family photographs with their true attributes as numbers, and aligned by their true landmarks."""
+"""The studio's family photographs with their true attributes as numbers, aligned by true landmarks, and encoded."""
 
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+import torch
 from torch import Tensor
 
 from kinlib.evaluation.edits.readers import proportions
 from kinlib.faces.align import align_face
+from kinlib.gan.encoder import Encoder, RefiningEncoder
 from kinlib.io.images import to_tensor
 from kinlib.io.photos import read_photo
 from kinlib.studio.datasets.family_album import YAW_YEARS, FamilyAlbum
 from kinlib.studio.datasets.renders import read_attributes
 
-__all__ = ["aligned", "couples_with_children", "nearest", "true_attributes"]
+__all__ = ["aligned", "couples_with_children", "encode", "nearest", "true_attributes"]
 
+BATCH = 32  # pictures encoded at a time
 LONG_HAIR = ("mid", "bob", "long", "wavy", "curly", "braids")  # styles that reach at least to the ears
 SAME = ("age", "smile", "mouth_open", "glasses", "hair_light", "hat", "earrings", "necklace", "lipstick", "freckles")
 
@@ -73,3 +76,16 @@ def couples_with_children(album: FamilyAlbum, table: pd.DataFrame) -> pd.DataFra
             if seen and {father, mother} <= pictured:
                 rows.append({"family": family, "father": father, "mother": mother, "child": seen[0]})
     return pd.DataFrame(rows)
+
+
+@torch.no_grad()
+def encode(encoder: Encoder, pictures: Tensor, passes: int | None = None) -> Tensor:
+    """W+ codes [N, L, 512] of aligned faces [N, 3, S, S] in [-1, 1].
+
+    Args:
+        encoder: any of `kinlib.gan.encoder`.
+        pictures: in any number; a few at a time are encoded.
+        passes: corrections, of an encoder that has them; None for as many as it was trained with.
+    """
+    options = {"passes": passes} if isinstance(encoder, RefiningEncoder) else {}
+    return torch.cat([encoder(part, **options).float() for part in pictures.split(BATCH)])

@@ -133,7 +133,7 @@ def feature_steps(codes: Tensor, features: pd.DataFrame) -> Tensor:
     Least squares of the codes on all features at once: what "map facial features to directional changes in the latent
     space" comes to with linear models. The bundled directions are made in the same way (`kinlib train directions`).
     """
-    x = torch.from_numpy(((features - features.mean()) / features.std()).to_numpy(dtype=float))  # [N, F]
+    x = torch.tensor(((features - features.mean()) / features.std()).to_numpy(dtype=float))  # [N, F]
     x = torch.cat([x, torch.ones(len(x), 1, dtype=x.dtype)], dim=1)
     solution = torch.linalg.lstsq(x, codes.flatten(1).double()).solution  # [F + 1, L 512], the last the constant
     return solution[:-1].float().unflatten(1, codes.shape[1:])

@@ -44,7 +44,7 @@ class LinearEditor:
 
     def standardise(self, features: pd.DataFrame) -> Tensor:
         """Features in their own units, N rows, as standard deviations from the mean: [N, F]."""
-        return torch.from_numpy(((features - self.mean) / self.spread)[list(self.features)].to_numpy()).float()
+        return torch.tensor(((features - self.mean) / self.spread)[list(self.features)].to_numpy()).float()
 
     def read(self, codes: Tensor) -> Tensor:
         """Features of codes [N, L, 512] as the regressors read them: [N, F]."""
