@@ -38,6 +38,7 @@ def rescore(
     codes: Tensor,
     steps: Mapping[str, Tensor],
     lengths: Mapping[str, float],
+    signs: Mapping[str, Tensor] | None = None,
 ) -> pd.DataFrame:
     """Edit codes along directions and read all attributes again.
 
@@ -48,17 +49,21 @@ def rescore(
         codes: W+ [N, L, 512], one a person.
         steps: by target attribute, [L, 512] of length 1, towards more of it.
         lengths: by target attribute, how far codes are moved.
+        signs: by target attribute, +1 or -1 for each person [N]: towards more or less of it. Who already smiles can
+            only be shown to smile less. None moves all towards more.
 
     Returns:
         One row for each target and person: `target`, `person`, `identity` (cosine with the unedited picture), and the
-        change of each attribute, in its own unit.
+        change of each attribute, in its own unit; of a person moved towards less, with the opposite sign, so that the
+        target's change is positive wherever the edit succeeds.
     """
     before = _synthesise(generator, codes)
     embedded, read = identity(before), readers.read(before)
     tables = []
     for target, step in steps.items():
-        after = _synthesise(generator, codes + lengths[target] * step.to(codes))
-        changed = readers.read(after) - read
+        sign = torch.ones(len(codes)) if signs is None else signs[target]
+        after = _synthesise(generator, codes + lengths[target] * sign[:, None, None].to(codes) * step.to(codes))
+        changed = (readers.read(after) - read).mul(sign.numpy(), axis=0)
         kept = (identity(after) * embedded).sum(dim=1).double().numpy()
         facts = {"target": target, "person": np.arange(len(codes)), IDENTITY: kept}
         tables.append(pd.concat([pd.DataFrame(facts), changed], axis=1))

@@ -68,3 +68,12 @@ def test_selectivity(table):
     assert found.loc["red", "side"] == pytest.approx(0.25, abs=0.01)
     assert found.loc["green", "side"] == pytest.approx(0.0, abs=0.01)
     assert found.loc["green", "change"] == pytest.approx(0.2, abs=0.01)
+
+
+def test_people_can_be_moved_towards_less():
+    """The picture changes the other way, what is reported does not."""
+    codes = torch.zeros(4, LAYERS, 512)
+    steps, lengths = {"red": unit_step(torch.eye(512)[:1], LAYERS)}, {"red": 0.4}
+    signs = {"red": torch.tensor([1.0, -1.0, 1.0, -1.0])}
+    found = rescore(Canvas(), Levels(), embed, codes, steps, lengths, signs)
+    np.testing.assert_allclose(found["red"], 0.2, atol=1e-5)
