@@ -29,7 +29,7 @@ from kinlib.studio.head.model import load_head
 from kinlib.studio.person import NUM_SHAPE, SEXES, Person
 from kinlib.studio.render import VERSION, warm_up
 
-__all__ = ["NUM_COUPLES", "ReferencePlan", "plan", "siblings", "write"]
+__all__ = ["NUM_COUPLES", "ReferencePlan", "couple_name", "plan", "siblings", "write"]
 
 NUM_COUPLES = 32
 MIXED = 0.25  # probability that the mother's population is sampled at random rather than being the father's
@@ -136,13 +136,14 @@ def _part(work: Path, couple: int) -> Path:
     return work / f"{couple:03d}.npz"
 
 
-def _name(couple: int) -> str:
+def couple_name(couple: int) -> str:
+    """The name of a couple, counted from 0, in the set."""
     return f"couple_{couple + 1:02d}"
 
 
 def _picture(couple: int, role: str) -> str:
     """A parent's photograph, relative to the set's folder."""
-    return f"parents/{_name(couple)}_{role}.jpg"
+    return f"parents/{couple_name(couple)}_{role}.jpg"
 
 
 def _portraits(plan: ReferencePlan, couple: int) -> Iterator[_Portrait]:
@@ -188,7 +189,7 @@ def _collect(plan: ReferencePlan, work: Path, provenance: Provenance) -> Referen
     # [couples, people, 512]
     stacked, couples = np.stack(embeddings), range(plan.num_couples)
     return Reference(
-        couples=tuple(_name(couple) for couple in couples),
+        couples=tuple(couple_name(couple) for couple in couples),
         children=stacked[:, 2:],  # [couples, siblings, 512]
         fathers=stacked[:, 0],
         mothers=stacked[:, 1],
@@ -202,7 +203,7 @@ def _collect(plan: ReferencePlan, work: Path, provenance: Provenance) -> Referen
 
 def _keys(plan: ReferencePlan, couple: int) -> pd.DataFrame:
     roles = ["father", "mother"] + ["child"] * plan.num_siblings
-    return pd.DataFrame({"couple": _name(couple), "role": roles, "number": [0, 0, *range(plan.num_siblings)]})
+    return pd.DataFrame({"couple": couple_name(couple), "role": roles, "number": [0, 0, *range(plan.num_siblings)]})
 
 
 def _true_traits(plan: ReferencePlan, couple: int) -> pd.DataFrame:
