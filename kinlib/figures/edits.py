@@ -19,23 +19,24 @@ def rescoring_plot(matrices: Mapping[str, pd.DataFrame], targets: Sequence[str],
     Args:
         matrices: as from `kinlib.evaluation.edits.rescoring.matrix`, by title. Values whose interval holds zero are
             printed in grey.
-        targets: the rows.
+        targets: the rows, as far as a kind has them.
         attributes: the columns; a column "identity" is printed without colour, because it is a cosine.
     """
     with matplotlib.style.context(STYLE):
         figure, axes = subplots(len(matrices), 1, size=(7.2, 0.72 + len(matrices) * (0.62 + 0.235 * len(targets))))
         for axis, (title, table) in zip(np.atleast_1d(axes), matrices.items(), strict=True):
             cells = table.set_index(["target", "attribute"])
-            means = cells["mean"].unstack().loc[list(targets), list(attributes)]
+            rows = [name for name in targets if name in cells.index.get_level_values("target")]
+            means = cells["mean"].unstack().loc[rows, list(attributes)]
             shown = means.to_numpy(copy=True)
             shown[:, [name == "identity" for name in attributes]] = np.nan
             image = axis.imshow(shown, cmap="RdBu_r", vmin=-LARGEST, vmax=LARGEST, aspect="auto")
-            for row, target in enumerate(targets):
+            for row, target in enumerate(rows):
                 for column, name in enumerate(attributes):
                     _print_cell(axis, row, column, cells.loc[(target, name)], shown[row, column])
             for ticks, names, style in (
                 (axis.set_xticks, attributes, {"rotation": 35, "ha": "right"}),
-                (axis.set_yticks, targets, {}),
+                (axis.set_yticks, rows, {}),
             ):
                 ticks(range(len(names)), [name.replace("_", " ") for name in names], **style)
             axis.set(title=title, ylabel="edited")

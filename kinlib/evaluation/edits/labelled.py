@@ -80,7 +80,7 @@ def couples_with_children(album: FamilyAlbum, table: pd.DataFrame) -> pd.DataFra
 
 @torch.no_grad()
 def encode(encoder: Encoder, pictures: Tensor, passes: int | None = None) -> Tensor:
-    """W+ codes [N, L, 512] of aligned faces [N, 3, S, S] in [-1, 1].
+    """W+ codes [N, L, 512] of aligned faces [N, 3, S, S] in [-1, 1], both on the CPU, wherever the encoder is.
 
     Args:
         encoder: any of `kinlib.gan.encoder`.
@@ -88,4 +88,5 @@ def encode(encoder: Encoder, pictures: Tensor, passes: int | None = None) -> Ten
         passes: corrections, of an encoder that has them; None for as many as it was trained with.
     """
     options = {"passes": passes} if isinstance(encoder, RefiningEncoder) else {}
-    return torch.cat([encoder(part, **options).float() for part in pictures.split(BATCH)])
+    place = encoder.latent_avg.device
+    return torch.cat([encoder(part.to(place), **options).float().cpu() for part in pictures.split(BATCH)])

@@ -47,7 +47,9 @@ def compress(points: np.ndarray) -> "Pipeline":
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    return make_pipeline(PCA(min(COMPONENTS, len(points) - 1), random_state=0), StandardScaler()).fit(points)
+    return make_pipeline(PCA(min(COMPONENTS, len(points) - 1, points.shape[1]), random_state=0), StandardScaler()).fit(
+        points
+    )
 
 
 def evaluate(codes: Tensor, features: pd.DataFrame, families: Sequence, seed: int = 0) -> pd.DataFrame:

@@ -16,7 +16,7 @@ from kinlib.evaluation.bootstrap import draw_weights, estimate, mean, ratio
 from kinlib.evaluation.edits.readers import AttributeReaders
 from kinlib.gan.generator import Generator
 
-__all__ = ["IDENTITY", "matrix", "rescore", "selectivity", "unit_step"]
+__all__ = ["IDENTITY", "matrix", "rescore", "selectivity", "synthesise", "unit_step"]
 
 IDENTITY = "identity"  # column of the cosine between the faces before and after
 BATCH = 32  # pictures synthesised at a time
@@ -28,6 +28,13 @@ def unit_step(direction: Tensor, num_layers: int) -> Tensor:
     """A direction [1, 512] or [L, 512] as a step of length 1 in W+: [L, 512]."""
     full = direction.expand(num_layers, -1)
     return full / full.norm()
+
+
+@torch.no_grad()
+def synthesise(generator: Generator, codes: Tensor) -> Tensor:
+    """Pictures [N, 3, R, R] in [-1, 1] of codes [N, L, 512], both on the CPU, wherever the generator is."""
+    place = next(generator.parameters()).device
+    return torch.cat([generator.synthesis(part.to(place)).clamp(-1, 1).cpu() for part in codes.split(BATCH)])
 
 
 @torch.no_grad()
@@ -57,12 +64,12 @@ def rescore(
         change of each attribute, in its own unit; of a person moved towards less, with the opposite sign, so that the
         target's change is positive wherever the edit succeeds.
     """
-    before = _synthesise(generator, codes)
+    before = synthesise(generator, codes)
     embedded, read = identity(before), readers.read(before)
     tables = []
     for target, step in steps.items():
         sign = torch.ones(len(codes)) if signs is None else signs[target]
-        after = _synthesise(generator, codes + lengths[target] * sign[:, None, None].to(codes) * step.to(codes))
+        after = synthesise(generator, codes + lengths[target] * sign[:, None, None] * step)
         changed = (readers.read(after) - read).mul(sign.numpy(), axis=0)
         kept = (identity(after) * embedded).sum(dim=1).double().numpy()
         facts = {"target": target, "person": np.arange(len(codes)), IDENTITY: kept}
@@ -112,7 +119,3 @@ def selectivity(table: pd.DataFrame, spreads: Mapping[str, float], seed: int = 0
         names = [f"{name}{end}" for name in ("change", "side") for end in ("", "_low", "_high")]
         rows[target] = dict(zip(names, np.ravel(found), strict=True))
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("target")
-
-
-def _synthesise(generator: Generator, codes: Tensor) -> Tensor:
-    return generator.synthesis(codes, batch_size=BATCH).clamp(-1, 1)

@@ -15,11 +15,10 @@ import torch
 from torch import Tensor
 
 from kinlib.evaluation.edits.latent_models import compress, feature_steps, head
+from kinlib.evaluation.edits.rescoring import synthesise
 from kinlib.gan.generator import Generator
 
 __all__ = ["LinearEditor", "distance_to_others", "fit_editor", "heritable_share", "likeness_curve"]
-
-BATCH = 32  # pictures synthesised at a time
 
 Embed = Callable[[Tensor], Tensor]
 
@@ -137,7 +136,7 @@ def likeness_curve(
     """
     tables, first = [], None
     for multiple in multiples:
-        embedded = identity(generator.synthesis(codes + multiple * moves, batch_size=BATCH).clamp(-1, 1))
+        embedded = identity(synthesise(generator, codes + multiple * moves))
         first = embedded if first is None else first
         kept = (embedded * first).sum(dim=1).double().numpy()
         facts = {"multiple": multiple, "child": np.arange(len(codes)), "distance": distance_to_others(embedded)}

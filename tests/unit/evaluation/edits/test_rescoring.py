@@ -10,10 +10,10 @@ from kinlib.evaluation.edits.rescoring import IDENTITY, matrix, rescore, selecti
 LAYERS = 4
 
 
-class Canvas:
+class Canvas(torch.nn.Linear):
     """Pictures whose first channel is the code's first number, and whose second is the second."""
 
-    def synthesis(self, codes, batch_size=None):
+    def synthesis(self, codes):
         values = codes.mean(dim=1)[:, :3]  # [B, 3]
         return values[:, :, None, None].expand(-1, -1, 4, 4)
 
@@ -35,7 +35,7 @@ def table():
     step[:, 0], step[:, 1] = 1.0, 0.25
     codes = 0.05 * torch.randn(6, LAYERS, 512, generator=torch.Generator().manual_seed(0))
     steps = {"red": unit_step(step, LAYERS), "green": unit_step(torch.eye(512)[1:2], LAYERS)}
-    return rescore(Canvas(), Levels(), embed, codes, steps, {"red": 0.8, "green": 0.4})
+    return rescore(Canvas(1, 1), Levels(), embed, codes, steps, {"red": 0.8, "green": 0.4})
 
 
 def test_step_has_length_one_in_all_layers():
@@ -75,5 +75,5 @@ def test_people_can_be_moved_towards_less():
     codes = torch.zeros(4, LAYERS, 512)
     steps, lengths = {"red": unit_step(torch.eye(512)[:1], LAYERS)}, {"red": 0.4}
     signs = {"red": torch.tensor([1.0, -1.0, 1.0, -1.0])}
-    found = rescore(Canvas(), Levels(), embed, codes, steps, lengths, signs)
+    found = rescore(Canvas(1, 1), Levels(), embed, codes, steps, lengths, signs)
     np.testing.assert_allclose(found["red"], 0.2, atol=1e-5)
