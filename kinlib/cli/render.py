@@ -1,4 +1,4 @@
-"""`kinlib render`: pictures of rendered people, the families on disk, or the reference for scoring children."""
+"""`kinlib render`: rendered people, families on disk, couples to learn from, or the reference for scoring children."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +10,17 @@ from kinlib.runtime.worker_pool import check_workers
 
 __all__ = ["RenderCommand"]
 
-UNRELATED_ONLY = ("people", "images_each", "size", "crop")  # options that the fixed sets leave no room for
+# Options by the kind of set that takes them; the others have sizes of their own.
+TAKEN_BY = {
+    **{"people": ("people",), "images_each": ("people",), "crop": ("people",), "size": ("people", "kin")},
+    **{"couples": ("kin",), "children": ("kin",), "albums": ("kin",)},
+}
+KINDS = {"people": "unrelated people", "kin": "--kin"}  # as messages call those that take options
 
 
 @dataclass(kw_only=True)
 class RenderCommand:
-    """Render people whose genes are known: unrelated people, the families, or the reference for scoring children."""
+    """Render people whose genes are known: unrelated ones, families, couples, or the reference for scoring children."""
 
     people: int = 100
     """number of unrelated people"""
@@ -28,32 +33,42 @@ class RenderCommand:
     seed: int = 0
     """seed of everything"""
     out: Path | None = None
-    """folder to write; needed for unrelated people, data/studio or data/studio/heredity by default otherwise"""
+    """folder to write; data/studio or data/studio/heredity by default for --families and --reference"""
     workers: int | None = None
     """number of processes; all cores by default"""
     families: bool = False
     """render the family data set in Family101's format instead, with portraits and what notebooks show"""
     reference: bool = False
     """render the couples and siblings of the heredity reference instead"""
+    kin: bool = False
+    """render couples with true children instead, from which methods of inheritance learn"""
+    couples: int = 1000
+    """with --kin, number of couples"""
+    children: int = 4
+    """with --kin, true children of each couple"""
+    albums: int = 2
+    """with --kin, freely taken photographs of each parent beside the portrait"""
 
     def run(self) -> None:
-        if self.families and self.reference:
-            raise KinlibError("choose one of --families and --reference")
+        chosen = [kind for kind in ("families", "reference", "kin") if getattr(self, kind)]
+        if len(chosen) > 1:
+            raise KinlibError(f"choose one of --{chosen[0]} and --{chosen[1]}")
+        kind = chosen[0] if chosen else "people"
         check_workers(self.workers)
         if not 0 <= self.seed < 2**31:
             raise KinlibError(f"--seed must be from 0 to {2**31 - 1:,}, not {self.seed}")
-        if self.families or self.reference:
-            self._check_fixed()
-        render = self._families if self.families else self._reference if self.reference else self._people
-        print(f"wrote {render()}")
+        self._check_options(kind)
+        render = {"families": self._families, "reference": self._reference, "kin": self._kin, "people": self._people}
+        print(f"wrote {render[kind]()}")
 
-    def _check_fixed(self) -> None:
-        for name in UNRELATED_ONLY:
-            if getattr(self, name) != getattr(RenderCommand, name):
-                kind = "families" if self.families else "reference"
-                raise KinlibError(
-                    f"--{name.replace('_', '-')} is for unrelated people: --{kind} renders a set of its own size"
-                )
+    def _check_options(self, kind: str) -> None:
+        """Refuse options of another kind of set."""
+        for name, takers in TAKEN_BY.items():
+            if kind not in takers and getattr(self, name) != getattr(RenderCommand, name):
+                option, whose = f"--{name.replace('_', '-')}", " and ".join(KINDS[taker] for taker in takers)
+                if kind == "people":
+                    raise KinlibError(f"{option} is for {whose}")
+                raise KinlibError(f"{option} is for {whose}: --{kind} renders a set of its own size")
 
     def _people(self) -> Path:
         from kinlib.studio.datasets.batch import RenderSettings, render_people
@@ -62,6 +77,15 @@ class RenderCommand:
             raise KinlibError("missing: --out, the folder to write the pictures into")
         settings = RenderSettings(self.people, self.images_each, self.size, self.seed, self.crop)
         show_progress(render_people(settings, self.out, self.workers), self.people * self.images_each, "rendering")
+        return self.out
+
+    def _kin(self) -> Path:
+        from kinlib.studio.datasets.kin import KinSettings, render_kin
+
+        if self.out is None:
+            raise KinlibError("missing: --out, the folder to write the pictures into")
+        settings = KinSettings(self.couples, self.children, self.albums, self.size, self.seed)
+        show_progress(render_kin(settings, self.out, self.workers), settings.num_pictures, "rendering couples")
         return self.out
 
     def _families(self) -> Path:
@@ -84,4 +108,6 @@ class RenderCommand:
         show_progress(render_reference.write(plan, out, self.workers), plan.num_pictures, "rendering siblings")
         more = render_siblings.write_siblings(plan, out, self.workers)
         show_progress(more, plan.num_couples * render_siblings.NUM_PICTURED, "rendering pictures of siblings")
+        album = render_reference.write_album(plan, out, self.workers)
+        show_progress(album, 2 * plan.num_couples, "rendering album shots")
         return out

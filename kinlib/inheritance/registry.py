@@ -165,7 +165,22 @@ _UNTRAINED = (
         options=(FROM_FATHER,),
     ),
 )
-_METHODS: dict[str, Method] = {method.name: method for method in _UNTRAINED}
+
+
+def _build_learned(preset: str) -> Callable:
+    from kinlib.inheritance.sampler import load_sampler
+
+    return load_sampler(weights.path(weights.for_role(preset, "sampler").name)).sample
+
+
+_LEARNED = Method(
+    "learned",
+    "sampled by a network that has learned from families",
+    _build_learned,
+    needs=("sampler",),
+    options=(FATHER_SHARE,),
+)
+_METHODS: dict[str, Method] = {method.name: method for method in (*_UNTRAINED, _LEARNED)}
 
 
 def register(method: Method) -> Method:

@@ -370,6 +370,34 @@ _UPSCALER_ESRGAN = Card(
     ),
 )
 
+_SAMPLER = Card(
+    title="Sampler of children's codes",
+    metrics=(
+        Metric(
+            "energy_score_album_sampler",
+            "energy score, {couples} held-out couples, parents in freely taken photographs (mask "
+            "{energy_score_album_mask:.3f})",
+            "{:.3f}",
+        ),
+        Metric(
+            "energy_score_portrait_sampler",
+            "... parents in portraits (mask {energy_score_portrait_mask:.3f})",
+            "{:.3f}",
+        ),
+        Metric(
+            "right_album_sampler",
+            "children nearest to their own siblings' mean, parents in freely taken photographs",
+            "{:.0%}",
+        ),
+    ),
+    columns=(),
+    limits=(
+        _RENDERS,
+        Limit("Gives grown-up children in one light and pose; the sex is random."),
+        Limit("Holds codes unlike those of the training set to its range, so that such parents count for less."),
+    ),
+)
+
 # In the order of the cards.
 NETWORKS = {
     "generator": Network("generator:GeneratorSettings"),
@@ -381,6 +409,7 @@ NETWORKS = {
     "landmarks": Network("landmarks:LandmarkSettings", _LANDMARKS),
     "parsing": Network("parsing:ParsingSettings", _PARSING),
     "demography": Network("demography:DemographySettings", _DEMOGRAPHY),
+    "sampler": Network("sampler:SamplerSettings", _SAMPLER),
     "upscaler": Network("upscaler:UpscalerSettings", _UPSCALER),
     "upscaler_esrgan": Network("upscaler:EsrganSettings", _UPSCALER_ESRGAN),
 }

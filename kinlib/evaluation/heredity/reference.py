@@ -7,6 +7,8 @@ In a folder:
     measured.parquet         the same for what was measured from the pictures; may be missing
     reference.json           couples with their parents' pictures, provenance, and the SHA-256 of all other files
 
+    album/                   freely taken photographs of the same parents; may be missing
+
 and the pictures. Embeddings of another identity network cannot be compared, so a set is only loaded beside the network
 it was made with.
 """
@@ -26,17 +28,24 @@ from kinlib.io.files import write_bytes
 from kinlib.runtime import config
 from kinlib.runtime.errors import KinlibError
 
-__all__ = ["NUM_SIBLINGS", "Provenance", "Reference", "default_folder", "load_reference", "write_reference"]
+__all__ = ["NUM_SIBLINGS", "PICTURES", "Provenance", "Reference", "album_name", "default_folder", "load_reference"]
+__all__ += ["write_reference"]
 
 NUM_SIBLINGS = 64  # of each couple in the bundled set
 FORMAT = 1
 EMBEDDINGS, TRUE, MEASURED, FACTS = "embeddings.safetensors", "true.parquet", "measured.parquet", "reference.json"
+PICTURES = ("portraits", "album")  # kinds of parents' pictures
 UNIT_TOLERANCE = 0.01  # float16 keeps a length of one to 0.001
 
 
 def default_folder() -> Path:
     """Where the bundled reference set lies."""
     return config.data_dir() / "studio" / "heredity"
+
+
+def album_name(couple: str, role: str) -> str:
+    """A parent's freely taken photograph, relative to the set's folder."""
+    return f"album/{couple}_{role}.jpg"
 
 
 def write_reference(folder: str | os.PathLike, reference: Reference) -> Reference:
@@ -64,17 +73,25 @@ def write_reference(folder: str | os.PathLike, reference: Reference) -> Referenc
     return stored
 
 
-def load_reference(folder: str | os.PathLike | None = None, identity: str | os.PathLike | None = None) -> Reference:
+def load_reference(
+    folder: str | os.PathLike | None = None,
+    identity: str | os.PathLike | None = None,
+    pictures: str = "portraits",
+) -> Reference:
     """Load a reference set and check it.
 
     Args:
         folder: where it lies; None takes the bundled one.
         identity: the file of the identity network in use; None takes the bundled one.
+        pictures: which pictures of the parents methods are given: "portraits", in the pose and light of the children's
+            own, or "album", taken freely, as photographs that users have. The true children are the same.
 
     Raises:
         KinlibError: if a file is missing or damaged, the parts do not fit together, or the set was made with another
             identity network.
     """
+    if pictures not in PICTURES:
+        raise KinlibError(f"unknown kind of pictures '{pictures}': choose {' or '.join(PICTURES)}")
     folder = Path(folder) if folder is not None else default_folder()
     network = Path(identity) if identity is not None else weights.path("studio_identity")
     if not network.is_file():
@@ -83,6 +100,8 @@ def load_reference(folder: str | os.PathLike | None = None, identity: str | os.P
     _check_sums(folder, facts["files"])
     try:
         reference = _read_parts(folder, facts)
+        if pictures == "album":
+            reference = _with_album(reference)
         _check_unit(reference)
         _check_pictures(reference)
     except KinlibError as error:
@@ -95,6 +114,14 @@ def load_reference(folder: str | os.PathLike | None = None, identity: str | os.P
             "build it again, or use the network it was made with"
         )
     return reference
+
+
+def _with_album(reference: Reference) -> Reference:
+    """The set with freely taken photographs of the parents in place of the portraits."""
+    fathers, mothers = (
+        tuple(album_name(couple, role) for couple in reference.couples) for role in ("father", "mother")
+    )
+    return replace(reference, father_pictures=fathers, mother_pictures=mothers)
 
 
 def _facts(reference: Reference) -> dict:

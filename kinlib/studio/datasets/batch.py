@@ -16,23 +16,19 @@ settings renders the missing parts. One row per picture:
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from kinlib.io.files import make_folder, write_json, write_whole
-from kinlib.io.resume import check_folder, read_note
 from kinlib.runtime.errors import KinlibError
 from kinlib.runtime.worker_pool import spread
 from kinlib.studio.datasets.encoding import array_to_jpeg, array_to_png
+from kinlib.studio.datasets.parts import check_same_set, is_whole, part_path, split_evenly, write_note, write_part
 from kinlib.studio.datasets.sampling import member, sessions
 from kinlib.studio.head.model import load_head
 from kinlib.studio.person import Person
-from kinlib.studio.render import LARGEST, SMALLEST, VERSION, Picture, prepare_subject, render_shot, warm_up
+from kinlib.studio.render import LARGEST, SMALLEST, Picture, prepare_subject, render_shot, warm_up
 
 __all__ = ["CROPS", "RenderSettings", "render_people"]
 
@@ -78,7 +74,7 @@ class RenderSettings:
     def parts(self) -> list[range]:
         """The people of each part."""
         step = max(1, PICTURES_PER_PART // self.images_each)
-        return [range(first, min(first + step, self.people)) for first in range(0, self.people, step)]
+        return split_evenly(self.people, step)
 
 
 def render_people(settings: RenderSettings, out: Path, workers: int | None = None) -> Iterator[int]:
@@ -90,12 +86,13 @@ def render_people(settings: RenderSettings, out: Path, workers: int | None = Non
     """
     settings.check()
     out = Path(out)
-    _check_folder(settings, out)
-    missing = {path: part for path, part in _paths(settings, out).items() if not _is_whole(path, part, settings)}
+    check_same_set(settings, out, NOTE, "people", "renders")
+    parts = {part_path(out, number): part for number, part in enumerate(settings.parts)}
+    missing = {path: part for path, part in parts.items() if not is_whole(path, len(part) * settings.images_each)}
     people = [number for part in missing.values() for number in part]
     if people:
         load_head()
-    write_json(make_folder(out) / NOTE, asdict(settings) | {"renderer": VERSION})
+    write_note(settings, out, NOTE)
     done = (settings.people - len(people)) * settings.images_each
     yield done
     if people:
@@ -106,44 +103,9 @@ def render_people(settings: RenderSettings, out: Path, workers: int | None = Non
         for number, found in zip(part, rendered, strict=False):
             rows += found
             if number == part[-1]:
-                _write_part(path, rows)
+                write_part(path, rows)
             done += settings.images_each
             yield done
-
-
-def _check_folder(settings: RenderSettings, out: Path) -> None:
-    """Refuse a folder that holds other files or other settings."""
-    check_folder(out)
-    note = read_note(out / NOTE)
-    if note is None:
-        if any(out.glob("*.parquet")):
-            raise KinlibError(f"'{out}' holds Parquet files, but no {NOTE}: choose another folder")
-        return
-    try:
-        known = RenderSettings(**{name: note[name] for name in asdict(settings)})
-    except KeyError as error:
-        raise KinlibError(f"'{out / NOTE}' lacks {error}: delete it with its folder, or choose another one") from error
-    if replace(known, people=settings.people) != settings or note.get("renderer") != VERSION:
-        raise KinlibError(f"'{out}' holds renders made with other settings: choose another folder, or delete it")
-    if known.people > settings.people:
-        raise KinlibError(f"'{out}' is for {known.people:,} people already: ask for as many or more, or delete it")
-
-
-def _paths(settings: RenderSettings, out: Path) -> dict[Path, range]:
-    return {out / f"part-{number:05d}.parquet": part for number, part in enumerate(settings.parts)}
-
-
-def _is_whole(path: Path, part: range, settings: RenderSettings) -> bool:
-    """Whether a part holds all its pictures; when a set grows, its last part may be short."""
-    try:
-        return pq.read_metadata(path).num_rows == len(part) * settings.images_each
-    except (OSError, pa.ArrowException):
-        return False
-
-
-def _write_part(path: Path, rows: list[dict]) -> None:
-    table = pd.DataFrame(rows)
-    write_whole(path, lambda file: table.to_parquet(file, index=False))
 
 
 def _render_person(job: tuple[RenderSettings, int]) -> list[dict]:

@@ -14,7 +14,7 @@ from kinlib.training.catalogue import Column, Metric, cards, settings_of
 
 __all__ = ["limits", "model_card", "model_cards", "read_reports"]
 
-SET_OPTIONS = ("people", "images_each", "size", "seed", "crop")  # of `kinlib render`
+SET_OPTIONS = ("people", "images_each", "couples", "children", "albums", "size", "seed", "crop")  # of `kinlib render`
 RECIPE_SHOWN = ("batch", "lr", "seed", "device", "workers")
 
 
@@ -103,7 +103,8 @@ def _data(report: dict) -> str:
     words = [f"renders of the set `{recipe['data']}`" if pictures is None else f"{pictures:,} renders"]
     words += [] if people is None else [f"of {people:,} people"]
     words += [f"({note['size']} px, version {note['renderer']} of the renderer)"] if note else []
-    return " ".join(words) + f"; every {HELD_OUT_EVERY}th person of the set was held out"
+    held_out = recipe.get("held_out", f"every {HELD_OUT_EVERY}th person of the set")
+    return " ".join(words) + f"; {held_out} was held out"
 
 
 def _recipe(report: dict) -> str:
@@ -128,7 +129,8 @@ def _commands(name: str, report: dict) -> str:
     recipe, note = report["recipe"], report.get("set")
     commands = []
     if note:
-        options = [f"--{key.replace('_', '-')} {note[key]}" for key in SET_OPTIONS if key in note]
+        options = ["--kin"] if "couples" in note else []
+        options += [f"--{key.replace('_', '-')} {note[key]}" for key in SET_OPTIONS if key in note]
         commands.append(f"`kinlib render {' '.join(options)} --out {recipe['data']}`")
     called = _recipe_name(name, recipe)
     options = []

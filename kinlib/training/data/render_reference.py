@@ -3,6 +3,8 @@
 All children are rendered at the same age, in the same light and pose, so that siblings differ only by inheritance, sex
 and environment noise. The children's pictures are measured and discarded; the parents' are kept as input for methods of
 inheritance. Interrupted work resumes with the next couple.
+
+`write_album` adds freely taken photographs of the same parents: nobody sends a method portraits in one light and pose.
 """
 
 import shutil
@@ -17,25 +19,22 @@ import pandas as pd
 from kinlib.checkpoints import weights
 from kinlib.evaluation.embedding import embed_pictures
 from kinlib.evaluation.heredity.measures import measure_all
-from kinlib.evaluation.heredity.reference import FACTS, NUM_SIBLINGS, write_reference
+from kinlib.evaluation.heredity.reference import FACTS, NUM_SIBLINGS, album_name, write_reference
 from kinlib.evaluation.heredity.reference_set import Provenance, Reference
 from kinlib.io.files import make_folder, write_bytes, write_whole
 from kinlib.io.resume import is_complete, open_work
 from kinlib.runtime.worker_pool import spread
 from kinlib.studio.datasets.encoding import array_to_jpeg
-from kinlib.studio.datasets.portraits import portrait
-from kinlib.studio.genetics import POPULATIONS, Genomes, children, concatenate, founders, phenotypes
+from kinlib.studio.datasets.kin_couples import CHILD_AGE, PARENT_AGES, album_picture, family, plain_portrait
+from kinlib.studio.genetics import Genomes, concatenate, phenotypes
 from kinlib.studio.head.model import load_head
-from kinlib.studio.person import NUM_SHAPE, SEXES, Person
+from kinlib.studio.person import NUM_SHAPE, Person
 from kinlib.studio.render import VERSION, warm_up
 
-__all__ = ["NUM_COUPLES", "ReferencePlan", "couple_name", "plan", "siblings", "write"]
+__all__ = ["NUM_COUPLES", "ReferencePlan", "couple_name", "plan", "siblings", "write", "write_album"]
 
 NUM_COUPLES = 32
-MIXED = 0.25  # probability that the mother's population is sampled at random rather than being the father's
-CHILD_AGE = 21.0  # years: grown up, not yet aged
-STUDIO = 5  # seed of all portraits: one light, one background, plain clothes
-PARENT_AGES = (27.0, 40.0)  # years, uniform
+PEOPLE, AGES, ALBUM = 12, 13, 14  # streams of random numbers, which keep people, ages and album shots independent
 SIZE, PARENT_SIZE = 128, 192  # px: what the networks see; parents as photographs, with room around the face
 PARENT_QUALITY = 88  # of JPEG
 
@@ -84,13 +83,7 @@ def plan(seed: int = 0) -> ReferencePlan:
 
 def siblings(plan: ReferencePlan, couple: int) -> tuple[Genomes, Genomes, Genomes]:
     """Father, mother, and the true children of one couple."""
-    rng = np.random.default_rng([plan.seed, 12, couple])  # 12 and 13 keep people and ages independent
-    # Populations take turns, so that all are there whatever the number of couples.
-    home = POPULATIONS[couple % len(POPULATIONS)]
-    other = str(rng.choice(POPULATIONS)) if rng.random() < MIXED else home
-    father = founders(home, 1, rng).with_sex([SEXES.index("male")])
-    mother = founders(other, 1, rng).with_sex([SEXES.index("female")])
-    return father, mother, children(father, mother, plan.num_siblings, rng)
+    return family(plan.seed, PEOPLE, couple, plan.num_siblings)
 
 
 def write(plan: ReferencePlan, out: Path, workers: int | None = None) -> Iterator[int]:
@@ -126,6 +119,38 @@ def write(plan: ReferencePlan, out: Path, workers: int | None = None) -> Iterato
     shutil.rmtree(work)  # last: until then the parts are what is resumed from
 
 
+def write_album(plan: ReferencePlan, out: Path, workers: int | None = None) -> Iterator[int]:
+    """Write a freely taken photograph of each parent into the folder `out` of a set; yields the number so far.
+
+    Those that are there are kept.
+
+    Raises:
+        KinlibError: if the head model is missing, or the folder cannot be written to.
+    """
+    jobs = [(plan, couple, role) for couple in range(plan.num_couples) for role in ("father", "mother")]
+    missing = [job for job in jobs if not (out / album_name(couple_name(job[1]), job[2])).exists()]
+    done = len(jobs) - len(missing)
+    yield done
+    if not missing:
+        return
+    load_head()
+    warm_up()
+    make_folder((out / album_name(couple_name(0), "father")).parent)
+    for (_, couple, role), photo in zip(missing, spread(_album_photo, missing, workers), strict=True):
+        write_bytes(out / album_name(couple_name(couple), role), photo)
+        done += 1
+        yield done
+
+
+def _album_photo(job: tuple[ReferencePlan, int, str]) -> bytes:
+    """A freely taken photograph of one parent as JPEG."""
+    plan, couple, role = job
+    father, mother, _ = siblings(plan, couple)
+    rng = np.random.default_rng([plan.seed, ALBUM, couple, 1 + (role == "mother")])
+    person = phenotypes(father if role == "father" else mother).person(0)
+    return array_to_jpeg(album_picture(person, rng, PARENT_SIZE, "photo").image, PARENT_QUALITY)
+
+
 def _provenance(plan: ReferencePlan) -> Provenance:
     network = weights.sha256(weights.path("studio_identity"))
     extra = {"num_couples": plan.num_couples, "num_siblings": plan.num_siblings, "child_age": CHILD_AGE}
@@ -149,7 +174,7 @@ def _picture(couple: int, role: str) -> str:
 def _portraits(plan: ReferencePlan, couple: int) -> Iterator[_Portrait]:
     """Father, mother, children."""
     father, mother, young = siblings(plan, couple)
-    ages = np.random.default_rng([plan.seed, 13, couple]).uniform(*PARENT_AGES, 2)
+    ages = np.random.default_rng([plan.seed, AGES, couple]).uniform(*PARENT_AGES, 2)
     for parent, age in zip((father, mother), ages, strict=True):
         yield _Portrait(phenotypes(parent).person(0), float(age), True)
     looks = phenotypes(young)
@@ -159,8 +184,8 @@ def _portraits(plan: ReferencePlan, couple: int) -> Iterator[_Portrait]:
 
 def _measure(wanted: _Portrait) -> _Measured:
     """Render and measure one portrait."""
-    aligned = portrait(wanted.person, STUDIO, wanted.age, SIZE, crop="ffhq").image
-    photo = portrait(wanted.person, STUDIO, wanted.age, PARENT_SIZE).image if wanted.is_parent else None
+    aligned = plain_portrait(wanted.person, wanted.age, SIZE).image
+    photo = plain_portrait(wanted.person, wanted.age, PARENT_SIZE, "photo").image if wanted.is_parent else None
     jpeg = None if photo is None else array_to_jpeg(photo, PARENT_QUALITY)
     return _Measured(embed_pictures([aligned])[0], measure_all([aligned]).iloc[0], jpeg)
 

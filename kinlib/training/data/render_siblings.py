@@ -13,12 +13,12 @@ from kinlib.evaluation.heredity.siblings import COLUMNS, SIBLINGS
 from kinlib.io.files import make_folder, write_whole
 from kinlib.runtime.worker_pool import spread
 from kinlib.studio.datasets.encoding import array_to_jpeg
-from kinlib.studio.datasets.portraits import portrait
+from kinlib.studio.datasets.kin_couples import CHILD_AGE, plain_portrait
 from kinlib.studio.genetics import children, phenotypes
 from kinlib.studio.head.model import load_head
 from kinlib.studio.person import Person
 from kinlib.studio.render import warm_up
-from kinlib.training.data.render_reference import CHILD_AGE, SIZE, STUDIO, ReferencePlan, couple_name, siblings
+from kinlib.training.data.render_reference import SIZE, ReferencePlan, couple_name, siblings
 
 __all__ = ["NUM_PICTURED", "write_siblings"]
 
@@ -58,4 +58,4 @@ def _more(plan: ReferencePlan, couple: int) -> list[Person]:
 
 
 def _picture(person: Person) -> bytes:
-    return array_to_jpeg(portrait(person, STUDIO, CHILD_AGE, SIZE, crop="ffhq").image, QUALITY)
+    return array_to_jpeg(plain_portrait(person, CHILD_AGE, SIZE).image, QUALITY)

@@ -19,6 +19,7 @@ from kinlib.studio.datasets import batch
 from kinlib.studio.datasets.batch import RenderSettings, render_people
 from kinlib.studio.datasets.renders import load_faces
 from kinlib.studio.labels import CLASSES, REGIONS
+from kinlib.studio.render import VERSION
 from kinlib.training.recipes.directions import attribute_table
 
 SETTINGS = RenderSettings(people=60, images_each=3, size=32)  # parts of 24, 24 and 12 people
@@ -64,7 +65,7 @@ def test_every_picture_once_and_in_order(asked, tmp_path):
     assert table["view"].tolist() == [0, 1, 2] * 60
     assert sorted(contents(tmp_path / "set")) == [*(f"part-0000{n}.parquet" for n in range(3)), "render.json"]
     note = json.loads((tmp_path / "set" / "render.json").read_text())
-    assert note == {"people": 60, "images_each": 3, "size": 32, "seed": 0, "crop": "ffhq", "renderer": batch.VERSION}
+    assert note == {"people": 60, "images_each": 3, "size": 32, "seed": 0, "crop": "ffhq", "renderer": VERSION}
 
 
 @pytest.mark.parametrize(("images_each", "sizes"), [(1, [72, 72, 6]), (3, [24] * 6 + [6]), (100, [1] * 150)])

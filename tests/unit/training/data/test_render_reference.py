@@ -12,6 +12,7 @@ from studio_head import needs_head
 from kinlib.evaluation.heredity.measures import MEASURES
 from kinlib.evaluation.heredity.reference import load_reference
 from kinlib.runtime.errors import KinlibError
+from kinlib.studio.datasets import kin_couples
 from kinlib.studio.genetics import phenotypes
 from kinlib.studio.render import Picture
 from kinlib.training.data import render_reference
@@ -37,7 +38,7 @@ def rendered(monkeypatch) -> Counter:
         rows = np.stack([picture[:16, :32, 0].ravel() for picture in pictures]).astype(np.float32)
         return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
-    monkeypatch.setattr(render_reference, "portrait", portrait)
+    monkeypatch.setattr(kin_couples, "portrait", portrait)
     monkeypatch.setattr(render_reference, "measure_all", measure)
     monkeypatch.setattr(render_reference, "embed_pictures", embed)
     monkeypatch.setattr(render_reference, "load_head", lambda: None)
@@ -94,9 +95,7 @@ def test_rows_belong_to_their_people(rendered, tmp_path):
     assert mine.loc["child", "melanin"].tolist() == pytest.approx(looks.melanin.tolist(), abs=1e-5)
     assert mine.loc["child", "iris"].tolist() == looks.iris.tolist()
     assert not [name for name in reference.true if name.startswith("shape_")]
-    portrait = render_reference.portrait(
-        looks.person(2), render_reference.STUDIO, CHILD_AGE, render_reference.SIZE
-    ).image
+    portrait = kin_couples.portrait(looks.person(2), kin_couples.STUDIO, CHILD_AGE, render_reference.SIZE).image
     expected = render_reference.embed_pictures([portrait])[0]
     assert reference.children[1, 2] @ expected == pytest.approx(1, abs=1e-3)
     seen = reference.measured[reference.measured["couple"] == "couple_02"].set_index(["role", "number"])

@@ -16,12 +16,12 @@ def people(monkeypatch) -> list:
     """A renderer of grey squares; the people that it was given."""
     shown = []
 
-    def portrait(person, seed, age, size, crop="photo") -> Picture:
+    def plain_portrait(person, age, size) -> Picture:
         shown.append(person)
         image = np.full((size, size, 3), len(shown), np.uint8)
         return Picture(image, np.zeros((68, 2)), 0.0, 0.0, 0.0, image[..., 0], image[..., 0], {})
 
-    monkeypatch.setattr(render_siblings, "portrait", portrait)
+    monkeypatch.setattr(render_siblings, "plain_portrait", plain_portrait)
     monkeypatch.setattr(render_siblings, "load_head", lambda: None)
     monkeypatch.setattr(render_siblings, "warm_up", lambda: None)
     return shown

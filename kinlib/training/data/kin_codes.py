@@ -1,0 +1,151 @@
+"""Codes of a kin set by the bundled encoder, in one file beside the pictures.
+
+Children's pictures are encoded as `Kinship.encode` does it, with all corrections: they are what a sampler has to give.
+Parents' pictures are encoded as they are and in degraded views, as encoders are trained, because photographs are noisy,
+small and badly aligned. Their codes take no corrections: in the leading principal components, which a sampler reads,
+these move a code by a tenth of the spread between people, and take thirty times as long.
+"""
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from kinlib.checkpoints import weights
+from kinlib.gan.encoder import Encoder, load_encoder
+from kinlib.io.files import write_bytes
+from kinlib.io.resume import read_note
+from kinlib.runtime.errors import KinlibError
+from kinlib.studio.datasets.kin import NOTE
+from kinlib.training.data.augment import Augmentation
+
+__all__ = ["CODES", "HELD_OUT_EVERY", "KinCodes", "encode_kin", "load_kin_codes"]
+
+CODES = "codes.safetensors"
+PICTURES = ("image", "mask")  # columns that are no facts
+VIEWS = 2  # degraded views of each of the parents' pictures
+ENCODED = 256  # px, what encoders take
+BATCH = 32
+HELD_OUT_EVERY = 21  # couples divisible by this are held out; not a multiple of 5, the number of populations
+
+
+@dataclass(frozen=True)
+class KinCodes:
+    """A kin set without its pictures.
+
+    Attributes:
+        table: one row a picture, as `kinlib.studio.datasets.kin` describes them.
+        codes: float16 [N, L, 512]; of children with all corrections.
+        degraded: float16 [P, V, L, 512], V degraded views of each picture of a parent, in the order of the table.
+        seed: of the set.
+    """
+
+    table: pd.DataFrame
+    codes: Tensor
+    degraded: Tensor
+    seed: int
+
+    @property
+    def held_out(self) -> np.ndarray:
+        """Rows of couples that are not to be trained on, bool [N]."""
+        return (self.table.couple % HELD_OUT_EVERY == 0).to_numpy()
+
+
+def encode_kin(folder: Path, seed: int = 0) -> Iterator[tuple[int, int]]:
+    """Encode the parts of a kin set that have no codes yet; yields (parts done, parts in all).
+
+    Args:
+        folder: that `kinlib render --kin` wrote; it may still be growing.
+        seed: of the degraded views.
+
+    Raises:
+        KinlibError: if the folder holds no kin set.
+    """
+    parts = _parts(folder)
+    network = weights.sha256(weights.path("studio_encoder"))
+    known = _read(folder / CODES, network, seed)
+    missing = [part for part in parts if f"{part.stem}/codes" not in known]
+    yield len(parts) - len(missing), len(parts)
+    if not missing:
+        return
+    encoder = load_encoder(weights.path("studio_encoder"))
+    for number, part in enumerate(missing, 1):
+        known |= _encode_part(part, encoder, seed)
+        if number == len(missing) or number % 10 == 0:  # the file is written whole: not after every part
+            metadata = {"encoder": network, "seed": str(seed)}
+            write_bytes(folder / CODES, save(known, metadata))
+        yield len(parts) - len(missing) + number, len(parts)
+
+
+def load_kin_codes(folder: Path) -> KinCodes:
+    """The parts of a kin set that have codes.
+
+    Raises:
+        KinlibError: if the folder holds no kin set, or no codes by the encoder in use.
+    """
+    note = read_note(folder / NOTE) or {}
+    known = _read(folder / CODES, weights.sha256(weights.path("studio_encoder")))
+    parts = [part for part in _parts(folder) if f"{part.stem}/codes" in known]
+    if not parts:
+        raise KinlibError(f"there are no codes in '{folder}': encode it first")
+    facts = [pd.read_parquet(part, columns=_facts(part)) for part in parts]
+    codes, degraded = (torch.cat([known[f"{part.stem}/{kind}"] for part in parts]) for kind in ("codes", "degraded"))
+    return KinCodes(pd.concat(facts, ignore_index=True), codes, degraded, int(note["seed"]))
+
+
+def _parts(folder: Path) -> list[Path]:
+    parts = sorted(Path(folder).glob("part-*.parquet"))
+    if not parts or read_note(Path(folder) / NOTE) is None:
+        raise KinlibError(f"'{folder}' holds no kin set: render one with `kinlib render --kin`")
+    return parts
+
+
+def _facts(part: Path) -> list[str]:
+    return [name for name in pq.read_schema(part).names if name not in PICTURES]
+
+
+def _read(path: Path, network: str, seed: int | None = None) -> dict[str, Tensor]:
+    """The tensors of a file of codes; none if it is absent, damaged, or by another encoder or seed."""
+    try:
+        with safe_open(path, "pt") as file:
+            made = file.metadata()
+            if made["encoder"] != network or (seed is not None and made["seed"] != str(seed)):
+                return {}
+            return {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError, KeyError, TypeError):
+        return {}
+
+
+@torch.inference_mode()
+def _encode_part(part: Path, encoder: Encoder, seed: int) -> dict[str, Tensor]:
+    table = pd.read_parquet(part, columns=["role", *PICTURES])
+    pictures, masks = (_decoded(table[name], mode) for name, mode in zip(PICTURES, ("RGB", "L"), strict=True))
+    pictures = pictures.permute(0, 3, 1, 2)  # [n, 3, S, S]
+    child = torch.tensor((table.role == "child").tolist())
+    clean = pictures.float() / 127.5 - 1
+    codes = _encode(encoder, clean, passes=0)
+    codes[child] = _encode(encoder, clean[child], passes=None)
+    augment, rng = Augmentation(pictures.shape[-1]), torch.Generator().manual_seed(seed + int(part.stem[-5:]))
+    parents = pictures[~child], masks[~child]
+    views = [_encode(encoder, augment(*parents, rng).source, passes=0) for _ in range(VIEWS)]
+    return {f"{part.stem}/codes": codes.half(), f"{part.stem}/degraded": torch.stack(views, 1).half()}
+
+
+def _decoded(column: pd.Series, mode: str) -> Tensor:
+    return torch.from_numpy(np.stack([np.asarray(Image.open(io.BytesIO(data)).convert(mode)) for data in column]))
+
+
+def _encode(encoder: Encoder, pictures: Tensor, passes: int | None) -> Tensor:
+    """Codes [n, L, 512] of pictures [n, 3, S, S] in [-1, 1]."""
+    large = (F.interpolate(some, (ENCODED, ENCODED), mode="bilinear") for some in pictures.split(BATCH))
+    return torch.cat([encoder(some, passes=passes).float() for some in large])

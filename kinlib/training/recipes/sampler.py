@@ -1,0 +1,240 @@
+"""The sampler of method `learned`: trained on a kin set by the energy score, in principal components of W+.
+
+The score is strictly proper (Gneiting and Raftery 2007): its mean is least for the true distribution of a couple's
+children only. With m samples x_i of a couple and a true child y it is
+
+    (1 / m) sum |x_i - y| - 1 / (2 m (m - 1)) sum |x_i - x_j|
+
+Parents are shown as they come: in portraits, in freely taken photographs, in degraded views, and one of them at times
+not at all, so that a child can be sampled for one known parent as well.
+"""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+from tqdm import tqdm
+
+from kinlib.inheritance import blend
+from kinlib.inheritance.sampler import LIMIT, Sampler
+from kinlib.io.resume import read_note
+from kinlib.runtime.errors import KinlibError
+from kinlib.studio.datasets.kin import NOTE
+from kinlib.training.data.kin_codes import HELD_OUT_EVERY, KinCodes, encode_kin, load_kin_codes
+from kinlib.training.data.kin_pairs import Pairs, PortraitCodes, make_pairs, parent_genomes
+from kinlib.training.engine import record
+from kinlib.training.engine.processes import launch
+from kinlib.training.engine.settings import TrainSettings
+from kinlib.training.engine.supervised import SupervisedTrainer
+
+__all__ = ["SamplerSettings", "energy_score", "evaluate", "fit_axes", "train"]
+
+JITTER = 0.1  # standard deviations, added to parents' components: corrections of an encoder move them as much
+ABSENT = 0.1  # probability that a parent is not shown
+LEAST_COUPLES = 40  # of which two are held out
+SHOWN = 16  # children sampled of each held-out couple when it is evaluated
+
+
+@dataclass(kw_only=True)
+class SamplerSettings(TrainSettings):
+    """Train the sampler of children's codes."""
+
+    data: Path
+    """folder that `kinlib render --kin` wrote"""
+    run: Path = Path("runs/sampler")
+    """folder of checkpoints and log"""
+    steps: int = 4000
+    """length of the schedule"""
+    batch: int = 128
+    """couples in a step, over all processes"""
+    lr: float = 1e-3
+    """highest learning rate"""
+    components: int = 128
+    """principal components of W+"""
+    hidden: int = 256
+    """width of the network"""
+    pairs: int = 8000
+    """couples that rendered parents are paired to"""
+    samples: int = 6
+    """children sampled of each couple in a step"""
+
+
+@dataclass(frozen=True)
+class _Parents:
+    """Standardised components of all pictures of the parents: [C, V, K] each, V pictures and views of each person."""
+
+    father: Tensor
+    mother: Tensor
+
+
+def train(settings: SamplerSettings) -> None:
+    """Encode what has no codes yet, train, resuming from the last checkpoint, and write the weights with metrics."""
+    bar = tqdm(desc="encoding", unit="part", mininterval=5)
+    for done, total in encode_kin(settings.data):
+        bar.total, bar.n = total, done
+        bar.refresh()
+    bar.close()
+    launch(_train, settings)
+
+
+def _train(settings: SamplerSettings, accelerator: Accelerator) -> None:
+    torch.manual_seed(settings.seed)
+    kin = load_kin_codes(settings.data)
+    couples = np.sort(kin.table.couple.unique())
+    if len(couples) < LEAST_COUPLES:
+        raise KinlibError(f"'{settings.data}' has {len(couples)} couples with codes: render {LEAST_COUPLES} or more")
+    net = Sampler(settings.components, kin.codes[0].numel(), settings.hidden)
+    fit_axes(net, kin)
+    parents, truth = parents_of(net, kin), children_of(net, kin)
+    held_out = np.isin(couples, kin.table.couple[kin.held_out].unique())
+    portraits = portrait_codes(net, kin)
+    rows = np.flatnonzero(~held_out)
+    pairs = make_pairs(*parent_genomes(kin), rows, portraits, settings.pairs, settings.samples, settings.seed)
+    true = _true_pairs(kin, truth, rows)
+
+    trainer = SupervisedTrainer(net, settings, accelerator, weight_decay=0.01, half_life=100)
+    weight = loss_weights(net).to(accelerator.device)
+    for index in trainer.batches(len(pairs)):
+        some = torch.randint(len(true), (max(1, len(index) // 4),), generator=trainer.rng)
+        loss = _loss(net, pairs, index, parents, settings.samples, weight, trainer.rng)
+        # A quarter as many true children, as they were rendered and encoded: what the map from traits leaves out.
+        loss = loss + _loss(net, true, some, parents, settings.samples, weight, trainer.rng) / 4
+        trainer.step(loss)
+    if trainer.run.is_main:
+        metrics = evaluate(trainer.average.eval(), kin, settings.seed)
+        trainer.run.log(**record.scalars(metrics))
+        _write(trainer, settings, metrics, kin)
+
+
+def _write(trainer: SupervisedTrainer, settings: SamplerSettings, metrics: dict, kin: KinCodes) -> None:
+    used = {"steps_done": trainer.run.step, "pictures_used": len(kin.table)}
+    used |= {"people": len(kin.table.drop_duplicates(["couple", "role", "number"]))}
+    used |= {"held_out": f"every {HELD_OUT_EVERY}st couple of the set"}
+    recipe, note = asdict(settings) | used, read_note(settings.data / NOTE)  # so that the set can be rendered again
+    record.write(trainer.average, settings.out, "sampler", recipe, metrics, calls=trainer.calls, set=note)
+
+
+def fit_axes(net: Sampler, kin: KinCodes) -> None:
+    """Set the principal axes and means of a sampler: of parents' pictures and children's portraits together."""
+    child = torch.tensor((kin.table.role == "child").tolist())
+    used = torch.tensor((~kin.held_out).tolist())
+    parents, young = (kin.codes[used & rows].float().flatten(1) for rows in (~child, child))
+    net.mean.copy_(parents.mean(dim=0))
+    net.child_mean.copy_(young.mean(dim=0))
+    codes = torch.cat([parents - net.mean, young - net.child_mean])
+    _, strength, axes = torch.svd_lowrank(codes, net.components, niter=4)
+    net.axes.copy_(axes.t())
+    net.scale.copy_(strength / len(codes) ** 0.5)
+
+
+def loss_weights(net: Sampler) -> Tensor:
+    """Weight of each standardised component in a distance, [K]: as in W+, of mean square 1."""
+    return net.scale / net.scale.square().mean().sqrt()
+
+
+def parents_of(net: Sampler, kin: KinCodes) -> _Parents:
+    """Components of all pictures and degraded views of the parents."""
+    roles = kin.table.role.to_numpy()
+    shown = np.flatnonzero(roles != "child")
+    views = torch.cat([kin.codes[torch.from_numpy(shown)][:, None], kin.degraded], dim=1)  # [P, 1 + views, L, 512]
+    found = net.to_components(views.flatten(0, 1).float()).unflatten(0, views.shape[:2])  # [P, 1 + views, K]
+    couples = kin.table.couple.nunique()
+    split = {
+        role: found[torch.from_numpy(roles[shown] == role)].reshape(couples, -1, net.components)
+        for role in ("father", "mother")
+    }
+    return _Parents(**split)
+
+
+def children_of(net: Sampler, kin: KinCodes) -> Tensor:
+    """Standardised components of the true children: [C, T, K]."""
+    rows = torch.tensor((kin.table.role == "child").tolist())
+    codes = kin.codes[rows].float().flatten(1) - net.child_mean
+    found = (codes @ net.axes.t() / net.scale).clamp(-LIMIT, LIMIT)
+    return found.reshape(kin.table.couple.nunique(), -1, net.components)
+
+
+def portrait_codes(net: Sampler, kin: KinCodes) -> PortraitCodes:
+    """The map from traits to portraits, fitted to the children of couples that are not held out."""
+    rows = ((kin.table.role == "child").to_numpy()) & ~kin.held_out
+    codes = kin.codes[torch.from_numpy(rows)].float().flatten(1) - net.child_mean
+    return PortraitCodes(kin.table[rows], codes @ net.axes.t() / net.scale)
+
+
+def _true_pairs(kin: KinCodes, truth: Tensor, rows: np.ndarray) -> Pairs:
+    """Every true child of the set's couples as a row of its own."""
+    num = truth.shape[1]
+    male = (kin.table.sex[kin.table.role == "child"] == "male").to_numpy().reshape(-1, num)[rows].ravel()
+    index = torch.from_numpy(rows.repeat(num)).long()
+    return Pairs(index, index, torch.from_numpy(male).float(), truth[torch.from_numpy(rows)].flatten(0, 1)[:, None])
+
+
+def _loss(
+    net: Sampler, pairs: Pairs, index: Tensor, parents: _Parents, samples: int, weight: Tensor, rng: torch.Generator
+) -> Tensor:
+    """Mean energy score of a batch."""
+    place, count = weight.device, len(index)
+    seen = []
+    for people, rows in ((parents.father, pairs.father[index]), (parents.mother, pairs.mother[index])):
+        view = torch.randint(people.shape[1], (count,), generator=rng)
+        shown = people[rows, view]
+        seen.append((shown + JITTER * torch.randn(shown.shape, generator=rng)).to(place))
+    known = (torch.rand(count, 2, generator=rng) >= ABSENT).float().to(place)
+    noise = torch.randn(count, samples, net.noise, generator=rng).to(place)
+    found = net(*seen, known, pairs.male[index].to(place), noise)  # [B, M, K]
+    return energy_score(found * weight, pairs.children[index].to(place) * weight).mean()
+
+
+def energy_score(samples: Tensor, truth: Tensor) -> Tensor:
+    """The energy score of M samples for T true children, mean over these, divided by sqrt(K): [B].
+
+    Args:
+        samples: [B, M, K], M of at least 2.
+        truth: [B, T, K].
+    """
+    count = samples.shape[1]
+    to_truth = torch.cdist(samples, truth).mean(dim=(1, 2))
+    first, second = torch.triu_indices(count, count, 1)
+    # Not by cdist, whose gradient at the zero distances of samples to themselves is not defined.
+    apart = (samples[:, first] - samples[:, second]).norm(dim=2).mean(dim=1)
+    return (to_truth - apart / 2) / samples.shape[2] ** 0.5
+
+
+@torch.no_grad()
+def evaluate(net: Sampler, kin: KinCodes, seed: int = 0) -> dict:
+    """On held-out couples, in components weighted as in W+.
+
+    Returns:
+        For parents in portraits and in album shots: the energy score of the sampler, of `mask` and of `average`, and
+        `right`, the share of sampled children nearest to the mean of their own true siblings among all couples'.
+    """
+    couples = np.sort(kin.table.couple.unique())
+    rows = np.flatnonzero(np.isin(couples, kin.table.couple[kin.held_out].unique()))
+    truth = children_of(net, kin)[torch.from_numpy(rows)]  # [H, T, K]
+    weight = loss_weights(net)
+    metrics: dict = {"couples": len(rows), "children": truth.shape[1]}
+    for kind in ("portrait", "album"):
+        codes = [_one_picture(kin, role, kind, couples[rows]) for role in ("father", "mother")]
+        if any(len(found) != len(rows) for found in codes):
+            continue
+        for name, method in (("sampler", net.sample), ("mask", blend.mask), ("average", blend.average)):
+            rng = torch.Generator().manual_seed(seed)
+            drawn = torch.stack([method(*codes, rng) for _ in range(SHOWN)], dim=1)  # [H, M, L, 512]
+            found = ((drawn.flatten(2) - net.child_mean) @ net.axes.t() / net.scale) * weight
+            metrics[f"energy_score_{kind}_{name}"] = float(energy_score(found, truth * weight).mean())
+            near = torch.cdist(found.flatten(0, 1), (truth * weight).mean(dim=1)).argmin(dim=1)
+            metrics[f"right_{kind}_{name}"] = float(
+                (near == torch.arange(len(rows)).repeat_interleave(SHOWN)).float().mean()
+            )
+    return metrics
+
+
+def _one_picture(kin: KinCodes, role: str, kind: str, couples: np.ndarray) -> Tensor:
+    """Codes of one picture of each parent of a role: [C, L, 512]."""
+    table: pd.DataFrame = kin.table
+    wanted = (table.role == role) & (table.kind == kind) & table.couple.isin(couples) & (table.view <= 1)
+    return kin.codes[torch.from_numpy(np.flatnonzero(wanted))].float()
