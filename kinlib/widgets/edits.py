@@ -1,7 +1,7 @@
 """A face and sliders for its attributes: the panel of notebook 08.
 
 panel = EditPanel(kin, face)
-panel.controls["smile"].value = 0.9          code can move the sliders as well
+panel.controls["smile"].value = 0.8          code can move the sliders as well
 """
 
 import html

@@ -20,12 +20,10 @@ if TYPE_CHECKING:
     from sklearn.linear_model import LogisticRegression, Ridge
     from sklearn.pipeline import Pipeline
 
-__all__ = ["compress", "evaluate", "feature_steps", "head", "is_class", "learning_curve"]
+__all__ = ["compress", "evaluate", "feature_steps", "is_class", "learning_curve", "linear_model"]
 
-COMPONENTS = (
-    100  # principal components of the codes; chosen between 50 and 200, which differ by less than the intervals
-)
-RIDGE = 10.0  # penalty on standardised components: a hundredth of the pictures
+COMPONENTS = 100  # principal components of the codes: about a tenth of the photographs fitted on
+RIDGE = 10.0  # penalty on standardised components: about a hundredth of the photographs, which shrinks little
 FOLDS = 5  # of families
 
 
@@ -34,7 +32,7 @@ def is_class(values: np.ndarray) -> bool:
     return set(np.unique(values)) <= {0.0, 1.0}
 
 
-def head(classes: bool) -> "Ridge | LogisticRegression":
+def linear_model(classes: bool) -> "Ridge | LogisticRegression":
     """Ridge regression, or logistic regression in which both classes count alike, however rare one of them is."""
     from sklearn.linear_model import LogisticRegression, Ridge
 
@@ -47,9 +45,8 @@ def compress(points: np.ndarray) -> "Pipeline":
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    return make_pipeline(PCA(min(COMPONENTS, len(points) - 1, points.shape[1]), random_state=0), StandardScaler()).fit(
-        points
-    )
+    count = min(COMPONENTS, len(points) - 1, points.shape[1])
+    return make_pipeline(PCA(count, random_state=0), StandardScaler()).fit(points)
 
 
 def evaluate(codes: Tensor, features: pd.DataFrame, families: Sequence, seed: int = 0) -> pd.DataFrame:
@@ -123,7 +120,7 @@ def learning_curve(
         for count in counts:
             train = np.isin(families, order[num_held_out : num_held_out + count])
             axes = compress(points[train])
-            fitted = head(False).fit(axes.transform(points[train]), values[train])
+            fitted = linear_model(False).fit(axes.transform(points[train]), values[train])
             scores = [r2_score(values[part], fitted.predict(axes.transform(points[part]))) for part in (test, train)]
             rows.append({"families": count, "repeat": repeat, "held_out": scores[0], "fitted": scores[1]})
     return pd.DataFrame(rows)
@@ -151,7 +148,7 @@ def _out_of_fold(points: np.ndarray, features: pd.DataFrame, families: np.ndarra
         seen, unseen = axes.transform(points[train]), axes.transform(points[test])
         for column, name in enumerate(features):
             values = features[name].to_numpy(dtype=float)[train]
-            predicted.iloc[test, column] = head(is_class(values)).fit(seen, values).predict(unseen)
+            predicted.iloc[test, column] = linear_model(is_class(values)).fit(seen, values).predict(unseen)
     return predicted
 
 

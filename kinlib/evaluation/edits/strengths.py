@@ -14,7 +14,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from kinlib.evaluation.edits.latent_models import compress, feature_steps, head
+from kinlib.evaluation.edits.latent_models import compress, feature_steps, linear_model
 from kinlib.evaluation.edits.rescoring import synthesise
 from kinlib.gan.generator import Generator
 
@@ -78,7 +78,7 @@ def fit_editor(codes: Tensor, features: pd.DataFrame) -> LinearEditor:
     mean, spread = features.mean(), features.std()
     flat = codes.flatten(1).numpy()  # [N, L 512]
     axes = compress(flat)
-    fitted = head(classes=False).fit(axes.transform(flat), ((features - mean) / spread).to_numpy())
+    fitted = linear_model(classes=False).fit(axes.transform(flat), ((features - mean) / spread).to_numpy())
     # Components, scale and ridge are linear, so they fold into one vector a feature.
     components, scaler = axes[0], axes[1]
     probes = (fitted.coef_ / scaler.scale_) @ components.components_  # [F, K] @ [K, L 512]
