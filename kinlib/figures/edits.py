@@ -8,7 +8,7 @@ import pandas as pd
 
 from kinlib.figures.style import STYLE, Plot, subplots
 
-__all__ = ["interval_curve", "rescoring_plot"]
+__all__ = ["interval_curve", "interval_points", "rescoring_plot"]
 
 LARGEST = 2.0  # standard deviations at the ends of the colour scale
 
@@ -57,3 +57,12 @@ def interval_curve(axis, table: pd.DataFrame, x: str, label: str | None = None, 
     """A curve of means with its 95% interval as a band: columns `x`, `mean`, `low` and `high`."""
     (line,) = axis.plot(table[x], table["mean"], label=label, marker="o", **style)
     axis.fill_between(table[x], table["low"], table["high"], color=line.get_color(), alpha=0.18, linewidth=0)
+
+
+def interval_points(axis, table: pd.DataFrame, at: np.ndarray, label: str | None = None) -> None:
+    """Means as points at heights `at`, with their 95% intervals as bars: columns `mean`, `low` and `high`.
+
+    A bias-corrected interval of few values may leave its mean out; the bar then begins at the mean.
+    """
+    ends = np.array([table["mean"] - table["low"], table["high"] - table["mean"]])  # [2, N]
+    axis.errorbar(table["mean"], at, xerr=np.nan_to_num(ends).clip(min=0), fmt="o", label=label)

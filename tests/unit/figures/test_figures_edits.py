@@ -39,3 +39,12 @@ def test_bands_hold_their_curve():
     band = axes.collections[0].get_paths()[0].get_extents()
     assert (band.ymin, band.ymax) == (0.5, 4.0) and axes.lines[0].get_label() == "probe"
     assert to_hex(axes.collections[0].get_facecolor()[0][:3]) == to_hex(axes.lines[0].get_color())
+
+
+def test_points_have_their_intervals():
+    """The second interval leaves its mean out, the third is unknown."""
+    table = pd.DataFrame({"mean": [1.0, 2.0, 3.0], "low": [0.5, 2.5, None], "high": [2.0, 3.0, None]})
+    _, axes = figures.subplots()
+    figures.interval_points(axes, table, [0, 1, 2])
+    bars = [path.vertices[:, 0].tolist() for path in axes.collections[0].get_paths()]
+    assert bars == [[0.5, 2.0], [2.0, 3.0], [3.0, 3.0]]
