@@ -52,8 +52,9 @@ def test_reliability_is_the_correlation():
     rng = np.random.default_rng(0)
     read = pd.DataFrame({"age": rng.normal(size=200)})
     true = 0.5 * read["age"].to_numpy() + rng.normal(size=200)
-    found = reliability(read, {"age": true, "unread": true}, np.arange(200) // 4)
-    assert list(found.index) == ["age"]
+    read["sex"] = rng.normal(size=200)
+    found = reliability(read, {"age": true, "unread": true, "sex": np.full(200, 0.5)}, np.arange(200) // 4)
+    assert list(found.index) == ["age", "sex"] and np.isnan(found.loc["sex", "correlation"])
     assert found.loc["age", "correlation"] == pytest.approx(np.corrcoef(read["age"], true)[0, 1])
 
 
