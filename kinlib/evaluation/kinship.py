@@ -9,6 +9,7 @@ that copies a parent gets a higher accuracy than the truth. `kinlib.evaluation.h
     verify(verifier, sample_pairs(other_parents, generated_children))
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,7 +36,7 @@ class Pairs:
     Attributes:
         parents, children: embeddings [N, D] of unit length.
         related: bool [N], whether the child is of that parent.
-        families: int [N], the parent's family: the unit of intervals.
+        families: int [N, 2], the parent's and the child's family: the units of intervals.
     """
 
     parents: np.ndarray
@@ -50,47 +51,47 @@ class Pairs:
         return np.column_stack([product, np.abs(self.parents - self.children), product.sum(axis=1)])
 
 
-def sample_pairs(parents: np.ndarray, children: np.ndarray, count: int | None = None, seed: int = 0) -> Pairs:
-    """As many pairs of a parent with an own child as with a child of another family.
+def sample_pairs(parents: np.ndarray, children: Sequence[np.ndarray], count: int | None = None, seed: int = 0) -> Pairs:
+    """As many pairs of a parent with an own child as with a child of another couple.
 
     Args:
-        parents: embeddings [F, 2, D] of unit length, father and mother.
-        children: [F, n, D].
+        parents: embeddings [F, 2, D] of unit length, father and mother of each couple.
+        children: of each couple, [n, D]; n may differ.
         count: of each kind; None takes all pairs of parents with their own children. StyleGene takes 8,000.
         seed: of the choice.
 
     Raises:
-        KinlibError: if there are fewer than two families, shapes do not fit, embeddings are not finite or not of unit
+        KinlibError: if there are fewer than two couples, shapes do not fit, embeddings are not finite or not of unit
             length, or there are fewer pairs than asked for.
     """
-    parents, children = (np.asarray(found, dtype=np.float64) for found in (parents, children))
-    _check(parents, children)
-    families, each = children.shape[:2]
-    total = families * 2 * each
+    parents, each = np.asarray(parents, dtype=np.float64), [np.asarray(one, dtype=np.float64) for one in children]
+    _check(parents, each)
+    young, home = np.concatenate(each), np.repeat(np.arange(len(each)), [len(one) for one in each])  # [N, D], [N]
+    total = 2 * len(young)
     if count is not None and not 1 <= count <= total:
-        raise KinlibError(
-            f"there are {total:,} pairs of parents and children: ask for from 1 to {total:,}, not {count}"
-        )
+        raise KinlibError(f"there are {total:,} pairs of parents and children: ask for from 1 to {total:,} of them")
     rng = np.random.default_rng(seed)
-    family, parent, child = np.unravel_index(rng.permutation(total)[:count], (families, 2, each))
-    other = (family + rng.integers(1, families, len(family))) % families
+    child, parent = np.divmod(rng.permutation(total)[:count], 2)
+    family = home[child]
+    # A child of another couple: one of the children that follow the last of this one, all round.
+    first, number = np.searchsorted(home, family), np.bincount(home)[family]
+    stranger = (first + number + rng.integers(0, len(young) - number)) % len(young)
     return Pairs(
         parents=np.concatenate([parents[family, parent]] * 2),
-        children=np.concatenate([children[family, child], children[other, child]]),
-        related=np.repeat([True, False], len(family)),
-        families=np.concatenate([family] * 2),
+        children=np.concatenate([young[child], young[stranger]]),
+        related=np.repeat([True, False], len(child)),
+        families=np.column_stack([np.concatenate([family] * 2), np.concatenate([family, home[stranger]])]),
     )
 
 
-def _check(parents: np.ndarray, children: np.ndarray) -> None:
-    if parents.ndim != 3 or children.ndim != 3 or parents.shape[1] != 2 or not children.shape[1]:
-        shapes = f"{list(parents.shape)} and {list(children.shape)}"
-        raise KinlibError(f"parents must be [F, 2, D] and children [F, n, D], not {shapes}")
-    if len(parents) != len(children) or len(parents) < 2 or parents.shape[2] != children.shape[2]:
-        shapes = f"{list(parents.shape)} and {list(children.shape)}"
-        raise KinlibError(f"parents and children must be of the same families, two or more, not {shapes}")
-    for found in (parents, children):
-        lengths = np.linalg.norm(found, axis=2)
+def _check(parents: np.ndarray, children: Sequence[np.ndarray]) -> None:
+    shapes = f"{list(parents.shape)} and {[list(one.shape) for one in children[:3]]}"
+    if parents.ndim != 3 or parents.shape[1] != 2 or any(one.ndim != 2 or not len(one) for one in children):
+        raise KinlibError(f"parents must be [F, 2, D] and the children of each couple [n, D], not {shapes}")
+    if len(parents) != len(children) or len(parents) < 2 or any(one.shape[1] != parents.shape[2] for one in children):
+        raise KinlibError(f"parents and children must be of the same couples, two or more, not {shapes}")
+    for found in (parents, *children):
+        lengths = np.linalg.norm(found, axis=-1)
         if not ((lengths > 0.99) & (lengths < 1.01)).all():  # false for NaN as well
             raise KinlibError("embeddings must be finite and of unit length")
 
@@ -108,7 +109,7 @@ class Verifier:
         Raises:
             KinlibError: if they are of fewer than five families.
         """
-        if len(np.unique(pairs.families)) < FOLDS:
+        if len(np.unique(pairs.families[:, 0])) < FOLDS:
             raise KinlibError(f"a verifier is trained on pairs of {FOLDS} families or more")
         search = GridSearchCV(
             make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)),
@@ -116,7 +117,7 @@ class Verifier:
             cv=GroupKFold(FOLDS),
             scoring="neg_log_loss",
         )
-        return cls(search.fit(pairs.features, pairs.related, groups=pairs.families).best_estimator_)
+        return cls(search.fit(pairs.features, pairs.related, groups=pairs.families[:, 0]).best_estimator_)
 
     def probability(self, pairs: Pairs) -> np.ndarray:
         """How likely each pair is related, float [N] in (0, 1)."""
@@ -127,18 +128,25 @@ def verify(verifier: Verifier, pairs: Pairs, seed: int = 0) -> pd.DataFrame:
     """Accuracy at a probability of one half, and area under the ROC curve.
 
     Returns:
-        Index `accuracy`, `auc`; columns `value`, `low`, `high`: a 95% interval from resampling the parents' families.
+        Index `accuracy`, `auc`; columns `value`, `low`, `high`: a 95% interval from resampling families. A pair of two
+        families counts as often as both are drawn together, for it is as good as either (bootstrap of dyads, Owen 2007,
+        "The pigeonhole bootstrap").
     """
     found = verifier.probability(pairs)
     right = (found > 0.5) == pairs.related
-    _, family = np.unique(pairs.families, return_inverse=True)
-    draws = [np.ones(len(family)), *draw_weights(family.max() + 1, DRAWS, seed)[:, family]]  # weights of the pairs
+    _, place = np.unique(pairs.families, return_inverse=True)
+    mine, other = place.reshape(-1, 2).T
     curve = _Curve(found, pairs.related)
-    table = {}
-    for name, measure in (("accuracy", lambda weights: np.average(right, weights=weights)), ("auc", curve.area)):
-        value, *resampled = (measure(weights) for weights in draws)
-        table[name] = (value, *np.quantile(resampled, [0.025, 0.975]))
-    return pd.DataFrame.from_dict(table, orient="index", columns=["value", "low", "high"])
+
+    def measure(drawn: np.ndarray) -> tuple[float, float]:
+        """Both measures, with each family counted as often as it was drawn, [F]."""
+        weights = np.where(mine == other, drawn[mine], drawn[mine] * drawn[other])
+        return float(np.average(right, weights=weights)), curve.area(weights)
+
+    count = place.max() + 1
+    resampled = [measure(drawn) for drawn in draw_weights(count, DRAWS, seed)]
+    table = np.vstack([measure(np.ones(count)), np.quantile(resampled, [0.025, 0.975], axis=0)]).T
+    return pd.DataFrame(table, ["accuracy", "auc"], ["value", "low", "high"])
 
 
 class _Curve:
