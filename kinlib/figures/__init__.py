@@ -10,6 +10,7 @@ gives the same bytes: a stored figure changes only when what it shows has change
 
 from kinlib.figures.agreement import agreement_plot
 from kinlib.figures.demography import age_plot, confusion_plot, counts_plot, distribution_plot, people_plot
+from kinlib.figures.edits import interval_curve, interval_points, rescoring_plot
 from kinlib.figures.family import family_picture, family_row, panels
 from kinlib.figures.genetics import Mark, chromosome_picture, gamete_picture, mid_parent_plot
 from kinlib.figures.intervals import interval_plot
@@ -38,7 +39,9 @@ __all__ = [
     "family_row",
     "family_tree",
     "gamete_picture",
+    "interval_curve",
     "interval_plot",
+    "interval_points",
     "landmark_picture",
     "mark_crop",
     "mark_face",
@@ -46,6 +49,7 @@ __all__ = [
     "mid_parent_plot",
     "panels",
     "people_plot",
+    "rescoring_plot",
     "save",
     "save_numbers",
     "subplots",
