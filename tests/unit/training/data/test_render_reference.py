@@ -1,6 +1,7 @@
 """Making the heredity reference: true children of true parents, measured, the same however the work was interrupted."""
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -159,11 +160,11 @@ def test_the_real_thing(tmp_path):
 
 
 def test_album_shots_are_added_and_kept(rendered, tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        render_reference,
-        "album_picture",
-        lambda person, rng, size, crop: kin_couples.portrait(person, 0, 30.0, size, crop),
-    )
+    def negative(person, rng, size, crop) -> Picture:
+        picture = kin_couples.portrait(person, 0, 30.0, size, crop)
+        return replace(picture, image=255 - picture.image)
+
+    monkeypatch.setattr(render_reference, "album_picture", negative)
     list(write(SMALL, tmp_path, workers=1))
     assert list(write_album(SMALL, tmp_path, workers=1)) == [0, 1, 2, 3, 4]
     album, portraits = load_reference(tmp_path, pictures="album"), load_reference(tmp_path)
