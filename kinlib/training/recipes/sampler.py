@@ -168,9 +168,9 @@ def _parents(net: Sampler, kin: KinCodes, others: KinCodes | None, role: str) ->
     rows = np.flatnonzero(grown_up & np.isin(people, unique[everybody.sex == sex]))
     chosen = np.isin(unique, people[rows])
     more = _views(net, others, rows, people[rows])
-    count = found.views.shape[1]
-    more = more[:, torch.arange(count) % more.shape[1]]  # as many views of everybody: some are repeated or left out
-    return _Parents(concatenate([found.genomes, everybody[np.flatnonzero(chosen)]]), torch.cat([found.views, more]))
+    most = torch.arange(max(found.views.shape[1], more.shape[1]))  # views are repeated where there are fewer
+    views = torch.cat([some[:, most % some.shape[1]] for some in (found.views, more)])
+    return _Parents(concatenate([found.genomes, everybody[np.flatnonzero(chosen)]]), views)
 
 
 def _views(net: Sampler, codes: KinCodes, rows: np.ndarray, people: np.ndarray) -> Tensor:
