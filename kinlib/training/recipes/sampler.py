@@ -126,7 +126,9 @@ def _write(
         people, pictures = people + others.table.person.nunique(), pictures + len(others.table)
     used = {"steps_done": trainer.run.step, "pictures_used": pictures, "people": people}
     used |= {"held_out": f"every {HELD_OUT_EVERY}st couple of the set"}
-    recipe, note = asdict(settings) | used, read_note(settings.data / NOTE)  # so that the set can be rendered again
+    # So that the set can be rendered again; it may have been growing still.
+    note = (read_note(settings.data / NOTE) or {}) | {"couples": int(kin.table.couple.nunique())}
+    recipe = asdict(settings) | used
     record.write(trainer.average, settings.out, "sampler", recipe, metrics, calls=trainer.calls, set=note)
 
 
