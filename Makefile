@@ -36,7 +36,7 @@ report: $(STAMP) ## build report/report.pdf from the stored figures and numbers
 	$(BIN)/kinlib report
 
 lab: $(STAMP) ## open the notebooks in JupyterLab
-	$(BIN)/jupyter lab notebooks
+	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) notebooks/00_start_here.ipynb
 
 train: ## say how the bundled networks are trained
 	@echo "Each bundled network is trained with one command that can be stopped and started again, on CPU or GPU:"

@@ -1,4 +1,4 @@
-"""The command line: `kinlib child`, `family`, `prepare`, `render`, `report`, `train`, `weights`.
+"""The command line: `kinlib child`, `family`, `prepare`, `render`, `report`, `score`, `train`, `weights`.
 
 Exit code 0, or 2 with one sentence that says what is wrong and what to do. Each command is a dataclass, from which tyro
 makes the options; PyTorch is imported only by the commands that compute.
@@ -15,6 +15,7 @@ from kinlib.cli.children import ChildCommand, FamilyCommand, with_method_options
 from kinlib.cli.prepare import PrepareCommand
 from kinlib.cli.render import RenderCommand
 from kinlib.cli.report import ReportCommand
+from kinlib.cli.score import ScoreCommand
 from kinlib.cli.weights import WeightsCommand
 from kinlib.runtime.errors import KinlibError
 
@@ -42,6 +43,7 @@ COMMANDS: dict[str, type] = {
     "prepare": PrepareCommand,
     "render": RenderCommand,
     "report": ReportCommand,
+    "score": ScoreCommand,
     "weights": WeightsCommand,
 }
 HELP = {name: command.__doc__ for name, command in COMMANDS.items()} | {"train": "Train one of the bundled networks."}

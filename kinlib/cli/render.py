@@ -101,11 +101,13 @@ class RenderCommand:
         return out
 
     def _reference(self) -> Path:
-        from kinlib.training.data import render_reference
+        from kinlib.training.data import render_reference, render_siblings
 
         out = self.out or config.data_dir() / "studio" / "heredity"
         plan = render_reference.plan(self.seed)
         show_progress(render_reference.write(plan, out, self.workers), plan.num_pictures, "rendering siblings")
+        more = render_siblings.write_siblings(plan, out, self.workers)
+        show_progress(more, plan.num_couples * render_siblings.NUM_PICTURED, "rendering pictures of siblings")
         album = render_reference.write_album(plan, out, self.workers)
         show_progress(album, 2 * plan.num_couples, "rendering album shots")
         return out

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kinlib.runtime.errors import KinlibError
 
-__all__ = ["check_pictures"]
+__all__ = ["check_file", "check_pictures"]
 
 
 def check_pictures(targets: Sequence[Path], photos: Iterable[Path]) -> None:
@@ -33,6 +33,24 @@ def check_pictures(targets: Sequence[Path], photos: Iterable[Path]) -> None:
         if marks & written:
             raise KinlibError(f"'{target}' cannot be both a child's picture and the sheet: choose another name")
         written |= marks
+
+
+def check_file(target: Path, suffixes: tuple[str, ...]) -> None:
+    """Check a file to write that is no picture of a child.
+
+    Raises:
+        KinlibError: if its name has none of the suffixes, it is a folder, or its folder is missing or may not be
+            written to.
+    """
+    from kinlib.io.files import write_whole
+
+    if target.suffix.casefold() not in suffixes:
+        raise KinlibError(f"'{target}' must end in {' or '.join(suffixes)}")
+    if target.is_dir():
+        raise KinlibError(f"'{target}' is a folder: give the name of a file")
+    if not target.absolute().parent.is_dir():
+        raise KinlibError(f"there is no folder '{target.parent}' to write '{target.name}' into")
+    write_whole(target, None)  # leaves nothing behind
 
 
 def _marks(path: Path) -> set:

@@ -6,7 +6,7 @@ complaint becomes a curve with an interval. All pictures pass through the same g
 counts for neither side.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -15,11 +15,17 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kinlib.evaluation.bootstrap import draw_weights, estimate, mean
-from kinlib.evaluation.detail import neighbour_differences
-from kinlib.faces.parsing import Parser, parse
+from kinlib.evaluation.preprocessing.detail import neighbour_differences
+from kinlib.faces.parsing import Parser, Parsing, parse
 from kinlib.gan.generator import Generator
 
-__all__ = ["detail_strength", "face_proportions", "mixing_curve", "strongest_dimensions", "summarise", "variety"]
+__all__ = ["MEASURES", "child_codes", "detail_strength", "face_proportions", "measure_faces", "mixing_curves"]
+__all__ += ["single_dimension", "strongest_dimensions", "summarise", "variety"]
+
+MEASURES = ("detail", "face_to_head", "face_area")  # what `measure_faces` measures
+
+Blend = Callable[[Tensor, Tensor, float], Tensor]
+"""(fathers, mothers, share) -> children, all codes W+ [C, L, 512]."""
 
 HEAD = ("skin", "nose", "eye_g", "l_eye", "r_eye", "l_brow", "r_brow", "l_ear", "r_ear", "mouth", "u_lip", "l_lip")
 FACE = ("nose", "l_eye", "r_eye", "l_brow", "r_brow", "mouth", "u_lip", "l_lip")  # what is between brows and lips
@@ -54,24 +60,31 @@ def face_proportions(pictures: Tensor, parser: Parser) -> dict[str, np.ndarray]:
         float64 [B] each, NaN where a part was not found: `face_to_head`, the height from brows to lips as a share of
         the head's with its hair; `face_area`, skin and features as a share of them and the hair.
     """
-    found = parse(pictures, parser=parser)
-    face, skin, cover = found.mask(*FACE), found.mask(*HEAD), found.mask(*COVER)
-    head = skin | cover
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return {
-            "face_to_head": _height(face) / _height(head),
-            "face_area": skin.sum(axis=(1, 2)) / head.sum(axis=(1, 2)),
-        }
+    return _proportions(parse(pictures, parser=parser))
+
+
+def measure_faces(pictures: Tensor, parser: Parser) -> dict[str, np.ndarray]:
+    """Detail of face and hair (`detail_strength`) and proportions (`face_proportions`), by the names of `MEASURES`.
+
+    Args:
+        pictures: [B, 3, S, S] in [-1, 1], aligned. Detail depends on S: compare pictures of one size only.
+        parser: as `kinlib.faces.parsing.load_parser` gives it.
+
+    Returns:
+        float64 [B] each, NaN where a part was not found.
+    """
+    parts = [_measure(part, parser) for part in pictures.split(BATCH)]
+    return {name: np.concatenate([part[name] for part in parts]) for name in MEASURES}
 
 
 @torch.no_grad()
-def mixing_curve(
+def mixing_curves(
     generator: Generator,
     fathers: Tensor,
     mothers: Tensor,
     shares: Sequence[float],
     parser: Parser,
-    blend: Callable[[Tensor, Tensor, float], Tensor] = lambda father, mother, share: torch.lerp(mother, father, share),
+    blends: Mapping[str, Blend],
 ) -> pd.DataFrame:
     """Children of couples at several shares of mixing, against the parents' own reconstructions.
 
@@ -79,43 +92,72 @@ def mixing_curve(
         generator: of R px.
         fathers, mothers: W+ codes [C, L, 512] of C couples.
         shares: the father's shares, each from 0 to 1.
-        parser: see `face_proportions`.
-        blend: (fathers, mothers, share) -> codes of the children.
+        parser: see `measure_faces`.
+        blends: methods by name.
 
     Returns:
-        One row for each share and couple: `share`, `couple`, and the child's `detail`, `face_to_head` and `face_area`,
-        each as a ratio to what the same share of mixing makes of both parents' values: 1 where nothing is lost.
+        One row for each method, share and couple: `method`, `share`, `couple`, and the child's `MEASURES`, each as a
+        ratio to what the same share of mixing makes of both parents' values: 1 where nothing is lost.
     """
-    ends = [_measure(generator, codes, parser) for codes in (mothers, fathers)]
+
+    def measured(codes: Tensor) -> dict[str, np.ndarray]:
+        return measure_faces(generator.synthesis(codes, batch_size=BATCH).clamp(-1, 1), parser)
+
+    mother, father = measured(mothers), measured(fathers)
     tables = []
-    for share in shares:
-        measured = _measure(generator, blend(fathers, mothers, share), parser)
-        ratios = {
-            name: values / ((1 - share) * ends[0][name] + share * ends[1][name]) for name, values in measured.items()
-        }
-        tables.append(pd.DataFrame({"share": share, "couple": np.arange(len(fathers)), **ratios}))
+    for method, blend in blends.items():
+        for share in shares:
+            child = measured(blend(fathers, mothers, share))
+            ratios = {name: child[name] / ((1 - share) * mother[name] + share * father[name]) for name in MEASURES}
+            couples = np.arange(len(fathers))
+            tables.append(pd.DataFrame({"method": method, "share": share, "couple": couples, **ratios}))
     return pd.concat(tables, ignore_index=True)
 
 
-def summarise(table: pd.DataFrame, by: str, names: Sequence[str], seed: int = 0) -> pd.DataFrame:
+def child_codes(
+    inherit: Callable[[Tensor, Tensor, torch.Generator], Tensor],
+    fathers: Tensor,
+    mothers: Tensor,
+    count: int,
+    seed: int = 0,
+) -> Tensor:
+    """Codes [C, count, L, 512] of the children of C couples.
+
+    Args:
+        inherit: a method, as `kinlib.inheritance.registry.create` makes it.
+        fathers, mothers: W+ codes [C, L, 512].
+        count: children of each couple.
+        seed: of the first child; child i is that of `Kinship.child` with the seed `seed + i`.
+    """
+    couples = zip(fathers.split(1), mothers.split(1), strict=True)
+    return torch.stack(
+        [
+            torch.cat([inherit(*couple, torch.Generator().manual_seed(seed + i)) for i in range(count)])
+            for couple in couples
+        ]
+    )
+
+
+def summarise(table: pd.DataFrame, by: str | list[str], names: Sequence[str], seed: int = 0) -> pd.DataFrame:
     """Means with 95% intervals over couples (bootstrap of couples).
 
     Args:
         table: one row for each value of `by` and couple.
-        by: a column, such as "share" or "method".
+        by: a column, such as "share" or "method", or several.
         names: columns to average; what is not a number is left out.
         seed: of the bootstrap.
 
     Returns:
-        One row for each value of `by` and name: `by`, `name`, `mean`, `low`, `high`, `couples`.
+        One row for each value of `by` and name: the columns of `by`, `name`, `mean`, `low`, `high`, `couples`.
     """
-    rows = []
-    for value, part in table.groupby(by, sort=False):
+    rows, columns = [], [by] if isinstance(by, str) else by
+    for values, part in table.groupby(columns, sort=False):
         for name in names:
             column = part[name].to_numpy(dtype=float)
             column = column[np.isfinite(column)]
             centre, low, high = estimate(mean(column), draw_weights(len(column), seed=seed))
-            rows.append({by: value, "name": name, "mean": centre, "low": low, "high": high, "couples": len(column)})
+            found = {"name": name, "mean": centre, "low": low, "high": high, "couples": len(column)}
+            rows.append(dict(zip(columns, values, strict=True)) | found)
     return pd.DataFrame(rows)
 
 
@@ -124,6 +166,23 @@ def variety(embeddings: Tensor) -> float:
     cosine = embeddings @ embeddings.t()
     count = len(embeddings)
     return float(1 - (cosine.sum() - cosine.trace()) / (count * (count - 1)))
+
+
+def single_dimension(father: Tensor, mother: Tensor, dimensions: Tensor) -> Tensor:
+    """The average child with one dimension, in all layers, from one parent: codes [2, K, L, 512].
+
+    Args:
+        father, mother: W+ codes [L, 512].
+        dimensions: int64 [K].
+
+    Returns:
+        Row 0 has dimension k of child k from the father, row 1 from the mother.
+    """
+    codes = ((father + mother) / 2).repeat(2, len(dimensions), 1, 1)  # [2, K, L, 512]
+    children = torch.arange(len(dimensions))
+    for row, parent in enumerate((father, mother)):
+        codes[row, children, :, dimensions] = parent[:, dimensions].t()  # [K, L]
+    return codes
 
 
 @torch.no_grad()
@@ -145,24 +204,32 @@ def strongest_dimensions(
         `dimension`, and `change`, the root mean square change of the picture (range 2), mean over couples; strongest
         first.
     """
-    total = torch.zeros(fathers.shape[2])
+    every = torch.arange(fathers.shape[2])
+    total = torch.zeros(len(every))
     for father, mother in zip(fathers, mothers, strict=True):
-        middle = (father + mother) / 2  # [L, 512]
-        codes = middle.repeat(2 * len(total), 1, 1).view(2, len(total), *middle.shape)  # [2, 512, L, 512]
-        every = torch.arange(len(total))
-        codes[0, every, :, every] = father.t()
-        codes[1, every, :, every] = mother.t()
-        ends = [generator.synthesis(part, batch_size=batch).clamp(-1, 1) for part in codes]
-        total += (ends[0] - ends[1]).square().mean(dim=(1, 2, 3)).sqrt()
+        for some in every.split(batch):  # pictures of all 512 at 1024 px would take 12 GB
+            codes = single_dimension(father, mother, some)  # [2, K, L, 512]
+            ends = [generator.synthesis(part).clamp(-1, 1) for part in codes]  # [K, 3, R, R] each
+            total[some] += (ends[0] - ends[1]).square().mean(dim=(1, 2, 3)).sqrt().cpu()
     order = total.argsort(descending=True)[:count]
     return pd.DataFrame({"dimension": order.numpy(), "change": (total[order] / len(fathers)).numpy()})
 
 
-def _measure(generator: Generator, codes: Tensor, parser: Parser) -> dict[str, np.ndarray]:
-    pictures = generator.synthesis(codes, batch_size=BATCH).clamp(-1, 1)
-    inside = parse(pictures, parser=parser).soft_mask(*HEAD, *COVER)  # [B, 1, R, R]
-    detail = detail_strength(pictures, F.interpolate(inside, pictures.shape[-2:]))
-    return {"detail": detail.double().numpy(), **face_proportions(pictures, parser)}
+def _measure(pictures: Tensor, parser: Parser) -> dict[str, np.ndarray]:
+    found = parse(pictures, parser=parser)
+    inside = F.interpolate(found.soft_mask(*HEAD, *COVER), pictures.shape[-2:])  # [B, 1, S, S]
+    detail = detail_strength(pictures, inside.to(pictures))
+    return {"detail": detail.double().cpu().numpy(), **_proportions(found)}
+
+
+def _proportions(found: Parsing) -> dict[str, np.ndarray]:
+    face, skin, cover = found.mask(*FACE), found.mask(*HEAD), found.mask(*COVER)
+    head = skin | cover
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return {
+            "face_to_head": _height(face) / _height(head),
+            "face_area": skin.sum(axis=(1, 2)) / head.sum(axis=(1, 2)),
+        }
 
 
 def _height(masks: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from kinlib.evaluation.quality import detection_rate
+from kinlib.evaluation.realism import detection_rate
 from kinlib.gan.directions import Direction
 from kinlib.gan.encoder import Encoder
 from kinlib.gan.generator import Generator

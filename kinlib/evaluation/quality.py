@@ -9,6 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from kinlib.evaluation.groups import by_group, groups_of
+from kinlib.evaluation.realism import detection_rate, frechet_distance
 from kinlib.faces.parsing import Parser, parse
 from kinlib.gan.encoder import Encoder, RefiningEncoder
 from kinlib.gan.generator import Generator
@@ -16,8 +17,7 @@ from kinlib.io.face_labels import CLASSES
 from kinlib.io.images import write_image
 from kinlib.studio.datasets.renders import FaceSet
 
-__all__ = ["attribute_retention", "detection_rate", "frechet_distance", "measure_pair", "measure_passes", "reconstruct"]
-__all__ += ["sample_sheet", "write_grid"]
+__all__ = ["attribute_retention", "measure_pair", "measure_passes", "reconstruct", "sample_sheet", "write_grid"]
 
 FEW_PEOPLE = 100  # for a curve over passes, whose points are compared with each other only
 MORE_PASSES = 2  # beyond those an encoder takes, to see what further ones would bring
@@ -160,29 +160,6 @@ def _fine(images: Tensor, reach: int = 4) -> Tensor:
 def _nearest_is_right(probes: Tensor, gallery: Tensor) -> Tensor:
     """1 for each of the embeddings [N, D] whose nearest in the gallery [N, D] has the same row, else 0: float [N]."""
     return ((probes @ gallery.t()).argmax(dim=1) == torch.arange(len(probes))).float()
-
-
-def frechet_distance(x: Tensor, y: Tensor) -> float:
-    """Frechet distance of two samples [N, D], [M, D] as if both were Gaussian (Heusel et al. 2017, equation 6).
-
-    With fewer samples than numbers it comes out too large: compare only distances of equally many samples.
-    """
-    x, y = x.double(), y.double()
-    mean = (x.mean(dim=0) - y.mean(dim=0)).square().sum()
-    a, b = (z - z.mean(dim=0) for z in (x, y))
-    a, b = a / (len(a) - 1) ** 0.5, b / (len(b) - 1) ** 0.5
-    # The covariances are a' a and b' b. The trace of the root of their product is the sum of a b's singular values.
-    cross = torch.linalg.svdvals(a @ b.t()).sum()
-    return float(mean + a.square().sum() + b.square().sum() - 2 * cross)
-
-
-def detection_rate(images: Tensor) -> float:
-    """Share of pictures [N, 3, S, S] in which MTCNN finds a face, after enlarging them to 256 px."""
-    from kinlib.faces.keypoints import detect
-
-    large = F.interpolate(images, (256, 256), mode="bicubic").clamp(-1, 1)
-    arrays = list(((large + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy())
-    return sum(found is not None for found in detect(arrays)) / len(arrays)
 
 
 @torch.no_grad()

@@ -4,7 +4,7 @@ Each estimator alone is unsteady: a photo saved as JPEG again, scaled by 4% or s
 pixels. Three measures steady it. Both estimators look at the face in the crop itself, so that the detector's box
 matters no more, and once more in the crop that follows. Each averages over windows that are shifted and scaled a
 little. And the two are averaged, with a share that falls smoothly to 0 where they disagree, without a threshold.
-`kinlib.evaluation.steadiness` measures the result.
+`kinlib.evaluation.preprocessing.steadiness` measures the result.
 
 The estimators are MTCNN's last network (Zhang et al., 2016), trained on photographs, and dlib's 68 landmarks (Kazemi
 and Sullivan, 2014), whose bundled predictor was trained on renders. MTCNN places eyes higher than the landmarks do, by
@@ -27,11 +27,13 @@ if TYPE_CHECKING:
 
 __all__ = ["DISAGREE", "OFFSETS", "FacePoints", "locate"]
 
+STEP = 1 / 8  # px; some thousand times the last bits that differ where a detector sees photos together (measured)
 ROUNDS = 2  # a third moves the crop by less than the photo's own noise (measured)
 SCALE = shape.CHIP / 4  # px, the eye distance of a frontal face in the crop
-# Truth minus five points in px of the crop: `kinlib.evaluation.steadiness.point_offsets` on 24 renders. On 14 photos,
-# with the official predictor's landmarks in place of the truth, the offsets downwards are the same to within 0.7 px.
-# Those to the side are within 1.2 px of 0 and of opposite signs in photos and renders, so they are left at 0.
+# Truth minus five points in px of the crop, by `point_offsets` of `kinlib.evaluation.preprocessing.steadiness` on 24
+# renders. On 14 photos, with the official predictor's landmarks in place of the truth, the offsets downwards are the
+# same to within 0.7 px. Those to the side are within 1.2 px of 0 and of opposite signs in photos and renders, so they
+# are left at 0.
 OFFSETS = np.array([[0.0, 2.4], [0.0, 2.4], [0.0, -1.5], [0.0, 0.4], [0.0, 0.4]])
 SHARE = 0.5  # of the 68 landmarks where both agree: their errors are of one size, and independent
 AGREE, DISAGREE = 0.1, 0.2  # mean distance in eye distances, up to which the share is whole, and from which it is 0
@@ -66,7 +68,9 @@ def locate(image: Image.Image, face: Keypoints, model: "dlib.shape_predictor | N
     Raises:
         KinlibError: if the points do not form a face or lie outside the photo.
     """
-    quad, first, share, found = _quad(face.points), None, 0.0, None
+    # dlib's predictor compares pixels, so that a last bit can move a landmark. Rounded, the crop of a photo is the same
+    # whether the detector saw it alone or in a batch.
+    quad, first, share, found = _quad(np.round(np.float64(face.points) / STEP) * STEP), None, 0.0, None
     for _ in range(ROUNDS):
         chip = cut_quad(image, quad, shape.CHIP, extend=False)
         five = read_five(np.asarray(chip)) + OFFSETS  # [5, 2] in px of the chip

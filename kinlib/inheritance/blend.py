@@ -9,7 +9,7 @@ lists them by name.
 | `average` | one share for all entries | weighted average |
 | `per_layer` | a random share for each layer | layer-wise weighting |
 | `per_dimension` | a random share for each dimension, the same in all layers | per-dimension weighting |
-| `mask` | each entry from one parent, at random | uniform crossover |
+| `mask` | each entry, dimension, layer or group from one parent, at random | uniform crossover |
 | `slerp` | along the arc between the two codes of each layer | Shoemake 1985 |
 """
 
@@ -21,7 +21,8 @@ from torch import Generator, Tensor
 
 from kinlib.runtime.errors import KinlibError
 
-__all__ = ["GROUPS", "average", "check_share", "group_shares", "mask", "per_dimension", "per_layer", "slerp"]
+__all__ = ["BLOCKS", "GROUPS", "average", "check_blocks", "check_share", "group_shares", "mask", "per_dimension"]
+__all__ += ["per_layer", "slerp"]
 
 Share = float | Tensor
 
@@ -30,6 +31,9 @@ Share = float | Tensor
 # convolution. Its published weights fix that split; this one only groups sliders.
 GROUPS = {"coarse": (0, 4), "middle": (4, 8), "fine": (8, None)}
 """Layers of each group: coarse (4 and 8 px) is shape and pose, middle (16 and 32 px) features and hair, fine colour."""
+
+BLOCKS = ("entry", "dimension", "layer", "group")
+"""What `mask` inherits in one piece: a coin for each of L x 512 entries, 512 dimensions, L layers, or 3 groups."""
 
 STRAIGHT = 0.9999
 """Absolute cosine beyond which slerp is linear: the arc is too flat for float32, or (opposite codes) not unique."""
@@ -49,6 +53,17 @@ def check_share(share: Any) -> Tensor:
         given = reprlib.repr(share.tolist()) if hasattr(share, "tolist") else reprlib.repr(share)
         raise KinlibError(f"the father's share must be a number from 0 to 1 (or one for each layer), not {given}")
     return found
+
+
+def check_blocks(blocks: Any) -> str:
+    """The name of what `mask` inherits in one piece.
+
+    Raises:
+        KinlibError: if it is none of `BLOCKS`.
+    """
+    if not isinstance(blocks, str) or blocks not in BLOCKS:
+        raise KinlibError(f"unknown blocks {reprlib.repr(blocks)}: choose one of {', '.join(BLOCKS)}")
+    return blocks
 
 
 def group_shares(num_layers: int, coarse: float = 0.5, middle: float = 0.5, fine: float = 0.5) -> Tensor:
@@ -80,10 +95,16 @@ def per_dimension(father: Tensor, mother: Tensor, generator: Generator, father_s
     return torch.lerp(mother, father, _random_shares((father.shape[0], 1, father.shape[2]), mean, generator))
 
 
-def mask(father: Tensor, mother: Tensor, generator: Generator, father_share: Share = 0.5) -> Tensor:
-    """Each entry from one parent: from the father with the probability `father_share`."""
+def mask(
+    father: Tensor, mother: Tensor, generator: Generator, father_share: Share = 0.5, blocks: str = "entry"
+) -> Tensor:
+    """Each block from one parent: from the father with the probability `father_share`.
+
+    Args:
+        blocks: of `BLOCKS`. With shares that differ within a block, its coin is the same and the probability is not.
+    """
     share = _shares(father_share, father)
-    return torch.where(_uniform(father.shape, father, generator) < share, father, mother)
+    return torch.where(_uniform_blocks(father, blocks, generator) < share, father, mother)
 
 
 def slerp(father: Tensor, mother: Tensor, generator: Generator, father_share: Share = 0.5) -> Tensor:
@@ -109,6 +130,17 @@ def _random_shares(shape: tuple[int, ...], mean: Tensor, generator: Generator) -
     """Shares in [0, 1] with the given mean: u ** ((1 - m) / m) for uniform u, which is uniform itself at m = 1/2."""
     exponent = (1 - mean) / mean.clamp_min(1e-12)  # at m = 0 so large that every u < 1 gives 0
     return _uniform(shape, mean, generator).clamp_min(1e-12) ** exponent
+
+
+def _uniform_blocks(like: Tensor, blocks: str, generator: Generator) -> Tensor:
+    """One uniform number for each block, in a shape that broadcasts to codes [B, L, 512]."""
+    batch, layers, dimensions = like.shape
+    if blocks == "group":
+        sizes = torch.tensor([len(range(layers)[begin:end]) for begin, end in GROUPS.values()])
+        coins = _uniform((batch, len(sizes), 1), like, generator)  # [B, 3, 1]
+        return coins.repeat_interleave(sizes.to(coins.device), dim=1)  # [B, L, 1]
+    shapes = {"entry": (layers, dimensions), "dimension": (1, dimensions), "layer": (layers, 1)}
+    return _uniform((batch, *shapes[blocks]), like, generator)
 
 
 def _uniform(shape: tuple[int, ...], like: Tensor, generator: Generator) -> Tensor:

@@ -3,10 +3,11 @@
 Codes of StyleGAN2 know no places: one style modulates a whole feature map. Places are in the feature maps. So both
 parents' codes are run through the generator side by side, and behind every layer the two feature maps are mixed by a
 soft mask of the region, resized to the map (as in Collins et al. 2020, "Editing in Style", and Suzuki et al. 2018,
-"Spatially Controllable Image Synthesis"). The result is a picture; encode it to have a code.
+"Spatially Controllable Image Synthesis"). The result is a picture; `region_method` encodes it to have a code.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -15,7 +16,7 @@ from torch import Tensor
 from kinlib.gan.generator import Generator
 from kinlib.runtime.errors import KinlibError
 
-__all__ = ["REGIONS", "blend_regions", "region_masks"]
+__all__ = ["REGIONS", "blend_regions", "check_regions", "random_shares", "region_masks"]
 
 REGIONS = {
     "hair": ("hair", "hat"),
@@ -28,6 +29,27 @@ REGIONS = {
 """Regions by the classes of `kinlib.io.face_labels.CLASSES` that they are made of."""
 
 SOFT = 0.03  # of the picture's side: radius of the masks' border; a hard border shows as a seam
+
+
+def check_regions(names: Any) -> tuple[str, ...] | None:
+    """Regions by their names: a list of them, or one word such as "eyes,nose"; "random" is None.
+
+    Raises:
+        KinlibError: if one is unknown.
+    """
+    if isinstance(names, str) and names == "random":
+        return None
+    found = names.replace(" ", "").split(",") if isinstance(names, str) else names
+    for name in found if isinstance(found, list | tuple) else [found]:
+        if not isinstance(name, str) or name not in REGIONS:
+            raise KinlibError(f"unknown region {name!r}: choose from {', '.join(REGIONS)}")
+    return tuple(found)
+
+
+def random_shares(generator: torch.Generator) -> dict[int, float]:
+    """One coin for each of `REGIONS`: the father's share, 0 or 1, by the region's index."""
+    coins = torch.rand(len(REGIONS), generator=generator, device=generator.device)
+    return {index: float(coin < 0.5) for index, coin in enumerate(coins.tolist())}
 
 
 def region_masks(probabilities: Tensor, names: tuple[str, ...] | list[str], size: int) -> Tensor:
@@ -46,9 +68,7 @@ def region_masks(probabilities: Tensor, names: tuple[str, ...] | list[str], size
     """
     from kinlib.io.face_labels import CLASSES
 
-    for name in names:
-        if name not in REGIONS:
-            raise KinlibError(f"unknown region '{name}': choose from {', '.join(REGIONS)}")
+    check_regions(list(names))
     parts = [probabilities[:, [CLASSES.index(label) for label in REGIONS[name]]].sum(dim=1) for name in names]
     masks = torch.stack(parts, dim=1)  # [B, K, S, S]
     radius = max(1, round(SOFT * masks.shape[-1]))

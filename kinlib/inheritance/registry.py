@@ -115,10 +115,26 @@ def _check_share(value: Any) -> "Tensor":
     return check_share(value)
 
 
+def _check_blocks(value: Any) -> str:
+    from kinlib.inheritance.blend import check_blocks
+
+    return check_blocks(value)
+
+
+def _check_regions(value: Any) -> tuple[str, ...] | None:
+    from kinlib.inheritance.regions import check_regions
+
+    return check_regions(value)
+
+
 FATHER_SHARE = Option("father_share", "the father's share, from 0 to 1", 0.5, _check_share)
+BLOCKS = Option(
+    "blocks", "what is inherited in one piece: entry, dimension, layer or group", "entry", _check_blocks, str
+)
+FROM_FATHER = Option("from_father", "the father's regions, such as eyes,nose", "random", _check_regions, str)
 
 
-def _untrained(name: str, summary: str) -> Method:
+def _untrained(name: str, summary: str, *further: Option) -> Method:
     """A function of `kinlib.inheritance.blend`, which needs no files and is the same for every preset."""
 
     def build(preset: str) -> Callable:
@@ -126,15 +142,28 @@ def _untrained(name: str, summary: str) -> Method:
 
         return getattr(blend, name)
 
-    return Method(name, summary, build, options=(FATHER_SHARE,))
+    return Method(name, summary, build, options=(FATHER_SHARE, *further))
+
+
+def _build_regions(preset: str) -> Callable:
+    from kinlib.inheritance.region_method import build
+
+    return build(preset)
 
 
 _UNTRAINED = (
     _untrained("average", "one share for all entries"),
     _untrained("per_layer", "a random share for each layer"),
     _untrained("per_dimension", "a random share for each of the 512 dimensions, the same in all layers"),
-    _untrained("mask", "each entry from one parent, at random"),
+    _untrained("mask", "each entry from one parent, at random", BLOCKS),
     _untrained("slerp", "spherical interpolation of each layer's code"),
+    Method(
+        "regions",
+        "each region of the face from one parent",
+        _build_regions,
+        needs=("generator", "encoder", "parsing"),
+        options=(FROM_FATHER,),
+    ),
 )
 
 

@@ -314,10 +314,6 @@ class Kinship:
                 pictures += images.to_pil(generator.synthesis(part.to(self.device)))
         return [_enlarged(picture, size) for picture in pictures]
 
-    def draw(self, latents: Tensor, size: int | None = None) -> list[Image.Image]:
-        """The former name of `synthesise`."""
-        return self.synthesise(latents, size)
-
     def reconstruct(self, face: Face) -> Image.Image:
         """The picture of a face's code; raises as `synthesise`."""
         return self.synthesise(face.latent)[0]

@@ -11,7 +11,7 @@ import ipywidgets as widgets
 import numpy as np
 from PIL import Image
 
-from kinlib.evaluation.alignment import CROP, crop_error
+from kinlib.evaluation.preprocessing.alignment import CROP, crop_error
 from kinlib.faces import landmarks as shape
 from kinlib.faces.keypoints import Keypoints, detect
 from kinlib.figures import mark_crop

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import ipywidgets as widgets
 from PIL import Image, ImageDraw
 
-from kinlib.evaluation.upscaling import UnpairedPhotograph, fidelity
+from kinlib.evaluation.preprocessing.upscaling import UnpairedPhotograph, fidelity
 from kinlib.faces.upscale import FACTORS, METHODS, upscale
 from kinlib.figures import close_up
 from kinlib.runtime import config

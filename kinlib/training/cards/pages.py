@@ -1,4 +1,4 @@
-"""The tables in README.md and data/README.md, made from what training and rendering wrote.
+"""The tables in README.md, data/README.md and docs/, made from what training and rendering wrote.
 
 `python -m kinlib.training.cards.pages` fills every part of a page that stands between `<!-- NAME:begin -->` and
 `<!-- NAME:end -->`, where NAME is one of `TABLES`, so that no number is ever typed by hand.
@@ -6,6 +6,7 @@
 
 import re
 
+from kinlib.evaluation.heredity import board
 from kinlib.io.files import write_bytes
 from kinlib.runtime import config
 from kinlib.studio.datasets.card import studio_table
@@ -13,7 +14,7 @@ from kinlib.training.cards.model_cards import model_cards, read_reports
 
 __all__ = ["PAGES", "TABLES", "fill", "fill_all", "readme_rows"]
 
-PAGES = ("README.md", "data/README.md")
+PAGES = ("README.md", "data/README.md", "docs/benchmark.md")
 # Group 1: the opening mark, 2: the table's name, 3: the closing mark.
 MARKED = re.compile(r"(<!-- (\w+):begin -->\n).*?(<!-- \2:end -->)", re.DOTALL)
 
@@ -56,6 +57,7 @@ def readme_rows() -> str:
 TABLES = {
     "weights": readme_rows,
     "cards": model_cards,
+    "benchmark": board.markdown,
     "studio": lambda: studio_table(config.data_dir() / "studio"),
 }
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from kinlib.evaluation.size_pairs import FACTOR, SizePair
+from kinlib.evaluation.preprocessing.size_pairs import FACTOR, SizePair
 from kinlib.faces.degrade import Degradation, compress_pixels, reduce
 from kinlib.runtime.errors import KinlibError
 

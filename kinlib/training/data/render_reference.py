@@ -31,7 +31,7 @@ from kinlib.studio.head.model import load_head
 from kinlib.studio.person import NUM_SHAPE, Person
 from kinlib.studio.render import VERSION, warm_up
 
-__all__ = ["NUM_COUPLES", "ReferencePlan", "plan", "siblings", "write", "write_album"]
+__all__ = ["NUM_COUPLES", "ReferencePlan", "couple_name", "plan", "siblings", "write", "write_album"]
 
 NUM_COUPLES = 32
 PEOPLE, AGES, ALBUM = 12, 13, 14  # streams of random numbers, which keep people, ages and album shots independent
@@ -128,16 +128,16 @@ def write_album(plan: ReferencePlan, out: Path, workers: int | None = None) -> I
         KinlibError: if the head model is missing, or the folder cannot be written to.
     """
     jobs = [(plan, couple, role) for couple in range(plan.num_couples) for role in ("father", "mother")]
-    missing = [job for job in jobs if not (out / album_name(_name(job[1]), job[2])).exists()]
+    missing = [job for job in jobs if not (out / album_name(couple_name(job[1]), job[2])).exists()]
     done = len(jobs) - len(missing)
     yield done
     if not missing:
         return
     load_head()
     warm_up()
-    make_folder((out / album_name(_name(0), "father")).parent)
+    make_folder((out / album_name(couple_name(0), "father")).parent)
     for (_, couple, role), photo in zip(missing, spread(_album_photo, missing, workers), strict=True):
-        write_bytes(out / album_name(_name(couple), role), photo)
+        write_bytes(out / album_name(couple_name(couple), role), photo)
         done += 1
         yield done
 
@@ -161,13 +161,14 @@ def _part(work: Path, couple: int) -> Path:
     return work / f"{couple:03d}.npz"
 
 
-def _name(couple: int) -> str:
+def couple_name(couple: int) -> str:
+    """The name of a couple, counted from 0, in the set."""
     return f"couple_{couple + 1:02d}"
 
 
 def _picture(couple: int, role: str) -> str:
     """A parent's photograph, relative to the set's folder."""
-    return f"parents/{_name(couple)}_{role}.jpg"
+    return f"parents/{couple_name(couple)}_{role}.jpg"
 
 
 def _portraits(plan: ReferencePlan, couple: int) -> Iterator[_Portrait]:
@@ -213,7 +214,7 @@ def _collect(plan: ReferencePlan, work: Path, provenance: Provenance) -> Referen
     # [couples, people, 512]
     stacked, couples = np.stack(embeddings), range(plan.num_couples)
     return Reference(
-        couples=tuple(_name(couple) for couple in couples),
+        couples=tuple(couple_name(couple) for couple in couples),
         children=stacked[:, 2:],  # [couples, siblings, 512]
         fathers=stacked[:, 0],
         mothers=stacked[:, 1],
@@ -227,7 +228,7 @@ def _collect(plan: ReferencePlan, work: Path, provenance: Provenance) -> Referen
 
 def _keys(plan: ReferencePlan, couple: int) -> pd.DataFrame:
     roles = ["father", "mother"] + ["child"] * plan.num_siblings
-    return pd.DataFrame({"couple": _name(couple), "role": roles, "number": [0, 0, *range(plan.num_siblings)]})
+    return pd.DataFrame({"couple": couple_name(couple), "role": roles, "number": [0, 0, *range(plan.num_siblings)]})
 
 
 def _true_traits(plan: ReferencePlan, couple: int) -> pd.DataFrame:

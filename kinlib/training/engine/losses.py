@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kinlib.evaluation.detail import neighbour_differences
+from kinlib.evaluation.preprocessing.detail import neighbour_differences
 
 __all__ = [
     "delta_norm",

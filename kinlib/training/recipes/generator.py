@@ -12,7 +12,8 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
-from kinlib.evaluation.quality import detection_rate, write_grid
+from kinlib.evaluation.quality import write_grid
+from kinlib.evaluation.realism import detection_rate
 from kinlib.gan.generator import Generator, load_generator
 from kinlib.studio.datasets.renders import load_faces
 from kinlib.training.data.augment import Augmentation, diff_augment

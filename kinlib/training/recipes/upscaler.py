@@ -16,8 +16,15 @@ import torch.nn.functional as F
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from kinlib.evaluation.size_pairs import FACTOR, SizePair, family_jobs, family_pairs, read_pairs, split_people
-from kinlib.evaluation.upscaler_fidelity import as_bad_photograph, as_photograph, measure_upscaler
+from kinlib.evaluation.preprocessing.size_pairs import (
+    FACTOR,
+    SizePair,
+    family_jobs,
+    family_pairs,
+    read_pairs,
+    split_people,
+)
+from kinlib.evaluation.preprocessing.upscaler_fidelity import as_bad_photograph, as_photograph, measure_upscaler
 from kinlib.faces.identity import load_identity
 from kinlib.faces.upscale_networks import Compact, Upscaler, compact_layers, pick_head
 from kinlib.gan.discriminator import Discriminator

@@ -7,15 +7,20 @@ import torch
 from torch.nn import functional as F
 
 from kinlib.evaluation.blends import (
+    MEASURES,
+    child_codes,
     detail_strength,
     face_proportions,
-    mixing_curve,
+    measure_faces,
+    mixing_curves,
+    single_dimension,
     strongest_dimensions,
     summarise,
     variety,
 )
 from kinlib.faces.parsing import load_parser
 from kinlib.gan.generator import Generator, load_generator
+from kinlib.inheritance import registry
 from kinlib.io.images import to_tensor
 from kinlib.io.photos import read_photo
 from kinlib.runtime.config import data_dir
@@ -60,19 +65,47 @@ def test_smaller_faces_are_seen(portraits):
     assert ((whole["face_to_head"] > 0.15) & (whole["face_to_head"] < 0.8)).all()
 
 
+def test_measures_do_not_depend_on_the_batch(portraits):
+    parser = load_parser()
+    several = measure_faces(portraits, parser)
+    for i in range(len(portraits)):
+        alone = measure_faces(portraits[i : i + 1], parser)
+        assert {name: alone[name][0] for name in MEASURES} == pytest.approx(
+            {n: several[n][i] for n in MEASURES}, rel=1e-3
+        )
+
+
 def test_curve_is_one_at_its_ends():
     generator = load_generator(data_dir() / "weights" / "studio" / "generator.safetensors")
     z = torch.randn(2, 3, 512, generator=torch.Generator().manual_seed(2))
     fathers, mothers = (generator.broadcast(generator.mapping(part)) for part in z)
-    table = mixing_curve(generator, fathers, mothers, (0.0, 0.5, 1.0), load_parser())
-    assert len(table) == 9
-    ends = table[table.share.isin([0.0, 1.0])]
-    assert ends["detail"].to_numpy() == pytest.approx(1, abs=1e-3)
-    # A blend that gives the father whatever is asked for: against the mother's values the ratio is his to hers.
-    swapped = mixing_curve(generator, fathers, mothers, (0.0,), load_parser(), lambda father, mother, share: father)
-    back = mixing_curve(generator, mothers, fathers, (0.0,), load_parser(), lambda father, mother, share: father)
-    assert (swapped["detail"] * back["detail"]).to_numpy() == pytest.approx(1, abs=1e-3)
-    assert (swapped["detail"] - 1).abs().max() > 0.01
+    blends = {
+        "line": lambda father, mother, share: torch.lerp(mother, father, share),
+        "father": lambda father, mother, share: father,  # whatever share is asked for
+    }
+    table = mixing_curves(generator, fathers, mothers, (0.0, 0.5, 1.0), load_parser(), blends)
+    assert len(table) == 18 and table.couple.tolist() == [0, 1, 2] * 6
+    line, wrong = (table[table.method == name] for name in blends)
+    assert line[line.share.isin([0.0, 1.0])]["detail"].to_numpy() == pytest.approx(1, abs=1e-3)
+    assert wrong[wrong.share == 1.0]["detail"].to_numpy() == pytest.approx(1, abs=1e-3)
+    assert (wrong[wrong.share == 0.0]["detail"] - 1).abs().max() > 0.01
+
+
+def test_child_codes_are_those_of_a_single_child():
+    inherit = registry.create("mask")
+    fathers, mothers = torch.randn(2, 3, 10, 512, generator=torch.Generator().manual_seed(3))
+    codes = child_codes(inherit, fathers, mothers, 2, seed=5)
+    assert codes.shape == (3, 2, 10, 512)
+    alone = inherit(fathers[1:2], mothers[1:2], torch.Generator().manual_seed(6))
+    assert torch.equal(codes[1, 1], alone[0])
+
+
+def test_single_dimension_is_a_parents():
+    father, mother = torch.ones(10, 512), torch.zeros(10, 512)
+    codes = single_dimension(father, mother, torch.tensor([3, 500]))
+    assert codes.shape == (2, 2, 10, 512)
+    assert (codes[0, 1, :, 500] == 1).all() and (codes[1, 1, :, 500] == 0).all()
+    assert (codes[0, 1, :, 3] == 0.5).all() and codes[0, 0].sum() == 10 * (511 / 2 + 1)
 
 
 def test_summary_has_intervals_over_couples():
@@ -82,6 +115,8 @@ def test_summary_has_intervals_over_couples():
     first, second = summarise(table, "share", ["detail"]).itertuples()
     assert first.mean == first.low == first.high == 1 and first.couples == 40
     assert second.low < second.mean < second.high < 0.9 and second.couples == 39
+    both = summarise(table.assign(method="mask"), ["method", "share"], ["detail"])
+    assert both.method.tolist() == ["mask", "mask"] and both["mean"].tolist() == [first.mean, second.mean]
 
 
 def test_variety():

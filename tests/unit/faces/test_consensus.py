@@ -5,14 +5,16 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from kinlib.evaluation.steadiness import point_offsets
+from kinlib.evaluation.preprocessing.steadiness import point_offsets
 from kinlib.faces import consensus
 from kinlib.faces import landmarks as shape
 from kinlib.faces.align import align_face
 from kinlib.faces.consensus import OFFSETS, SHARE, locate
-from kinlib.faces.keypoints import Keypoints, detect
+from kinlib.faces.keypoints import Keypoints, detect, detect_all
 from kinlib.faces.points import read_five
 from kinlib.io.crop import cut_quad, map_from_crop
+from kinlib.io.photos import read_photo
+from kinlib.runtime import config
 from kinlib.studio.datasets.originals import load_originals
 
 
@@ -50,6 +52,17 @@ def test_where_the_detector_put_its_points_matters_little(astronaut: Image.Image
     model = shape.load_predictor()
     other = Keypoints(face.box, face.score, face.points + np.float32(shift))
     assert moved(locate(astronaut, face, model).quad, locate(astronaut, other, model).quad) < 1.5
+
+
+def test_the_crop_is_the_same_whether_a_photo_is_detected_alone_or_in_a_batch():
+    """The detector's points differ in their last bits then, and dlib's predictor enlarges what it is given."""
+    files = sorted((config.data_dir() / "studio" / "families").glob("*/*/*.jpg"))[:12]
+    photos, model = [read_photo(file) for file in files], shape.load_predictor()
+    together = [faces[0] for faces in detect_all(photos)]
+    alone = [detect_all(photo)[0][0] for photo in photos]
+    assert any((a.points != b.points).any() for a, b in zip(together, alone, strict=True))
+    for photo, a, b in zip(photos, together, alone, strict=True):
+        assert (locate(photo, a, model).quad == locate(photo, b, model).quad).all()
 
 
 def test_the_share_falls_smoothly_to_nothing():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from studio_head import needs_head
 
-from kinlib.evaluation.pose import true_points, true_poses
+from kinlib.evaluation.preprocessing.pose import true_points, true_poses
 from kinlib.faces import keypoints, pose, pose_heuristics
 from kinlib.faces.landmarks import MIRRORED, five_from_68
 from kinlib.faces.pose_solvers import SOLVERS

@@ -207,3 +207,28 @@ def test_functions_can_be_called_without_the_table(parents):
 def test_shares_for_another_number_of_layers_are_refused(parents):
     with pytest.raises(KinlibError, match="share has 18 entries for 10 layers"):
         method("average", torch.full((18,), 0.5))(*parents, seeded())
+
+
+@pytest.mark.parametrize(
+    ("blocks", "coins"), [("entry", LAYERS * 512), ("dimension", 512), ("layer", LAYERS), ("group", len(GROUPS))]
+)
+def test_mask_inherits_whole_blocks(blocks: str, coins: int):
+    """Every block is one parent's, and over many children about half of the blocks are the father's."""
+    father, mother = torch.ones(200, LAYERS, 512), torch.zeros(200, LAYERS, 512)
+    child = registry.create("mask", blocks=blocks)(father, mother, seeded())
+    assert set(child.unique().tolist()) == {0.0, 1.0}
+    parts = {
+        "entry": child.flatten(1),
+        "dimension": child.mean(dim=1),
+        "layer": child.mean(dim=2),
+        "group": torch.stack([child[:, begin:end].mean(dim=(1, 2)) for begin, end in GROUPS.values()], dim=1),
+    }[blocks]
+    assert parts.shape == (200, coins) and ((parts == 0) | (parts == 1)).all()
+    assert parts.mean() == pytest.approx(0.5, abs=3 / math.sqrt(200 * coins))
+    assert not torch.equal(parts[0], parts[1])
+
+
+def test_unknown_blocks_are_refused():
+    for blocks in ("row", None, 3):
+        with pytest.raises(KinlibError, match="choose one of entry, dimension, layer, group"):
+            registry.create("mask", blocks=blocks)

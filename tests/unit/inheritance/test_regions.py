@@ -3,9 +3,13 @@
 import pytest
 import torch
 
-from kinlib.gan.generator import Generator
-from kinlib.inheritance.regions import REGIONS, blend_regions, region_masks
+from kinlib.faces.parsing import load_parser
+from kinlib.gan.generator import Generator, load_generator
+from kinlib.inheritance import registry
+from kinlib.inheritance.region_method import parents_masks, region_pictures
+from kinlib.inheritance.regions import REGIONS, blend_regions, check_regions, random_shares, region_masks
 from kinlib.io.face_labels import CLASSES
+from kinlib.runtime.config import data_dir
 from kinlib.runtime.errors import KinlibError
 
 SIZE = 32
@@ -75,3 +79,46 @@ def test_refusals(generator, parents):
     for shares, words in (({0: 1.5}, "from 0 to 1, not 1.5"), ({3: 0.5}, "no mask 3"), ({0: float("nan")}, "0 to 1")):
         with pytest.raises(KinlibError, match=words):
             blend_regions(generator, *parents, left_half(), shares)
+
+
+def test_names_of_regions():
+    assert check_regions("eyes, nose") == check_regions(["eyes", "nose"]) == ("eyes", "nose")
+    assert check_regions("random") is None
+    for names in ("eyes,tail", "", ["eyes", 3], 5, None):
+        with pytest.raises(KinlibError, match="choose from hair, brows, eyes, nose, mouth, skin"):
+            check_regions(names)
+
+
+def test_one_coin_for_each_region():
+    source = torch.Generator().manual_seed(0)
+    throws = torch.tensor([list(random_shares(source).values()) for _ in range(400)])
+    assert throws.shape == (400, len(REGIONS)) and set(throws.unique().tolist()) == {0.0, 1.0}
+    assert ((throws.mean(dim=0) - 0.5).abs() < 0.1).all()
+
+
+@pytest.fixture(scope="module")
+def couple() -> tuple:
+    """The bundled generator, the parser, and two random codes [1, L, 512]."""
+    bundled = load_generator(data_dir() / "weights" / "studio" / "generator.safetensors")
+    z = torch.randn(2, 1, 512, generator=torch.Generator().manual_seed(4))
+    return bundled, load_parser(), *(bundled.broadcast(bundled.mapping(part)) for part in z)
+
+
+def test_the_fathers_eyes_change_the_eyes_most(couple):
+    source = torch.Generator()
+    mothers, with_eyes = (region_pictures(*couple, source, names) for names in ((), ("eyes",)))
+    eyes = parents_masks(*couple)[0, list(REGIONS).index("eyes")]
+    change = (with_eyes - mothers).abs().mean(dim=1)[0]
+    inside, outside = (change * eyes).sum() / eyes.sum(), (change * (1 - eyes)).sum() / (1 - eyes).sum()
+    assert inside > 4 * outside
+
+
+def test_the_method_encodes_the_blended_picture(couple):
+    generator, _, father, mother = couple
+    inherit = registry.create("regions", from_father="hair,skin,brows,eyes,nose,mouth")
+    child = inherit(father, mother, torch.Generator())
+    assert child.shape == father.shape
+    near, far = ((generator.synthesis(child) - generator.synthesis(code)).square().mean() for code in (father, mother))
+    assert near < 0.5 * far
+    seeds = [registry.create("regions")(father, mother, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2)]
+    assert torch.equal(seeds[0], seeds[1]) and not torch.equal(seeds[0], seeds[2])

@@ -475,7 +475,6 @@ def test_face_of_another_preset_is_refused(kin: Kinship, faces):
 
 def test_one_or_many_codes_give_the_same_pictures(kin: Kinship, faces):
     codes = torch.cat([face.latent for face in faces])
-    assert same_picture(kin.draw(codes[:1])[0], kin.reconstruct(faces[0]))  # under the former name
     together = kin.synthesise(codes)
     for picture, face in zip(together, faces, strict=True):
         assert same_picture(picture, kin.reconstruct(face))

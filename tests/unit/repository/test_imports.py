@@ -22,7 +22,7 @@ LAYERS = [
     ["evaluation"],
     ["training"],
     ["kinship"],
-    ["session", "prepare"],
+    ["session", "prepare", "benchmark"],
     ["widgets", "demo", "report"],
     ["cli"],
 ]

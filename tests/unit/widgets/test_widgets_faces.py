@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kinlib.evaluation.upscaling import unpaired_photographs
+from kinlib.evaluation.preprocessing.upscaling import unpaired_photographs
 from kinlib.runtime.errors import KinlibError
 from kinlib.studio.datasets.originals import load_originals
 from kinlib.widgets import upscaling

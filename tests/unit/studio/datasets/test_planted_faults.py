@@ -3,7 +3,7 @@
 import pytest
 
 from kinlib import families
-from kinlib.evaluation.faults import matches, planted_faults, score
+from kinlib.evaluation.preprocessing.faults import matches, planted_faults, score
 from kinlib.families.pictures import check
 from kinlib.families.tables import FamilyTables, Problem
 from kinlib.runtime import config

@@ -11,7 +11,8 @@ import torch
 from PIL import Image
 
 from kinlib.cli import main
-from kinlib.evaluation.quality import attribute_retention, frechet_distance
+from kinlib.evaluation.quality import attribute_retention
+from kinlib.evaluation.realism import frechet_distance
 from kinlib.faces.align import find_and_align
 from kinlib.faces.identity import load_identity
 from kinlib.faces.parsing import ParsingNet, load_parser

@@ -13,8 +13,8 @@ from safetensors.torch import load_file
 from studio_head import needs_head
 
 from kinlib.cli import main
-from kinlib.evaluation.size_pairs import family_pairs, read_pairs, split_people
-from kinlib.evaluation.upscaler_fidelity import as_photograph, measure_upscaler
+from kinlib.evaluation.preprocessing.size_pairs import family_pairs, read_pairs, split_people
+from kinlib.evaluation.preprocessing.upscaler_fidelity import as_photograph, measure_upscaler
 from kinlib.faces.upscale import upscale
 from kinlib.faces.upscale_networks import load_upscaler
 from kinlib.runtime.config import data_dir

@@ -8,7 +8,7 @@ adds. Distances of codes are shares of the median distance between the codes of 
     table = measure_steadiness(photos, encoder)       one row for each photo and change
     summarise(table)                                  median and 90th percentile by change
 
-`python -m kinlib.evaluation.steadiness [--record]` measures the bundled portraits and originals.
+`python -m kinlib.evaluation.preprocessing.steadiness [--record]` measures the bundled portraits and originals.
 """
 
 import io
@@ -23,7 +23,7 @@ import torch
 from PIL import Image, ImageEnhance
 from torch import Tensor
 
-from kinlib.evaluation.alignment import CROP
+from kinlib.evaluation.preprocessing.alignment import CROP
 from kinlib.faces.align import align_found
 from kinlib.faces.landmarks import five_from_68, quad_of
 from kinlib.faces.orientation import find_upright
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 __all__ = ["CHANGES", "RECORD", "bundled_photos", "measure_steadiness", "point_offsets", "recorded", "summarise"]
 
 RECORD = "steadiness.json"  # beside the bundled data
+COMMAND = "python -m kinlib.evaluation.preprocessing.steadiness"
 BATCH = 16  # faces encoded together
 SHARE_OF_BRIGHTNESS = 1.08
 SMALLER, LARGER = 0.95, 1.04
@@ -173,7 +174,9 @@ def recorded() -> dict:
     """
     kept = read_note(_record_path())
     if kept is None:
-        raise KinlibError("steadiness was not measured: run `python -m kinlib.evaluation.steadiness --record`")
+        raise KinlibError(
+            "steadiness was not measured: run `python -m kinlib.evaluation.preprocessing.steadiness --record`"
+        )
     return kept
 
 
@@ -206,7 +209,9 @@ def main(arguments: list[str] | None = None) -> None:
     from kinlib.checkpoints import weights
     from kinlib.gan.encoder import load_encoder
 
-    parser = argparse.ArgumentParser(prog="python -m kinlib.evaluation.steadiness", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m kinlib.evaluation.preprocessing.steadiness", description=__doc__.splitlines()[0]
+    )
     parser.add_argument("--record", action="store_true", help=f"keep the numbers as {RECORD}")
     chosen = parser.parse_args(arguments)
     encoder = load_encoder(weights.path("studio_encoder"))

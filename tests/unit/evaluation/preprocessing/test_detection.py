@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from kinlib import families
-from kinlib.evaluation import detection
+from kinlib.evaluation.preprocessing import detection
 from kinlib.faces.keypoints import detect
 from kinlib.families.tables import Problem
 from kinlib.runtime import config

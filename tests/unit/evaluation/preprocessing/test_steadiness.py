@@ -8,8 +8,8 @@ import torch
 from PIL import Image
 
 from kinlib.checkpoints import weights
-from kinlib.evaluation import steadiness
-from kinlib.evaluation.steadiness import CHANGES, bundled_photos, measure_steadiness, recorded, summarise
+from kinlib.evaluation.preprocessing import steadiness
+from kinlib.evaluation.preprocessing.steadiness import CHANGES, bundled_photos, measure_steadiness, recorded, summarise
 from kinlib.gan.encoder import load_encoder
 from kinlib.runtime.errors import KinlibError
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kinlib.evaluation import alignment as scores
+from kinlib.evaluation.preprocessing import alignment as scores
 from kinlib.faces.landmarks import five_from_68
 from kinlib.io.crop import map_to_crop
 from kinlib.runtime.errors import KinlibError

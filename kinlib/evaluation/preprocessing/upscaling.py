@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from kinlib.evaluation.alignment import MAX_OFFSET, five_error
 from kinlib.evaluation.bootstrap import draw_weights, estimate, mean
 from kinlib.evaluation.embedding import embed_pictures
+from kinlib.evaluation.preprocessing.alignment import MAX_OFFSET, five_error
 from kinlib.faces.keypoints import detect
 from kinlib.faces.landmarks import quad_of
 from kinlib.faces.upscale import upscale

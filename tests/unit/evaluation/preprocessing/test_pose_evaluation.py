@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from kinlib.evaluation import pose as scores
+from kinlib.evaluation.preprocessing import pose as scores
 from kinlib.faces import pose, pose_heuristics
 from kinlib.faces.align import turn_degrees
 from kinlib.faces.keypoints import Keypoints

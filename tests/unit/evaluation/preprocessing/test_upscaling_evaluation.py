@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from kinlib.evaluation import upscaling as scores
 from kinlib.evaluation.embedding import embed_pictures
+from kinlib.evaluation.preprocessing import upscaling as scores
 from kinlib.runtime.errors import KinlibError
 from kinlib.studio.datasets.family_album import load_album
 from kinlib.studio.datasets.originals import load_originals

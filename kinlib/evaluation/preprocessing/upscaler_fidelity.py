@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from kinlib.evaluation.groups import by_group, groups_of
-from kinlib.evaluation.size_pairs import FACTOR, QUALITY, SizePair
+from kinlib.evaluation.preprocessing.size_pairs import FACTOR, QUALITY, SizePair
 from kinlib.faces.degrade import Degradation, compress_pixels
 from kinlib.faces.identity import load_identity
 from kinlib.faces.landmarks import five_from_68

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kinlib.evaluation.demography import score_predictions, true_labels
+from kinlib.evaluation.preprocessing.demography import score_predictions, true_labels
 from kinlib.faces.demography import EMOTIONS, GENDERS, POPULATIONS
 from kinlib.studio.datasets.family_album import load_album
 

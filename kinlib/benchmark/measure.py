@@ -1,0 +1,59 @@
+"""Measures the bundled methods on the reference couples.
+
+    python -m kinlib.benchmark.measure --record
+
+keeps the results beside the bundled data (`kinlib.evaluation.heredity.board`).
+"""
+
+import argparse
+from collections.abc import Iterator
+
+from PIL import Image
+
+from kinlib import Kinship
+from kinlib.benchmark.entries import generate
+from kinlib.evaluation import heredity
+from kinlib.evaluation.heredity import Children, Reference, Report
+from kinlib.evaluation.heredity.board import FLOOR, record_path, summarise
+from kinlib.evaluation.heredity.siblings import load_siblings
+from kinlib.inheritance import registry
+from kinlib.io.files import write_json
+
+__all__ = ["CHILDREN", "SEED", "measure"]
+
+CHILDREN, SEED = 16, 0  # of each couple
+
+
+def measure(kin: Kinship, reference: Reference) -> Iterator[Report]:
+    """The report of the floor, then of each method whose files are here."""
+    yield _report(FLOOR, _floor(kin), reference)
+    for method in registry.available(kin.preset):
+        children = generate(kin, method, reference, reference.couples, CHILDREN, SEED)
+        yield _report(method, children, reference)
+
+
+def _floor(kin: Kinship) -> Iterator[tuple[str, list[Image.Image]]]:
+    for couple, pictures in load_siblings().items():
+        yield couple, [kin.reconstruct(kin.encode(picture)) for picture in pictures]
+
+
+def _report(name: str, children: Iterator[tuple[str, list[Image.Image]]], reference: Reference) -> Report:
+    described: dict[str, Children] = {couple: heredity.describe(pictures) for couple, pictures in children}
+    return heredity.score(described, reference, method=name)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Measure the bundled methods, print them, and keep the numbers if asked."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--record", action="store_true", help="keep the numbers beside the bundled data")
+    record = parser.parse_args(arguments).record
+    entries = {}
+    for report in measure(Kinship.load("studio", device="cpu"), heredity.load_reference()):
+        entries[report.method] = summarise(report)
+        print(report.method, *(f"{name} {value[0]:.3f}" for name, value in entries[report.method].items()), sep="  ")
+    if record:
+        write_json(record_path(), {"preset": "studio", "children": CHILDREN, "seed": SEED, "entries": entries})
+
+
+if __name__ == "__main__":
+    main()

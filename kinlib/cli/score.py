@@ -1,0 +1,127 @@
+"""`kinlib score`: children of the reference couples against their true children."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kinlib.cli.machine import check_device
+from kinlib.cli.targets import check_file
+from kinlib.runtime.errors import KinlibError
+
+if TYPE_CHECKING:
+    from kinlib.evaluation.heredity import Children, Reference, Report
+
+__all__ = ["ScoreCommand"]
+
+MOST = 1000  # children of a couple
+
+
+@dataclass(kw_only=True)
+class ScoreCommand:
+    """Score children of the reference couples against their true children; lower is better."""
+
+    method: str | None = None
+    """a method of inheritance, or FILE.py:FUNCTION, a function (father, mother, generator) -> child on W+ codes"""
+    pictures: Path | None = None
+    """folder of children that any program made: couple_01/*.png, couple_02/*.png, ..."""
+    list: bool = False
+    """write the couples and their parents' photographs into the folder --out, for other programs"""
+    align: bool = False
+    """with --pictures: find and align the faces first; otherwise they must be FFHQ crops"""
+    children: int = 16
+    """children of each couple, with --method"""
+    seed: int = 0
+    """seed of the children, with --method"""
+    couples: int | None = None
+    """score the first couples only, for a quick look; all by default"""
+    preset: str = "studio"
+    """studio (bundled) or ffhq (downloaded weights), with --method"""
+    device: str | None = None
+    """cpu or cuda; the best there is by default"""
+    out: Path | None = None
+    """JSON file of all measures to write; with --list, the folder"""
+    plot: Path | None = None
+    """picture (.png or .svg) of the place among the bundled methods to write"""
+
+    def run(self) -> None:
+        self._check()
+        from kinlib.benchmark.entries import export_couples
+        from kinlib.evaluation.heredity import load_reference
+
+        reference = load_reference()
+        if self.list:
+            print(f"wrote {export_couples(reference, self.out)}")
+            return
+        if self.couples is not None and not 1 <= self.couples <= len(reference):
+            raise KinlibError(f"--couples must be from 1 to {len(reference)}, not {self.couples}")
+        with self._entry(reference) as (name, count, described):
+            report = self._score(name, count, described, reference)
+        self._show(report, whole=count == len(reference))
+
+    def _check(self) -> None:
+        """Everything that can be checked without a network."""
+        if sum((self.method is not None, self.pictures is not None, self.list)) != 1:
+            raise KinlibError("give one of --method, --pictures and --list")
+        if self.list and self.out is None:
+            raise KinlibError("missing: --out, the folder to write the couples into")
+        if not 2 <= self.children <= MOST:
+            raise KinlibError(f"--children must be from 2 to {MOST:,}, not {self.children}")
+        if self.align and self.pictures is None:
+            raise KinlibError("--align is for --pictures: children of a method are aligned already")
+        check_device(self.device)
+        if not self.list and self.out is not None:
+            check_file(self.out, (".json",))
+        if self.plot is not None:
+            check_file(self.plot, (".png", ".svg"))
+
+    @contextmanager
+    def _entry(self, reference: "Reference") -> Iterator[tuple[str, int, Iterator[tuple[str, "Children"]]]]:
+        """Name, number of couples, and each couple's children, described."""
+        from kinlib.benchmark import entries
+        from kinlib.evaluation.heredity import describe
+        from kinlib.inheritance import registry
+
+        if self.pictures is not None:
+            paths = entries.list_pictures(self.pictures, reference)
+            chosen = [couple for couple in paths if couple in reference.couples[: self.couples]]
+            pictures = ((couple, entries.read_pictures(paths[couple], self.align)) for couple in chosen)
+            yield str(self.pictures), len(chosen), ((couple, describe(found)) for couple, found in pictures)
+            return
+        named = nullcontext(self.method) if ":" not in self.method else entries.from_file(self.method)
+        with named as method:
+            registry.create(method, self.preset)  # refused before networks are loaded
+            from kinlib import Kinship
+
+            kin = Kinship.load(self.preset, self.device)
+            couples = reference.couples[: self.couples]
+            generated = entries.generate(kin, method, reference, couples, self.children, self.seed)
+            yield method, len(couples), ((couple, describe(found)) for couple, found in generated)
+
+    def _score(self, name: str, count: int, described: Iterator, reference: "Reference") -> "Report":
+        from tqdm import tqdm
+
+        from kinlib.evaluation.heredity import score
+
+        found = dict(tqdm(described, total=count, desc="scoring", unit="couple"))
+        return score(found, reference, method=name)
+
+    def _show(self, report: "Report", whole: bool) -> None:
+        """Print the table and the place, and write what was asked for."""
+        from kinlib.benchmark import show
+        from kinlib.evaluation.heredity import board
+
+        entries = board.recorded() | {report.method: board.summarise(report)}
+        print(show.table(entries, report.method))
+        if whole:
+            rank, among = board.place(report)
+            print(f"place {rank} of {among} by the energy distance")
+        else:
+            print(f"no place: {len(report.couples)} couples were scored, and the others' results are of all")
+        if self.out is not None:
+            report.to_json(self.out)
+            print(f"wrote {self.out}")
+        if self.plot is not None:
+            show.write_plot(show.plot(entries, report.method), self.plot)
+            print(f"wrote {self.plot}")

@@ -1,0 +1,92 @@
+"""How different are the children of one couple? The mean distance over all pairs of siblings.
+
+StyleGene (Li et al. 2023, section 4.3) takes LPIPS between the 40 children of a family. LPIPS needs weights that are
+downloaded; in the preset `studio`, the distance of identity embeddings takes its place. Both are distances of learned
+features, on different scales: their names go with every number.
+
+More is not better. Siblings of a method should be as different as true siblings are, measured in the same way.
+"""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from kinlib.evaluation.bootstrap import draw_weights, estimate, mean
+from kinlib.runtime.errors import KinlibError
+
+__all__ = ["IDENTITY", "LPIPS", "diversity", "lpips_distances", "mean_pairwise_distance"]
+
+IDENTITY, LPIPS = "1 - cosine of identity", "LPIPS (AlexNet)"
+DRAWS = 1000
+
+
+def mean_pairwise_distance(embeddings: Tensor | np.ndarray) -> float:
+    """Mean of 1 - cosine over all pairs of embeddings [n, D] of unit length.
+
+    Raises:
+        KinlibError: if there are fewer than two, or they are not finite or not of unit length.
+    """
+    found = torch.as_tensor(np.asarray(embeddings), dtype=torch.float64)
+    if found.ndim != 2 or len(found) < 2:
+        raise KinlibError(f"embeddings must be [n, D] with n of 2 or more, not {list(found.shape)}")
+    lengths = found.norm(dim=1)
+    if not ((lengths > 0.99) & (lengths < 1.01)).all():  # false for NaN as well; float16 keeps a length to 0.001
+        raise KinlibError("embeddings must be finite and of unit length")
+    count = len(found)
+    cosine = found @ found.t()
+    return float(1 - (cosine.sum() - cosine.trace()) / (count * (count - 1)))
+
+
+def diversity(
+    children: Mapping[str, Tensor | np.ndarray],
+    distance: Callable[[Tensor | np.ndarray], float] = mean_pairwise_distance,
+    seed: int = 0,
+) -> pd.Series:
+    """Mean over couples of the distance among siblings, with a 95% interval from resampling couples.
+
+    Args:
+        children: by couple, what `distance` takes.
+        distance: of one couple's children.
+        seed: of the bootstrap.
+
+    Returns:
+        `value`, `low`, `high`; the interval is NaN for fewer than three couples.
+
+    Raises:
+        KinlibError: if there are no couples, or as `distance`.
+    """
+    if not children:
+        raise KinlibError("there are no children to compare")
+    each = np.array([distance(found) for found in children.values()])
+    return pd.Series(estimate(mean(each), draw_weights(len(each), DRAWS, seed)), ["value", "low", "high"])
+
+
+def lpips_distances(pictures: Tensor) -> float:
+    """Mean LPIPS (Zhang et al. 2018, AlexNet) over all pairs of pictures [n, 3, S, S] in [-1, 1].
+
+    torchmetrics brings the linear layers; AlexNet's weights come from torchvision's store, once.
+
+    Raises:
+        KinlibError: if there are fewer than two pictures, values are out of range, or the weights cannot be had.
+    """
+    if pictures.ndim != 4 or pictures.shape[1] != 3 or len(pictures) < 2:
+        raise KinlibError(f"pictures must be [n, 3, S, S] with n of 2 or more, not {list(pictures.shape)}")
+    if not (pictures.abs() <= 1).all():  # false for NaN as well
+        raise KinlibError("pictures must be finite and from -1 to 1")
+    measure = _lpips()
+    pairs = torch.combinations(torch.arange(len(pictures)))  # [P, 2]
+    with torch.no_grad():
+        return float(torch.stack([measure(pictures[a : a + 1], pictures[b : b + 1]) for a, b in pairs.tolist()]).mean())
+
+
+def _lpips() -> Callable[[Tensor, Tensor], Tensor]:
+    from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
+
+    try:
+        return LearnedPerceptualImagePatchSimilarity("alex").eval()
+    except (OSError, RuntimeError) as error:  # no network; a file whose hash is wrong
+        told = " ".join(str(error).split())
+        raise KinlibError(f"LPIPS needs AlexNet's weights, which could not be downloaded: {told}") from error

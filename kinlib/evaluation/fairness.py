@@ -1,0 +1,114 @@
+"""Does a method serve all groups of people alike? Every metric by group, with intervals, and the gap between groups.
+
+People, or couples, are the units of the intervals: several pictures of one are not independent. The gap between the
+best and the worst group is never negative, so that chance alone gives one. It is therefore shown beside the gap that
+groups of the same sizes have when people are assigned to them at random.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from kinlib.evaluation.bootstrap import draw_weights, estimate, mean
+from kinlib.runtime.errors import KinlibError
+
+__all__ = ["FEWEST", "Gap", "gap", "metrics_by_group"]
+
+FEWEST = 5  # units in a group; with fewer its mean says nothing, and the group is left out of the gap
+DRAWS = 1000
+
+
+@dataclass(frozen=True)
+class Gap:
+    """The difference of the best and the worst group.
+
+    Attributes:
+        best, worst: the groups, by the higher and the lower mean.
+        value: higher minus lower mean.
+        by_chance: the 95th percentile of the value under random assignment to groups of the same sizes.
+        p: share of random assignments whose gap is as large.
+    """
+
+    best: str
+    worst: str
+    value: float
+    by_chance: float
+    p: float
+
+
+def metrics_by_group(values: Mapping[str, np.ndarray], groups: Mapping[str, np.ndarray], seed: int = 0) -> pd.DataFrame:
+    """Means of metrics in each group of units (people or couples), with 95% intervals.
+
+    Args:
+        values: one number a unit, float [N], by metric; NaN is left out.
+        groups: which units belong to each, bool [N]; groups may overlap.
+        seed: of the bootstrap.
+
+    Returns:
+        Columns `metric`, `group`, `units`, `value`, `low`, `high`; the group "all" comes first.
+
+    Raises:
+        KinlibError: if lengths differ, there are no units, or a metric is infinite.
+    """
+    columns = {name: np.asarray(column, dtype=float) for name, column in values.items()}
+    rows_of = _checked(columns, groups)
+    rows = []
+    for metric, column in columns.items():
+        for group, inside in {"all": np.ones(len(column), bool), **rows_of}.items():
+            part = column[inside & np.isfinite(column)]
+            if len(part):
+                value, low, high = estimate(mean(part), draw_weights(len(part), DRAWS, seed))
+                rows.append((metric, group, len(part), value, low, high))
+    return pd.DataFrame(rows, columns=["metric", "group", "units", "value", "low", "high"])
+
+
+def gap(column: np.ndarray, groups: Mapping[str, np.ndarray], seed: int = 0) -> Gap:
+    """The gap of one metric between groups that do not overlap, such as the five populations.
+
+    Args:
+        column: one number a unit, float [N]; NaN is left out.
+        groups: which units belong to each, bool [N]; of fewer than `FEWEST` units they are left out.
+        seed: of the random assignments.
+
+    Raises:
+        KinlibError: if lengths differ, groups overlap, or fewer than two have enough units.
+    """
+    values = np.asarray(column, dtype=float)
+    rows_of = _checked({"the metric": values}, groups)
+    if np.sum(list(rows_of.values()), axis=0).max() > 1:
+        raise KinlibError("groups whose gap is measured must not overlap")
+    large = {name: rows & np.isfinite(values) for name, rows in rows_of.items()}
+    large = {name: rows for name, rows in large.items() if rows.sum() >= FEWEST}
+    if len(large) < 2:
+        raise KinlibError(f"a gap needs two groups or more of at least {FEWEST} people or couples each")
+    names, labels = list(large), np.full(len(values), -1)
+    for number, rows in enumerate(large.values()):
+        labels[rows] = number
+    used, labels = values[labels >= 0], labels[labels >= 0]
+    means = _means(used, labels, len(names))
+    rng = np.random.default_rng(seed)
+    shuffled = [np.ptp(_means(used, rng.permutation(labels), len(names))) for _ in range(DRAWS)]
+    found = float(np.ptp(means))
+    return Gap(
+        best=names[int(means.argmax())],
+        worst=names[int(means.argmin())],
+        value=found,
+        by_chance=float(np.quantile(shuffled, 0.95)),
+        p=float((1 + np.sum(np.array(shuffled) >= found)) / (DRAWS + 1)),
+    )
+
+
+def _means(values: np.ndarray, labels: np.ndarray, count: int) -> np.ndarray:
+    return np.bincount(labels, values, count) / np.bincount(labels, minlength=count)
+
+
+def _checked(columns: Mapping[str, np.ndarray], groups: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    lengths = {len(column) for column in [*columns.values(), *groups.values()]}
+    if len(lengths) != 1 or 0 in lengths or not columns:
+        raise KinlibError(f"metrics and groups must be of one length, 1 or more, not {sorted(lengths)}")
+    for name, column in columns.items():
+        if np.isinf(column).any():
+            raise KinlibError(f"{name} holds values that are infinite")
+    return {name: np.asarray(rows, dtype=bool) for name, rows in groups.items()}

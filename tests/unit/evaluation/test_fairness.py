@@ -1,0 +1,62 @@
+"""Metrics by group, and the gap between groups against chance."""
+
+import numpy as np
+import pytest
+
+from kinlib.evaluation.fairness import gap, metrics_by_group
+from kinlib.runtime.errors import KinlibError
+
+
+def groups_of(labels: np.ndarray) -> dict[str, np.ndarray]:
+    return {name: labels == name for name in np.unique(labels)}
+
+
+LABELS = np.repeat(["a", "b", "c"], 40)
+
+
+def test_means_with_intervals():
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=120) + (LABELS == "b")
+    values[:3] = np.nan
+    table = metrics_by_group({"error": values}, groups_of(LABELS)).set_index("group")
+    assert list(table.index) == ["all", "a", "b", "c"] and list(table["units"]) == [117, 37, 40, 40]
+    assert table.loc["b", "value"] == pytest.approx(values[40:80].mean())
+    assert table.loc["all", "value"] == pytest.approx(np.nanmean(values))
+    assert ((table["low"] < table["value"]) & (table["value"] < table["high"])).all()
+    assert table.loc["b", "low"] > table.loc["a", "value"]
+
+
+def test_groups_may_overlap_and_be_empty():
+    groups = {"some": LABELS != "c", "a": LABELS == "a", "none": LABELS == "d"}
+    assert set(metrics_by_group({"one": np.arange(120.0)}, groups)["group"]) == {"all", "some", "a"}
+
+
+def test_a_gap_that_is_there_and_one_by_chance():
+    rng = np.random.default_rng(1)
+    noise = rng.normal(size=120)
+    true = gap(noise + 2 * (LABELS == "b"), groups_of(LABELS))
+    assert true.best == "b" and true.value > true.by_chance and true.p < 0.01
+    found = [gap(rng.normal(size=120), groups_of(LABELS), seed).p for seed in range(40)]
+    assert 0.02 < np.mean(np.array(found) < 0.25) < 0.5  # a quarter, by chance
+
+
+def test_small_groups_have_no_part_in_the_gap():
+    labels = LABELS.copy()
+    labels[:2] = "tiny"
+    values = np.where(labels == "tiny", 100.0, np.arange(120) % 7)
+    assert gap(values, groups_of(labels)).best != "tiny"
+
+
+@pytest.mark.parametrize(
+    ("values", "groups", "words"),
+    [
+        (np.zeros(119), groups_of(LABELS), "one length"),
+        (np.zeros(0), {}, "one length"),
+        (np.full(120, np.inf), groups_of(LABELS), "infinite"),
+        (np.zeros(120), {"all": LABELS != "", "a": LABELS == "a"}, "overlap"),
+        (np.zeros(120), {"a": LABELS == "a"}, "two groups"),
+    ],
+)
+def test_what_cannot_be_compared(values, groups, words):
+    with pytest.raises(KinlibError, match=words):
+        gap(values, groups)
