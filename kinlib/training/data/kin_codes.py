@@ -1,9 +1,11 @@
-"""Codes of a kin set by the bundled encoder, in one file beside the pictures.
+"""Codes of rendered parents and children by the bundled encoder, in one file beside the pictures.
 
 Children's pictures are encoded as `Kinship.encode` does it, with all corrections: they are what a sampler has to give.
 Parents' pictures are encoded as they are and in degraded views, as encoders are trained, because photographs are noisy,
 small and badly aligned. Their codes take no corrections: in the leading principal components, which a sampler reads,
 these move a code by a tenth of the spread between people, and take thirty times as long.
+
+A set of unrelated people (`kinlib render`) can be encoded as well: all of them are possible parents.
 """
 
 import io
@@ -27,13 +29,15 @@ from kinlib.io.files import write_bytes
 from kinlib.io.resume import read_note
 from kinlib.runtime.errors import KinlibError
 from kinlib.studio.datasets.kin import NOTE
+from kinlib.studio.datasets.renders import SET_NOTE
 from kinlib.training.data.augment import Augmentation
 
-__all__ = ["CODES", "HELD_OUT_EVERY", "KinCodes", "encode_kin", "load_kin_codes"]
+__all__ = ["CODES", "HELD_OUT_EVERY", "KinCodes", "encode_set", "load_codes"]
 
 CODES = "codes.safetensors"
-PICTURES = ("image", "mask")  # columns that are no facts
-VIEWS = 2  # degraded views of each of the parents' pictures
+PICTURES = ("image", "mask")
+LEFT_OUT = (*PICTURES, "regions", "landmarks")  # columns that are large and not needed
+VIEWS = 1  # degraded views of each of the parents' pictures: half of what a sampler is shown
 ENCODED = 256  # px, what encoders take
 BATCH = 32
 HELD_OUT_EVERY = 21  # couples divisible by this are held out; not a multiple of 5, the number of populations
@@ -41,10 +45,10 @@ HELD_OUT_EVERY = 21  # couples divisible by this are held out; not a multiple of
 
 @dataclass(frozen=True)
 class KinCodes:
-    """A kin set without its pictures.
+    """A kin set, or a set of unrelated people, without its pictures.
 
     Attributes:
-        table: one row a picture, as `kinlib.studio.datasets.kin` describes them.
+        table: one row a picture, as `kinlib.studio.datasets.kin`, or `batch`, describes them.
         codes: float16 [N, L, 512]; of children with all corrections.
         degraded: float16 [P, V, L, 512], V degraded views of each picture of a parent, in the order of the table.
         seed: of the set.
@@ -61,15 +65,15 @@ class KinCodes:
         return (self.table.couple % HELD_OUT_EVERY == 0).to_numpy()
 
 
-def encode_kin(folder: Path, seed: int = 0) -> Iterator[tuple[int, int]]:
-    """Encode the parts of a kin set that have no codes yet; yields (parts done, parts in all).
+def encode_set(folder: Path, seed: int = 0) -> Iterator[tuple[int, int]]:
+    """Encode the parts of a set that have no codes yet; yields (parts done, parts in all).
 
     Args:
-        folder: that `kinlib render --kin` wrote; it may still be growing.
+        folder: that `kinlib render --kin`, or `kinlib render`, wrote; it may still be growing.
         seed: of the degraded views.
 
     Raises:
-        KinlibError: if the folder holds no kin set.
+        KinlibError: if the folder holds no such set.
     """
     parts = _parts(folder)
     network = weights.sha256(weights.path("studio_encoder"))
@@ -87,15 +91,15 @@ def encode_kin(folder: Path, seed: int = 0) -> Iterator[tuple[int, int]]:
         yield len(parts) - len(missing) + number, len(parts)
 
 
-def load_kin_codes(folder: Path) -> KinCodes:
-    """The parts of a kin set that have codes.
+def load_codes(folder: Path) -> KinCodes:
+    """The parts of a set that have codes.
 
     Raises:
-        KinlibError: if the folder holds no kin set, or no codes by the encoder in use.
+        KinlibError: if the folder holds no set, or no codes by the encoder in use.
     """
-    note = read_note(folder / NOTE) or {}
+    parts, note = _parts(folder), _note(folder) or {}
     known = _read(folder / CODES, weights.sha256(weights.path("studio_encoder")))
-    parts = [part for part in _parts(folder) if f"{part.stem}/codes" in known]
+    parts = [part for part in parts if f"{part.stem}/codes" in known]
     if not parts:
         raise KinlibError(f"there are no codes in '{folder}': encode it first")
     facts = [pd.read_parquet(part, columns=_facts(part)) for part in parts]
@@ -103,15 +107,19 @@ def load_kin_codes(folder: Path) -> KinCodes:
     return KinCodes(pd.concat(facts, ignore_index=True), codes, degraded, int(note["seed"]))
 
 
+def _note(folder: Path) -> dict | None:
+    return read_note(folder / NOTE) or read_note(folder / SET_NOTE)
+
+
 def _parts(folder: Path) -> list[Path]:
     parts = sorted(Path(folder).glob("part-*.parquet"))
-    if not parts or read_note(Path(folder) / NOTE) is None:
+    if not parts or "seed" not in (_note(Path(folder)) or {}):
         raise KinlibError(f"'{folder}' holds no kin set: render one with `kinlib render --kin`")
     return parts
 
 
 def _facts(part: Path) -> list[str]:
-    return [name for name in pq.read_schema(part).names if name not in PICTURES]
+    return [name for name in pq.read_schema(part).names if name not in LEFT_OUT]
 
 
 def _read(path: Path, network: str, seed: int | None = None) -> dict[str, Tensor]:
@@ -128,13 +136,14 @@ def _read(path: Path, network: str, seed: int | None = None) -> dict[str, Tensor
 
 @torch.inference_mode()
 def _encode_part(part: Path, encoder: Encoder, seed: int) -> dict[str, Tensor]:
-    table = pd.read_parquet(part, columns=["role", *PICTURES])
+    table = pd.read_parquet(part, columns=[*PICTURES, *(["role"] if "role" in _facts(part) else [])])
     pictures, masks = (_decoded(table[name], mode) for name, mode in zip(PICTURES, ("RGB", "L"), strict=True))
     pictures = pictures.permute(0, 3, 1, 2)  # [n, 3, S, S]
-    child = torch.tensor((table.role == "child").tolist())
+    child = torch.tensor([role == "child" for role in table.get("role", [None] * len(table))])
     clean = pictures.float() / 127.5 - 1
     codes = _encode(encoder, clean, passes=0)
-    codes[child] = _encode(encoder, clean[child], passes=None)
+    if child.any():
+        codes[child] = _encode(encoder, clean[child], passes=None)
     augment, rng = Augmentation(pictures.shape[-1]), torch.Generator().manual_seed(seed + int(part.stem[-5:]))
     parents = pictures[~child], masks[~child]
     views = [_encode(encoder, augment(*parents, rng).source, passes=0) for _ in range(VIEWS)]

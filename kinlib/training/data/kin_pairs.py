@@ -18,11 +18,12 @@ from kinlib.studio.genetics import Genomes, children, concatenate, phenotypes
 from kinlib.studio.person import HAIR_COLOURS, IRIS_COLOURS, NUM_SHAPE, PROPORTIONS, SEXES
 from kinlib.training.data.kin_codes import KinCodes
 
-__all__ = ["Pairs", "PortraitCodes", "make_pairs", "parent_genomes", "trait_features"]
+__all__ = ["Pairs", "PortraitCodes", "couple_genomes", "make_pairs", "trait_features"]
 
 NUMBERS = ("melanin", "redness", "hair_shade", "hair_curl", "freckles", "cleft_chin", "free_lobes", "beard", "brow")
 CURLS = (0.5, 0.75)  # curl at which portraits change to curly, and to coiled hair styles (`looks.standard_look`)
-RIDGE = 3.0  # in samples: a direction that varies as in three portraits is halved; by held-out error among 1, 3, 10
+RIDGE = 30.0  # in portraits: by the error of portraits left out, among 3, 10, 30, 100 and 300, with 220 portraits
+AT_ONCE = 500  # couples, whose children's genomes take 100 MB
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Pairs:
     """Couples with true children, all of one sex for each row, so that the sex can be asked for.
 
     Attributes:
-        father, mother: int64 [C], numbers of couples of the kin set, whose father and mother these are.
+        father, mother: int64 [C], rows of the fathers and mothers that were paired.
         male: float32 [C], 1 where the children are sons.
         children: float32 [C, T, K], standardised components of T children.
     """
@@ -102,33 +103,30 @@ def trait_features(traits: pd.DataFrame) -> np.ndarray:
 _WORDS = [("iris", word) for word in IRIS_COLOURS] + [("hair_colour", word) for word in HAIR_COLOURS]
 
 
-def parent_genomes(kin: KinCodes) -> tuple[Genomes, Genomes]:
-    """Fathers and mothers of all couples of the set, in the order of their numbers."""
+def couple_genomes(kin: KinCodes) -> tuple[Genomes, Genomes]:
+    """Fathers and mothers of all couples of a kin set, in the order of their numbers."""
     couples = sorted(kin.table.couple.unique())
     found = [family(kin.seed, KIN, int(couple), 1)[:2] for couple in couples]
     fathers, mothers = zip(*found, strict=True)
     return concatenate(fathers), concatenate(mothers)
 
 
-def make_pairs(
-    fathers: Genomes, mothers: Genomes, couples: np.ndarray, portraits: PortraitCodes, count: int, num: int, seed: int
-) -> Pairs:
-    """Random pairs of fathers and mothers of a kin set, with children whose portraits' codes follow from their traits.
+def make_pairs(fathers: Genomes, mothers: Genomes, portraits: PortraitCodes, count: int, num: int, seed: int) -> Pairs:
+    """Random couples of men and women, with children whose portraits' codes follow from their traits.
 
     Args:
-        fathers, mothers: of all couples of the set, as `parent_genomes` gives them.
-        couples: rows of those that may be paired.
+        fathers, mothers: those to be paired, any number of each.
         portraits: the map from traits to codes.
-        count: pairs.
+        count: couples.
         num: children of each, all of one sex.
         seed: of everything.
     """
     rng = np.random.default_rng([seed, 3])
-    father = rng.choice(couples, count)
-    mother = _mothers_for(fathers, mothers, couples, father, rng)
+    father = rng.integers(0, len(fathers), count)
+    mother = _mothers_for(fathers.ancestry[father].argmax(axis=1), mothers.ancestry.argmax(axis=1), rng)
     male = rng.integers(0, 2, count)
     parts = []
-    for some in np.array_split(np.arange(count), max(1, count // 500)):  # genomes of 500 couples' children: 100 MB
+    for some in np.array_split(np.arange(count), max(1, count // AT_ONCE)):
         young = children(fathers[father[some]], mothers[mother[some]], num, rng)
         sexes = np.where(male[some], SEXES.index("male"), SEXES.index("female")).repeat(num)
         traits = phenotypes(young.with_sex(sexes)).to_frame().assign(age=CHILD_AGE)
@@ -137,11 +135,14 @@ def make_pairs(
     return Pairs(*index, torch.from_numpy(male).float(), torch.cat(parts))
 
 
-def _mothers_for(
-    fathers: Genomes, mothers: Genomes, couples: np.ndarray, father: np.ndarray, rng: np.random.Generator
-) -> np.ndarray:
-    """A mother for each father, of his population or, with the probability `MIXED`, of any."""
-    homes_f, homes_m = fathers.ancestry.argmax(axis=1), mothers.ancestry.argmax(axis=1)
-    of_home = {home: couples[homes_m[couples] == home] for home in np.unique(homes_f)}
-    own = [of_home[home] if len(of_home[home]) else couples for home in homes_f[father]]
-    return np.array([rng.choice(couples if rng.random() < MIXED else alike) for alike in own])
+def _mothers_for(homes: np.ndarray, mothers: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Row of a mother for each father: of his population or, with the probability `MIXED`, of any.
+
+    Args:
+        homes: population of each father, [N].
+        mothers: population of each mother, [M].
+    """
+    everybody = np.arange(len(mothers))
+    of_home = {home: np.flatnonzero(mothers == home) for home in np.unique(homes)}
+    alike = [of_home[home] if len(of_home[home]) else everybody for home in homes]
+    return np.array([rng.choice(everybody if rng.random() < MIXED else some) for some in alike])

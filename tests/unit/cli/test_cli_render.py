@@ -50,9 +50,21 @@ def no_head(monkeypatch):
         (("--out", "set", "--workers", "all"), "--workers cannot be 'all'"),
         (("--out",), "--out"),
         (("--families", "--reference"), "choose one of --families and --reference"),
-        (("--families", "--size", 64), "--size is for unrelated people: --families renders a set of its own size"),
+        (("--kin", "--reference"), "choose one of --reference and --kin"),
+        (
+            ("--families", "--size", 64),
+            "--size is for unrelated people and --kin: --families renders a set of its own size",
+        ),
         (("--reference", "--images-each", 1), "--images-each is for unrelated people: --reference renders"),
         (("--families", "--seed", -1), "--seed must be from 0"),
+        (("--kin",), "missing: --out"),
+        (("--kin", "--out", "set", "--couples", 0), "--couples must be from 1 to 1,000,000, not 0"),
+        (("--kin", "--out", "set", "--children", 0), "--children must be from 1 to 100, not 0"),
+        (("--kin", "--out", "set", "--albums", -1), "--albums must be from 0 to 100, not -1"),
+        (("--kin", "--out", "set", "--people", 5), "--people is for unrelated people: --kin renders"),
+        (("--kin", "--out", "set", "--crop", "photo"), "--crop is for unrelated people: --kin renders"),
+        (("--out", "set", "--couples", 5), "--couples is for --kin"),
+        (("--reference", "--size", 64), "--size is for unrelated people and --kin: --reference renders"),
         (("--out", "/proc/set"), "'/proc/set' cannot be written"),
     ],
 )
@@ -63,21 +75,22 @@ def test_bad_options(refused, options, words, monkeypatch):
 
 def test_out_is_a_file(refused, tmp_path):
     (tmp_path / "set").write_text("not a folder")
-    for kind in ((), ("--families",), ("--reference",)):
+    for kind in ((), ("--families",), ("--reference",), ("--kin",)):
         assert "'set' is a file: --out needs a folder" in refused("--out", "set", *kind)
 
 
 def test_folder_of_another_set(refused, tmp_path):
     (tmp_path / "set" / "families" / "FAMILY").mkdir(parents=True)
     assert "was not made here: choose another folder" in refused("--out", "set", "--families")
-    for name, kind in (("render.json", ()), ("studio.json", ("--families",)), ("reference.json", ("--reference",))):
+    sets = (("render.json", ()), ("studio.json", ("--families",)), ("reference.json", ("--reference",)))
+    for name, kind in (*sets, ("kin.json", ("--kin",))):
         (tmp_path / "set" / name).write_text('{"seed": 9, "people": 3}')
         assert "choose another" in refused("--out", "set", *kind)
         (tmp_path / "set" / name).write_text("{")
         assert f"'set/{name}' is damaged" in refused("--out", "set", *kind)
 
 
-@pytest.mark.parametrize("kind", [(), ("--families",), ("--reference",)])
+@pytest.mark.parametrize("kind", [(), ("--families",), ("--reference",), ("--kin",)])
 def test_no_head_model(refused, no_head, tmp_path, monkeypatch, kind):
     monkeypatch.setenv("KINLIB_ICT_DIR", str(tmp_path))
     assert "holds neither ict_face_model.npz nor" in refused("--out", "set", *kind)

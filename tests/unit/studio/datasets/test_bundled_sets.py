@@ -127,3 +127,13 @@ def test_an_average_child_loses_on_variance(comparison):
     spread = comparison.reports["true"].summary.loc["spread"]
     assert spread["low"] < 1 < spread["high"]
     assert not {"average", "constant"} & set(comparison.ranking("coverage").index[-1:])
+
+
+def test_the_same_couples_in_freely_taken_photographs():
+    portraits, album = load_reference(), load_reference(pictures="album")
+    assert (album.children == portraits.children).all()
+    names = {f"{couple}_{role}.jpg" for couple in album.couples for role in ("father", "mother")}
+    assert {path.name for path in (STUDIO / "heredity" / "album").iterdir()} == names
+    for name in names:
+        with Image.open(STUDIO / "heredity" / "album" / name) as photo:
+            assert photo.size == (render_reference.PARENT_SIZE,) * 2

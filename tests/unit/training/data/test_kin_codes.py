@@ -14,7 +14,7 @@ from kinlib.runtime.errors import KinlibError
 from kinlib.studio.datasets.encoding import array_to_jpeg, array_to_png
 from kinlib.studio.datasets.kin import NOTE
 from kinlib.training.data import kin_codes
-from kinlib.training.data.kin_codes import CODES, VIEWS, encode_kin, load_kin_codes
+from kinlib.training.data.kin_codes import CODES, VIEWS, encode_set, load_codes
 
 ROLES = ["father", "father", "mother", "mother", "child"]
 
@@ -38,12 +38,12 @@ def folder(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("kin")
     write_json(folder / NOTE, {"couples": 2, "seed": 3})
     add_part(folder, 0)
-    assert list(encode_kin(folder)) == [(0, 1), (1, 1)]
+    assert list(encode_set(folder)) == [(0, 1), (1, 1)]
     return folder
 
 
 def test_codes_of_children_have_all_corrections(folder):
-    kin = load_kin_codes(folder)
+    kin = load_codes(folder)
     assert kin.codes.shape[0] == 5 and kin.degraded.shape[:2] == (4, VIEWS) and kin.seed == 3
     assert kin.table.role.tolist() == ROLES and "image" not in kin.table
     table = pd.read_parquet(folder / "part-00000.parquet")
@@ -58,13 +58,13 @@ def test_codes_of_children_have_all_corrections(folder):
 
 
 def test_only_new_parts_are_encoded(folder, monkeypatch):
-    before = load_kin_codes(folder).codes.clone()
+    before = load_codes(folder).codes.clone()
     monkeypatch.setattr(kin_codes, "load_encoder", lambda path: pytest.fail("the encoder is not needed"))
-    assert list(encode_kin(folder)) == [(1, 1)]
+    assert list(encode_set(folder)) == [(1, 1)]
     monkeypatch.undo()
     add_part(folder, 1)
-    assert list(encode_kin(folder)) == [(1, 2), (2, 2)]
-    kin = load_kin_codes(folder)
+    assert list(encode_set(folder)) == [(1, 2), (2, 2)]
+    kin = load_codes(folder)
     assert len(kin.codes) == 10 and torch.equal(kin.codes[:5], before)
     assert kin.held_out.tolist() == [True] * 5 + [False] * 5
 
@@ -72,20 +72,32 @@ def test_only_new_parts_are_encoded(folder, monkeypatch):
 def test_codes_of_another_encoder_are_not_used(folder, monkeypatch):
     monkeypatch.setattr(kin_codes.weights, "sha256", lambda path: "another")
     with pytest.raises(KinlibError, match="there are no codes in"):
-        load_kin_codes(folder)
+        load_codes(folder)
 
 
 def test_folders_without_a_set(tmp_path):
     with pytest.raises(KinlibError, match="holds no kin set: render one with `kinlib render --kin`"):
-        next(encode_kin(tmp_path))
+        next(encode_set(tmp_path))
     add_part(tmp_path, 0)  # without the note
     with pytest.raises(KinlibError, match="holds no kin set"):
-        load_kin_codes(tmp_path)
+        load_codes(tmp_path)
 
 
 def test_a_damaged_file_is_made_again(tmp_path):
     write_json(tmp_path / NOTE, {"couples": 1, "seed": 0})
     add_part(tmp_path, 0)
     (tmp_path / CODES).write_bytes(b"no tensors")
-    assert list(encode_kin(tmp_path))[-1] == (1, 1)
-    assert len(load_kin_codes(tmp_path).codes) == 5
+    assert list(encode_set(tmp_path))[-1] == (1, 1)
+    assert len(load_codes(tmp_path).codes) == 5
+
+
+def test_unrelated_people_are_encoded_as_parents(tmp_path):
+    write_json(tmp_path / "render.json", {"people": 5, "seed": 4})
+    add_part(tmp_path, 0)
+    part = tmp_path / "part-00000.parquet"
+    table = pd.read_parquet(part).drop(columns="role").assign(person=range(5), regions=b"")
+    table.to_parquet(part)
+    list(encode_set(tmp_path))
+    found = load_codes(tmp_path)
+    assert found.seed == 4 and len(found.degraded) == len(found.codes) == 5
+    assert "person" in found.table and "regions" not in found.table

@@ -8,7 +8,7 @@ import torch
 from kinlib.studio.datasets.kin_couples import CHILD_AGE, KIN, family
 from kinlib.studio.genetics import Genomes, concatenate, founders, phenotypes
 from kinlib.training.data.kin_codes import KinCodes
-from kinlib.training.data.kin_pairs import PortraitCodes, make_pairs, parent_genomes, trait_features
+from kinlib.training.data.kin_pairs import PortraitCodes, couple_genomes, make_pairs, trait_features
 
 COUPLES = 12
 
@@ -16,7 +16,7 @@ COUPLES = 12
 @pytest.fixture(scope="module")
 def parents() -> tuple[Genomes, Genomes]:
     table = pd.DataFrame({"couple": np.arange(COUPLES)})
-    return parent_genomes(KinCodes(table, torch.empty(0), torch.empty(0), seed=5))
+    return couple_genomes(KinCodes(table, torch.empty(0), torch.empty(0), seed=5))
 
 
 def traits_of(people: Genomes) -> pd.DataFrame:
@@ -26,7 +26,7 @@ def traits_of(people: Genomes) -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def portraits() -> PortraitCodes:
     """A map whose first component is the skin's melanin, whose second is 1 for men and -1 for women, without noise."""
-    people = concatenate([founders(home, 200, np.random.default_rng(1)) for home in ("birch", "dune")])
+    people = concatenate([founders(home, 800, np.random.default_rng(1)) for home in ("birch", "dune")])
     traits = traits_of(people)
     codes = torch.tensor(np.stack([traits.melanin, 2.0 * (traits.sex == "male") - 1], axis=1))
     return PortraitCodes(traits, codes.float())
@@ -38,11 +38,11 @@ def test_parents_are_those_of_the_set(parents):
 
 
 def test_the_map_finds_what_follows_from_traits(portraits):
-    people = traits_of(founders("birch", 50, np.random.default_rng(2)))
+    people = traits_of(founders({"birch": 0.5, "dune": 0.5}, 50, np.random.default_rng(2)))
     found = portraits(people)
-    assert np.abs(found[:, 0].numpy() - people.melanin).max() < 0.02
+    assert np.corrcoef(found[:, 0], people.melanin)[0, 1] > 0.97
     assert ((found[:, 1] > 0).numpy() == (people.sex == "male")).all()
-    assert portraits.residuals.abs().mean() < 0.02 and portraits.explained.min() > 0.99
+    assert portraits.explained.min() > 0.98
 
 
 def test_residuals_are_as_large_as_the_noise():
@@ -65,8 +65,7 @@ def test_features_are_finite_and_tell_words_apart():
 
 
 def test_children_are_of_their_pair_and_sex(parents, portraits):
-    rows = np.arange(COUPLES)
-    pairs = make_pairs(*parents, rows, portraits, count=200, num=3, seed=1)
+    pairs = make_pairs(*parents, portraits, count=200, num=3, seed=1)
     assert pairs.children.shape == (200, 3, 2) and len(pairs) == 200
     assert ((pairs.children[:, :, 1] > 0).float() == pairs.male[:, None]).all()
     skin = [phenotypes(side).melanin for side in parents]
@@ -77,10 +76,11 @@ def test_children_are_of_their_pair_and_sex(parents, portraits):
     )  # partners in other couples as well
     homes = [side.ancestry.argmax(axis=1) for side in parents]
     assert 0.7 < (homes[0][pairs.father] == homes[1][pairs.mother]).mean() < 0.95  # one in four is of any population
-    again = make_pairs(*parents, rows, portraits, count=200, num=3, seed=1)
+    again = make_pairs(*parents, portraits, count=200, num=3, seed=1)
     assert torch.equal(again.children, pairs.children)
 
 
-def test_only_the_given_couples_are_paired(parents, portraits):
-    pairs = make_pairs(*parents, np.array([2, 3, 5]), portraits, count=40, num=2, seed=1)
-    assert set(pairs.father.tolist()) | set(pairs.mother.tolist()) == {2, 3, 5}
+def test_more_mothers_than_fathers(parents, portraits):
+    """Nobody is left out, and a population without a mother finds one elsewhere."""
+    pairs = make_pairs(parents[0][[1]], parents[1][[0, 2, 3]], portraits, count=60, num=2, seed=1)
+    assert set(pairs.father.tolist()) == {0} and set(pairs.mother.tolist()) == {0, 1, 2}

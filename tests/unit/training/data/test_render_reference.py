@@ -1,6 +1,7 @@
 """Making the heredity reference: true children of true parents, measured, the same however the work was interrupted."""
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,15 @@ from kinlib.studio.datasets import kin_couples
 from kinlib.studio.genetics import phenotypes
 from kinlib.studio.render import Picture
 from kinlib.training.data import render_reference
-from kinlib.training.data.render_reference import CHILD_AGE, PARENT_SIZE, ReferencePlan, plan, siblings, write
+from kinlib.training.data.render_reference import (
+    CHILD_AGE,
+    PARENT_SIZE,
+    ReferencePlan,
+    plan,
+    siblings,
+    write,
+    write_album,
+)
 
 SMALL = ReferencePlan(seed=4, num_couples=2, num_siblings=3)
 
@@ -148,3 +157,31 @@ def test_the_real_thing(tmp_path):
     family = np.concatenate([reference.fathers, reference.mothers, reference.children[0]])
     alike = family @ family.T
     assert (alike[np.triu_indices(4, 1)] < 0.99).all() and np.allclose(np.diag(alike), 1, atol=0.01)
+
+
+def test_album_shots_are_added_and_kept(rendered, tmp_path, monkeypatch):
+    def negative(person, rng, size, crop) -> Picture:
+        picture = kin_couples.portrait(person, 0, 30.0, size, crop)
+        return replace(picture, image=255 - picture.image)
+
+    monkeypatch.setattr(render_reference, "album_picture", negative)
+    list(write(SMALL, tmp_path, workers=1))
+    assert list(write_album(SMALL, tmp_path, workers=1)) == [0, 1, 2, 3, 4]
+    album, portraits = load_reference(tmp_path, pictures="album"), load_reference(tmp_path)
+    assert (album.children == portraits.children).all() and album.couples == portraits.couples
+    for role in ("father", "mother"):
+        for couple in album.couples:
+            assert album.picture(couple, role).is_file()
+            assert album.picture(couple, role).read_bytes() != portraits.picture(couple, role).read_bytes()
+    before = contents(tmp_path)
+    album.picture("couple_02", "mother").unlink()
+    assert list(write_album(SMALL, tmp_path, workers=1)) == [3, 4]
+    assert contents(tmp_path) == before
+
+
+def test_sets_without_album_shots(rendered, tmp_path):
+    list(write(SMALL, tmp_path, workers=1))
+    with pytest.raises(KinlibError, match="there is no picture"):
+        load_reference(tmp_path, pictures="album")
+    with pytest.raises(KinlibError, match="unknown kind of pictures 'selfies': choose portraits or album"):
+        load_reference(tmp_path, pictures="selfies")

@@ -82,10 +82,10 @@ def test_axes_hold_the_codes(kin):
 
 
 def test_a_run_learns_what_couples_pass_on_and_is_written(kin, tmp_path: Path, monkeypatch):
-    monkeypatch.setattr(recipe, "encode_kin", lambda folder: iter([(1, 1)]))
-    monkeypatch.setattr(recipe, "load_kin_codes", lambda folder: kin)
+    monkeypatch.setattr(recipe, "encode_set", lambda folder: iter([(1, 1)]))
+    monkeypatch.setattr(recipe, "load_codes", lambda folder: kin)
     out = tmp_path / "out"
-    settings = SamplerSettings(tmp_path, out, run=tmp_path / "run", steps=150, batch=64, minutes=2.0, lr=5e-3)
+    settings = SamplerSettings(data=tmp_path, out=out, run=tmp_path / "run", steps=150, batch=64, minutes=2.0, lr=5e-3)
     settings.components, settings.hidden, settings.pairs, settings.samples = AXES, 32, 400, 4
     recipe.train(settings)
     report = json.loads((out / "sampler.json").read_text())
@@ -106,7 +106,7 @@ def test_a_run_learns_what_couples_pass_on_and_is_written(kin, tmp_path: Path, m
 
 
 def test_too_few_couples(tmp_path, monkeypatch):
-    monkeypatch.setattr(recipe, "encode_kin", lambda folder: iter([(1, 1)]))
-    monkeypatch.setattr(recipe, "load_kin_codes", lambda folder: synthetic(5))
+    monkeypatch.setattr(recipe, "encode_set", lambda folder: iter([(1, 1)]))
+    monkeypatch.setattr(recipe, "load_codes", lambda folder: synthetic(5))
     with pytest.raises(KinlibError, match="has 5 couples with codes: render 40 or more"):
-        recipe.train(SamplerSettings(tmp_path, tmp_path / "out", run=tmp_path / "run"))
+        recipe.train(SamplerSettings(data=tmp_path, out=tmp_path / "out", run=tmp_path / "run"))
