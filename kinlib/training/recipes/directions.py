@@ -24,6 +24,8 @@ from kinlib.training.engine.settings import RecipeSettings
 
 __all__ = ["DirectionSettings", "attribute_table", "train"]
 
+CHECKED = 100  # held-out people whose codes are moved, to see how much of an edit the encoder reads back
+
 
 @dataclass(kw_only=True)
 class DirectionSettings(RecipeSettings):
@@ -75,6 +77,8 @@ def train(settings: DirectionSettings) -> None:
     codes, test_codes = encode_all(encoder, training), encode_all(encoder, held_out)
     attributes, test = attribute_table(training.table), attribute_table(held_out.table)
     steps = _steps(codes, attributes)
+    checked = test_codes[:CHECKED]
+    before = _encode_synthesised(generator, encoder, checked)
     tensors, metrics, readings = {}, {}, {}
     for i, name in enumerate(attributes):
         values = torch.tensor(attributes[name].to_numpy(), dtype=torch.float32)
@@ -92,7 +96,11 @@ def train(settings: DirectionSettings) -> None:
         }
         readings[name] = (test_codes * probe).sum(dim=(1, 2)).numpy() + offset
         metrics[name] = _quality(readings[name], test[name].to_numpy())
-        metrics[name] |= _edit_check(generator, encoder, test_codes[:100], step, probe, low, high)
+        move = (high - low) / 2  # half the range, added to codes of held-out people
+        after = _encode_synthesised(generator, encoder, checked + move * step)
+        # The change of the probe's reading, [N] -> scalar, in the attribute's unit.
+        seen = ((after - before) * probe).sum(dim=(1, 2)).mean()
+        metrics[name]["share_of_edit_seen"] = round(float(seen / move), 4)
     metrics["groups"] = _by_group(held_out.table, readings, test)
     recipe = asdict(settings) | {"pictures": len(training), "people": training.table.person.nunique()}
     record.write(tensors, settings.out, "directions", recipe, metrics)
@@ -141,10 +149,6 @@ def _by_group(table: pd.DataFrame, readings: dict[str, np.ndarray], truth: pd.Da
 
 
 @torch.no_grad()
-def _edit_check(generator: Generator, encoder: Encoder, codes: Tensor, step: Tensor, probe: Tensor, low, high):
-    """Share of a move by half the range that the encoder reads off the synthesised pictures."""
-    move = (high - low) / 2  # half the range, added to codes of held-out people
-    before, after = (encoder(generator.synthesis(c, batch_size=50).clamp(-1, 1)) for c in (codes, codes + move * step))
-    # The change of the probe's reading, [N] -> scalar, in the attribute's unit.
-    seen = ((after - before) * probe).sum(dim=(1, 2)).mean()
-    return {"share_of_edit_seen": round(float(seen / move), 4)}
+def _encode_synthesised(generator: Generator, encoder: Encoder, codes: Tensor) -> Tensor:
+    """What the encoder reads off the pictures of codes, both [N, L, 512]."""
+    return encoder(generator.synthesis(codes, batch_size=50).clamp(-1, 1))
