@@ -24,6 +24,7 @@ from PIL import Image
 
 from kinlib.inheritance import registry
 from kinlib.inheritance.blend import group_shares
+from kinlib.inheritance.weights_file import BlendWeights
 from kinlib.io.photos import read_photo
 from kinlib.kinship.kinship import Child, Face, Kinship, Photo
 from kinlib.runtime.errors import KinlibError
@@ -53,6 +54,7 @@ class Settings:
         sex: "female", "male"; None as inherited.
         truncation: below 1, pulls towards the average face.
         options: further options of the method, by name.
+        weights: blend weights in place of a method, its options and the shares of the groups; None for a method.
     """
 
     coarse: float = 0.5
@@ -64,6 +66,7 @@ class Settings:
     sex: str | None = None
     truncation: float = 1.0
     options: Mapping[str, Any] = field(default_factory=dict)
+    weights: BlendWeights | None = None
 
 
 class Session:
@@ -179,7 +182,9 @@ class Session:
         if missing:
             raise KinlibError(f"there is no {' and no '.join(missing)} yet: choose a couple, or upload a photograph")
         options = dict(settings.options)
-        if any(option.name == "father_share" for option in registry.find(settings.method).options):
+        if settings.weights is not None:
+            options["weights"] = settings.weights
+        elif any(option.name == "father_share" for option in registry.find(settings.method).options):
             shares = group_shares(self.kin.num_layers, settings.coarse, settings.middle, settings.fine)
             options.setdefault("father_share", shares)
         child = self.kin.child(

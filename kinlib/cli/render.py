@@ -89,7 +89,7 @@ class RenderCommand:
         return self.out
 
     def _families(self) -> Path:
-        from kinlib.studio.datasets import family_set, originals
+        from kinlib.studio.datasets import descent, family_set, originals
         from kinlib.studio.lesson import series
 
         out = self.out or config.data_dir() / "studio"
@@ -98,6 +98,8 @@ class RenderCommand:
         show_progress(series.write_series(out / "steps", self.workers), series.num_pictures(), "rendering steps")
         large = originals.write_originals(plan, out / "originals", self.workers)
         show_progress(large, originals.NUM_ORIGINALS, "rendering originals")
+        mixed = descent.write_descent(out / "descent", self.workers)
+        show_progress(mixed, descent.NUM_CHILDREN, "rendering children of mixed couples")
         return out
 
     def _reference(self) -> Path:

@@ -19,7 +19,8 @@ from kinlib.evaluation.preprocessing.detail import neighbour_differences
 from kinlib.faces.parsing import Parser, Parsing, parse
 from kinlib.gan.generator import Generator
 
-__all__ = ["MEASURES", "child_codes", "detail_strength", "face_proportions", "measure_faces", "mixing_curves"]
+__all__ = ["MEASURES", "child_codes", "detail_strength", "distinctness", "face_proportions", "measure_faces"]
+__all__ += ["mixing_curves"]
 __all__ += ["single_dimension", "strongest_dimensions", "summarise", "variety"]
 
 MEASURES = ("detail", "face_to_head", "face_area")  # what `measure_faces` measures
@@ -60,7 +61,7 @@ def face_proportions(pictures: Tensor, parser: Parser) -> dict[str, np.ndarray]:
         float64 [B] each, NaN where a part was not found: `face_to_head`, the height from brows to lips as a share of
         the head's with its hair; `face_area`, skin and features as a share of them and the hair.
     """
-    return _proportions(parse(pictures, parser=parser))
+    return _proportions(parse(pictures, parser=parser, mirror=False))
 
 
 def measure_faces(pictures: Tensor, parser: Parser) -> dict[str, np.ndarray]:
@@ -163,9 +164,19 @@ def summarise(table: pd.DataFrame, by: str | list[str], names: Sequence[str], se
 
 def variety(embeddings: Tensor) -> float:
     """Mean distance between siblings: 1 - cosine of identity, over all pairs of embeddings [n, D] of unit length."""
-    cosine = embeddings @ embeddings.t()
-    count = len(embeddings)
-    return float(1 - (cosine.sum() - cosine.trace()) / (count * (count - 1)))
+    return float(distinctness(embeddings).mean())
+
+
+def distinctness(embeddings: Tensor) -> np.ndarray:
+    """How far each face is from the others, mean of 1 - cosine over all others: float64 [n].
+
+    Of one child from each couple it says whether children of different couples can be told apart.
+
+    Args:
+        embeddings: [n, D] of unit length.
+    """
+    cosine = (embeddings @ embeddings.t()).double()
+    return (1 - (cosine.sum(dim=1) - cosine.diagonal()) / (len(embeddings) - 1)).numpy()
 
 
 def single_dimension(father: Tensor, mother: Tensor, dimensions: Tensor) -> Tensor:
@@ -216,7 +227,7 @@ def strongest_dimensions(
 
 
 def _measure(pictures: Tensor, parser: Parser) -> dict[str, np.ndarray]:
-    found = parse(pictures, parser=parser)
+    found = parse(pictures, parser=parser, mirror=False)  # of many pictures; means need no second look
     inside = F.interpolate(found.soft_mask(*HEAD, *COVER), pictures.shape[-2:])  # [B, 1, S, S]
     detail = detail_strength(pictures, inside.to(pictures))
     return {"detail": detail.double().cpu().numpy(), **_proportions(found)}

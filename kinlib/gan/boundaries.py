@@ -29,7 +29,8 @@ class Boundary:
     Attributes:
         normal: float32 [1, 512] in W or [L, 512] in W+, unit length over all its numbers.
         bias: b of normal . code + b, the signed distance to the plane.
-        accuracy: share of held-out codes on the right side.
+        accuracy: balanced accuracy on held-out codes, the mean of the shares on the right side among codes with the
+            attribute and without it: 0.5 for guessing, however rare the attribute is.
         spread: standard deviation of the signed distance over the codes that it was fitted on; one step of
             InterFaceGAN's editing is about one spread.
     """
@@ -62,18 +63,19 @@ def fit_boundary(
     Args:
         codes: W+ codes [N, L, 512].
         values: the attribute of each, [N]; booleans, or numbers that are split at their median.
-        groups: who is in each picture, [N]; 30% of the people are held out for the accuracy.
+        groups: the person or family in each picture, [N]; 30% of them are held out for the accuracy.
         space: "w" (the mean over layers) or "w_plus".
         share: for numbers, the share of the codes that is used, half from either end (InterFaceGAN takes the most
             certain ones; 1 takes all).
         cost: C of the support vector machine, times the mean squared length of the standardised codes. Small: where
             there are more dimensions than codes, a wide margin that some codes lie in keeps the normal from following
             chance.
-        seed: of the held-out people.
+        seed: of the held-out groups.
 
     Raises:
         KinlibError: if the space is unknown, shapes do not fit, or one side has fewer than ten codes.
     """
+    from sklearn.metrics import balanced_accuracy_score
     from sklearn.model_selection import GroupShuffleSplit
     from sklearn.svm import LinearSVC
 
@@ -94,7 +96,7 @@ def fit_boundary(
     strength = cost / float(np.square(flat).sum(axis=1).mean())
     machine = LinearSVC(C=strength, class_weight="balanced", dual="auto", random_state=seed)
     machine.fit(flat[train], positive[train])
-    accuracy = float((machine.predict(flat[test]) == positive[test]).mean())
+    accuracy = float(balanced_accuracy_score(positive[test], machine.predict(flat[test])))
     weight = torch.from_numpy(machine.coef_[0]).float() / scale
     length = weight.norm()
     bias = float((machine.intercept_[0] - (weight * mean).sum()) / length)

@@ -301,7 +301,8 @@ class RefiningEncoder(Encoder):
 
     def refined(self, codes: Tensor, target: Tensor, passes: int) -> Tensor:
         """Codes [B, L, 512] after a number of corrections towards pictures [B, 3, R, R] in [-1, 1]."""
-        parts = zip(codes.split(PART), target.split(PART), strict=True)
+        part = max(1, PART * 128**2 // max(self.generator.resolution, 128) ** 2)  # fewer of larger ones
+        parts = zip(codes.split(part), target.split(part), strict=True)
         return torch.cat([self._refined(some, wanted, passes) for some, wanted in parts])
 
     def _refined(self, codes: Tensor, target: Tensor, passes: int) -> Tensor:

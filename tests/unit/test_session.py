@@ -7,10 +7,12 @@ import threading
 from dataclasses import replace
 
 import pytest
+import torch
 from PIL import Image
 
 from kinlib.inheritance import registry
 from kinlib.inheritance.registry import Method
+from kinlib.inheritance.weights_file import BlendWeights
 from kinlib.kinship.kinship import Kinship
 from kinlib.runtime import config
 from kinlib.runtime.errors import KinlibError
@@ -70,6 +72,15 @@ def test_another_child_changes_no_other_picture(session: Session):
     before = dict(session.pictures)
     assert session.generate(Settings(coarse=1.0))
     assert [name for name in PICTURES if session.pictures[name] is not before[name]] == ["child"]
+
+
+def test_blend_weights_take_the_place_of_a_method(session: Session, kin: Kinship):
+    chosen = BlendWeights("studio", kin.num_layers, {"coarse": 1.0}, {5: 0.2}, {30: 0.0})
+    assert session.generate(Settings(coarse=0.3, weights=chosen)) and session.child.method == "weights"
+    father, mother = (session.faces[role].latent for role in ("father", "mother"))
+    assert torch.equal(session.child.latent, chosen.blend(father, mother))
+    assert not session.generate(Settings(method="mask", weights=chosen))
+    assert "leave out the method 'mask', or the weights" in session.message
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from kinlib.evaluation.blends import (
     MEASURES,
     child_codes,
     detail_strength,
+    distinctness,
     face_proportions,
     measure_faces,
     mixing_curves,
@@ -123,6 +124,11 @@ def test_variety():
     same = F.normalize(torch.ones(4, 8), dim=1)
     assert variety(same) == pytest.approx(0, abs=1e-6)
     assert variety(torch.eye(8)) == pytest.approx(1)
+
+
+def test_distinctness_is_that_of_each_face():
+    points = F.normalize(torch.tensor([[1.0, 0], [1, 0], [0, 1]]), dim=1)
+    assert distinctness(points) == pytest.approx([0.5, 0.5, 1.0])
 
 
 def test_strongest_dimension_is_found():
