@@ -19,17 +19,19 @@ from kinlib.evaluation.heredity.siblings import load_siblings
 from kinlib.inheritance import registry
 from kinlib.io.files import write_json
 
-__all__ = ["CHILDREN", "SEED", "measure"]
+__all__ = ["CHILDREN", "SEED", "VARIANTS", "measure"]
 
 CHILDREN, SEED = 16, 0  # of each couple
+VARIANTS = {"mask blocks=group": ("mask", {"blocks": "group"})}
+"""Settings other than the default that matter: the name, as `kinlib score` prints it, the method and its options."""
 
 
 def measure(kin: Kinship, reference: Reference) -> Iterator[Report]:
-    """The report of the floor, then of each method whose files are here."""
+    """The report of the floor, then of each method whose files are here, and of `VARIANTS`."""
     yield _report(FLOOR, _floor(kin), reference)
-    for method in registry.available(kin.preset):
-        children = generate(kin, method, reference, reference.couples, CHILDREN, SEED)
-        yield _report(method, children, reference)
+    for name, (method, options) in ({name: (name, {}) for name in registry.available(kin.preset)} | VARIANTS).items():
+        children = generate(kin, method, reference, reference.couples, CHILDREN, SEED, **options)
+        yield _report(name, children, reference)
 
 
 def _floor(kin: Kinship) -> Iterator[tuple[str, list[Image.Image]]]:

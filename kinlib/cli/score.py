@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Any
+
+import tyro
 
 from kinlib.cli.machine import check_device
 from kinlib.cli.targets import check_file
@@ -12,6 +14,7 @@ from kinlib.runtime.errors import KinlibError
 
 if TYPE_CHECKING:
     from kinlib.evaluation.heredity import Children, Reference, Report
+    from kinlib.inheritance.registry import Method
 
 __all__ = ["ScoreCommand"]
 
@@ -30,6 +33,8 @@ class ScoreCommand:
     """write the couples and their parents' photographs into the folder --out, for other programs"""
     align: bool = False
     """with --pictures: find and align the faces first; otherwise they must be FFHQ crops"""
+    option: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
+    """option of the method, such as blocks=group (repeatable)"""
     children: int = 16
     """children of each couple, with --method"""
     seed: int = 0
@@ -68,6 +73,8 @@ class ScoreCommand:
             raise KinlibError("missing: --out, the folder to write the couples into")
         if not 2 <= self.children <= MOST:
             raise KinlibError(f"--children must be from 2 to {MOST:,}, not {self.children}")
+        if self.option and self.method is None:
+            raise KinlibError("--option is for --method")
         if self.align and self.pictures is None:
             raise KinlibError("--align is for --pictures: children of a method are aligned already")
         check_device(self.device)
@@ -91,13 +98,18 @@ class ScoreCommand:
             return
         named = nullcontext(self.method) if ":" not in self.method else entries.from_file(self.method)
         with named as method:
-            registry.create(method, self.preset)  # refused before networks are loaded
+            options = _parse_options(registry.find(method), self.option)
+            registry.create(method, self.preset, **options)  # refused before networks are loaded
             from kinlib import Kinship
 
             kin = Kinship.load(self.preset, self.device)
             couples = reference.couples[: self.couples]
-            generated = entries.generate(kin, method, reference, couples, self.children, self.seed)
-            yield method, len(couples), ((couple, describe(found)) for couple, found in generated)
+            generated = entries.generate(kin, method, reference, couples, self.children, self.seed, **options)
+            yield (
+                " ".join([method, *self.option]),
+                len(couples),
+                ((couple, describe(found)) for couple, found in generated),
+            )
 
     def _score(self, name: str, count: int, described: Iterator, reference: "Reference") -> "Report":
         from tqdm import tqdm
@@ -125,3 +137,19 @@ class ScoreCommand:
         if self.plot is not None:
             show.write_plot(show.plot(entries, report.method), self.plot)
             print(f"wrote {self.plot}")
+
+
+def _parse_options(method: "Method", given: tuple[str, ...]) -> dict[str, Any]:
+    """Options of a method from NAME=VALUE, with the types that the registry states; it checks names and ranges."""
+    types = {option.name: option.type for option in method.options}
+    values = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        name = name.strip().replace("-", "_")
+        if not equals or not name:
+            raise KinlibError(f"--option takes NAME=VALUE, not '{text}'")
+        try:
+            values[name] = types.get(name, str)(value)
+        except ValueError as error:
+            raise KinlibError(f"--option {name} takes a {types[name].__name__}, not '{value}'") from error
+    return values

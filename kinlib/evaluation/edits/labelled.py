@@ -15,7 +15,7 @@ from kinlib.io.photos import read_photo
 from kinlib.studio.datasets.family_album import YAW_YEARS, FamilyAlbum
 from kinlib.studio.datasets.renders import read_attributes
 
-__all__ = ["aligned", "couples_with_children", "encode", "nearest", "true_attributes"]
+__all__ = ["LONG_HAIR", "aligned", "couples_with_children", "encode", "nearest", "true_attributes"]
 
 BATCH = 32  # pictures encoded at a time
 LONG_HAIR = ("mid", "bob", "long", "wavy", "curly", "braids")  # styles that reach at least to the ears

@@ -14,6 +14,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from kinlib.evaluation.edits.labelled import LONG_HAIR
 from kinlib.evaluation.groups import by_group, groups_of
 from kinlib.gan.encoder import Encoder, load_encoder
 from kinlib.gan.generator import Generator, load_generator
@@ -22,9 +23,6 @@ from kinlib.training.engine import record
 from kinlib.training.engine.settings import RecipeSettings
 
 __all__ = ["DirectionSettings", "attribute_table", "train"]
-
-# Styles that reach at least to the ears.
-LONG_HAIR = ("mid", "bob", "long", "wavy", "curly", "braids")
 
 
 @dataclass(kw_only=True)

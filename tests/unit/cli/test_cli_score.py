@@ -23,6 +23,11 @@ from kinlib.evaluation.heredity.siblings import load_siblings
         (("--method", "mask", "--plot", "nowhere/plot.png"), "there is no folder"),
         (("--method", "mask", "--preset", "ffhq2"), "preset"),
         (("--method", "mine.py:inherit"), "there is no file"),
+        (("--method", "mask", "--option", "blocks"), "--option takes NAME=VALUE"),
+        (("--method", "mask", "--option", "blocks=rows"), "blocks"),
+        (("--method", "mask", "--option", "size=3"), "no option 'size'"),
+        (("--method", "mask", "--option", "father-share=half"), "takes a float, not 'half'"),
+        (("--list", "--out", "couples", "--option", "blocks=group"), "--option is for --method"),
         (("--pictures", "nowhere"), "there is no folder 'nowhere'"),
     ],
 )
@@ -44,6 +49,15 @@ def test_a_method_of_a_file(capsys, tmp_path, monkeypatch):
     report = json.loads((tmp_path / "score.json").read_text())
     assert report["method"] == "mine.py:inherit" and len(report["couples"]) == 2
     assert Image.open(tmp_path / "place.png").width > 500
+
+
+def test_a_method_with_an_option(capsys):
+    quick = ("--children", "2", "--couples", "2")
+    assert main(["score", "--method", "mask", "--option", "blocks=group", "--option", "father-share=1", *quick]) == 0
+    row = next(line for line in capsys.readouterr().out.splitlines() if line.startswith(">"))
+    assert row.startswith("> mask blocks=group father-share=1")
+    spread = float(row.split()[-2])
+    assert spread == 0, "all children are copies of the father"
 
 
 def test_pictures_of_true_siblings_have_a_place(capsys, tmp_path):
