@@ -120,8 +120,8 @@ def _train(settings: SamplerSettings, accelerator: Accelerator) -> None:
 def _write(
     trainer: SupervisedTrainer, settings: SamplerSettings, metrics: dict, kin: KinCodes, others: KinCodes | None
 ) -> None:
-    people = len(kin.table.drop_duplicates(["couple", "role", "number"]))
-    pictures = len(kin.table)
+    seen = kin.table[~kin.held_out]
+    people, pictures = len(seen.drop_duplicates(["couple", "role", "number"])), len(seen)
     if others is not None:
         people, pictures = people + others.table.person.nunique(), pictures + len(others.table)
     used = {"steps_done": trainer.run.step, "pictures_used": pictures, "people": people}
