@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
+from kinlib.evaluation.blends import SEEDS_APART
 from kinlib.evaluation.heredity import Reference
 from kinlib.faces.align import find_and_align
 from kinlib.inheritance import registry
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["LEAST", "export_couples", "from_file", "generate", "list_pictures", "read_pictures"]
 
 LEAST = 2  # children of a couple; the distance between two of them belongs to the score
-SEEDS_APART = 1000  # between couples, so that their children share no randomness
 COUPLES = "couples.json"
 
 

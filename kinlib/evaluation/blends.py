@@ -19,8 +19,8 @@ from kinlib.evaluation.preprocessing.detail import neighbour_differences
 from kinlib.faces.parsing import Parser, Parsing, parse
 from kinlib.gan.generator import Generator
 
-__all__ = ["MEASURES", "child_codes", "detail_strength", "distinctness", "face_proportions", "measure_faces"]
-__all__ += ["mixing_curves"]
+__all__ = ["MEASURES", "SEEDS_APART", "child_codes", "detail_strength", "distinctness", "face_proportions"]
+__all__ += ["measure_faces", "mixing_curves"]
 __all__ += ["single_dimension", "strongest_dimensions", "summarise", "variety"]
 
 MEASURES = ("detail", "face_to_head", "face_area")  # what `measure_faces` measures
@@ -32,6 +32,7 @@ HEAD = ("skin", "nose", "eye_g", "l_eye", "r_eye", "l_brow", "r_brow", "l_ear", 
 FACE = ("nose", "l_eye", "r_eye", "l_brow", "r_brow", "mouth", "u_lip", "l_lip")  # what is between brows and lips
 COVER = ("hair", "hat")
 BATCH = 32  # pictures synthesised at a time
+SEEDS_APART = 1000  # between couples: more than there are children of one
 EDGE = 0.02  # share of the columns and rows cut off at either end of a mask, so that no stray pixel sets its size
 
 
@@ -128,13 +129,16 @@ def child_codes(
         inherit: a method, as `kinlib.inheritance.registry.create` makes it.
         fathers, mothers: W+ codes [C, L, 512].
         count: children of each couple.
-        seed: of the first child; child i is that of `Kinship.child` with the seed `seed + i`.
+        seed: of everything. Child i of couple c is that of `Kinship.child` with the seed `seed + SEEDS_APART * c + i`:
+            with equal seeds all couples would share their coins, and intervals over couples would leave them out.
     """
     couples = zip(fathers.split(1), mothers.split(1), strict=True)
     return torch.stack(
         [
-            torch.cat([inherit(*couple, torch.Generator().manual_seed(seed + i)) for i in range(count)])
-            for couple in couples
+            torch.cat(
+                [inherit(*couple, torch.Generator().manual_seed(seed + SEEDS_APART * c + i)) for i in range(count)]
+            )
+            for c, couple in enumerate(couples)
         ]
     )
 

@@ -23,11 +23,15 @@ def build(preset: str) -> Callable:
     paths = {role: weights.path(weights.for_role(preset, role).name) for role in ("generator", "encoder")}
     synthesis, encoder = load_generator(paths["generator"]), load_encoder(paths["encoder"])
     parser = load_parser(preset)
+    last: list[tuple[Tensor, Tensor]] = []  # the parents whose masks were found last, and these: siblings share them
 
     def inherit(
         father: Tensor, mother: Tensor, generator: torch.Generator, from_father: Sequence[str] | None
     ) -> Tensor:
-        pictures = region_pictures(synthesis, parser, father.cpu(), mother.cpu(), generator, from_father)
+        both = torch.stack([father, mother]).cpu()
+        if not last or not torch.equal(last[0][0], both):
+            last[:] = [(both, parents_masks(synthesis, parser, *both))]
+        pictures = region_pictures(synthesis, parser, *both, generator, from_father, last[0][1])
         with torch.no_grad():
             return encoder(pictures).to(father)
 

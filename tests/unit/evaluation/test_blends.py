@@ -97,8 +97,10 @@ def test_child_codes_are_those_of_a_single_child():
     fathers, mothers = torch.randn(2, 3, 10, 512, generator=torch.Generator().manual_seed(3))
     codes = child_codes(inherit, fathers, mothers, 2, seed=5)
     assert codes.shape == (3, 2, 10, 512)
-    alone = inherit(fathers[1:2], mothers[1:2], torch.Generator().manual_seed(6))
-    assert torch.equal(codes[1, 1], alone[0])
+    for couple, first in ((0, 5), (1, 1005)):  # couples do not share their coins
+        one = slice(couple, couple + 1)
+        alone = inherit(fathers[one], mothers[one], torch.Generator().manual_seed(first + 1))
+        assert torch.equal(codes[couple, 1], alone[0])
 
 
 def test_single_dimension_is_a_parents():
