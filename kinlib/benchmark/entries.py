@@ -3,7 +3,7 @@
 import importlib.util
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,24 +19,40 @@ from kinlib.io.photos import IMAGE_SUFFIXES, read_photo
 from kinlib.runtime.errors import KinlibError
 
 if TYPE_CHECKING:
-    from kinlib import Kinship
+    from kinlib.kinship.kinship import Kinship
 
-__all__ = ["LEAST", "export_couples", "from_file", "generate", "list_pictures", "read_pictures"]
+__all__ = ["LEAST", "encode_parents", "export_couples", "from_file", "generate", "list_pictures", "read_pictures"]
+
+Parents = tuple["Face", "Face"]  # father and mother
 
 LEAST = 2  # children of a couple; the distance between two of them belongs to the score
 COUPLES = "couples.json"
 
 
+def encode_parents(kin: "Kinship", reference: Reference, couples: Sequence[str]) -> Iterator[tuple[str, Parents]]:
+    """(couple, its parents' faces), one couple after the other; raises as `Kinship.encode`."""
+    for couple in couples:
+        father, mother = (kin.encode(reference.picture(couple, role)) for role in ("father", "mother"))
+        yield couple, (father, mother)
+
+
 def generate(
-    kin: "Kinship", method: str, reference: Reference, couples: Sequence[str], num: int, seed: int, **options
+    kin: "Kinship", method: str, parents: Iterable[tuple[str, Parents]], num: int, seed: int, **options
 ) -> Iterator[tuple[str, list[Image.Image]]]:
     """Children of couples by a method of the registry: (couple, `num` pictures), one couple after the other.
+
+    Args:
+        kin: the preset's networks.
+        method: its name.
+        parents: from `encode_parents`; for several methods, keep them: encoding takes longer than most methods do.
+        num: children of each couple.
+        seed: child i of couple k has the seed `seed + SEEDS_APART * k + i`.
+        options: of the method.
 
     Raises:
         KinlibError: as `Kinship.children`.
     """
-    for number, couple in enumerate(couples):
-        father, mother = (kin.encode(reference.picture(couple, role)) for role in ("father", "mother"))
+    for number, (couple, (father, mother)) in enumerate(parents):
         children = kin.children(father, mother, num, method, seed + SEEDS_APART * number, **options)
         yield couple, [child.image for child in children]
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from PIL import Image
 
 from kinlib import Kinship
-from kinlib.benchmark.entries import generate
+from kinlib.benchmark.entries import encode_parents, generate
 from kinlib.evaluation import heredity
 from kinlib.evaluation.heredity import Children, Reference, Report
 from kinlib.evaluation.heredity.board import FLOOR, record_path, summarise
@@ -29,8 +29,9 @@ VARIANTS = {"mask blocks=group": ("mask", {"blocks": "group"})}
 def measure(kin: Kinship, reference: Reference) -> Iterator[Report]:
     """The report of the floor, then of each method whose files are here, and of `VARIANTS`."""
     yield _report(FLOOR, _floor(kin), reference)
+    parents = dict(encode_parents(kin, reference, reference.couples))
     for name, (method, options) in ({name: (name, {}) for name in registry.available(kin.preset)} | VARIANTS).items():
-        children = generate(kin, method, reference, reference.couples, CHILDREN, SEED, **options)
+        children = generate(kin, method, parents.items(), CHILDREN, SEED, **options)
         yield _report(name, children, reference)
 
 

@@ -104,7 +104,8 @@ class ScoreCommand:
 
             kin = Kinship.load(self.preset, self.device)
             couples = reference.couples[: self.couples]
-            generated = entries.generate(kin, method, reference, couples, self.children, self.seed, **options)
+            parents = entries.encode_parents(kin, reference, couples)
+            generated = entries.generate(kin, method, parents, self.children, self.seed, **options)
             yield (
                 " ".join([method, *self.option]),
                 len(couples),

@@ -35,12 +35,12 @@ def test_every_method_is_recorded_and_none_beats_the_floor():
 def test_one_recorded_result_is_that_of_its_method():
     """Of the first couples only; the average has no randomness but rounding."""
     from kinlib import Kinship
-    from kinlib.benchmark.entries import generate
+    from kinlib.benchmark.entries import encode_parents, generate
 
     reference, kin = heredity.load_reference(), Kinship.load("studio", device="cpu")
     children = {
         couple: heredity.describe(found)
-        for couple, found in generate(kin, "average", reference, reference.couples[:3], 2, SEED)
+        for couple, found in generate(kin, "average", encode_parents(kin, reference, reference.couples[:3]), 2, SEED)
     }
     report = heredity.score(children, reference, num_bootstrap=10)
     # The same children over and over: their number does not matter, the couples do.

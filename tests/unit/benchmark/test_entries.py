@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from kinlib import Kinship
-from kinlib.benchmark.entries import export_couples, from_file, generate, list_pictures, read_pictures
+from kinlib.benchmark.entries import encode_parents, export_couples, from_file, generate, list_pictures, read_pictures
 from kinlib.evaluation.heredity import load_reference
 from kinlib.inheritance import registry
 from kinlib.runtime.errors import KinlibError
@@ -78,7 +78,7 @@ def test_files_that_cannot_be_run(tmp_path, content, words):
 def test_children_of_couples_differ_and_are_those_of_their_seeds(reference):
     kin = Kinship.load("studio", device="cpu")
     couples = reference.couples[:2]
-    generated = dict(generate(kin, "mask", reference, couples, 2, 5))
+    generated = dict(generate(kin, "mask", encode_parents(kin, reference, couples), 2, 5))
     assert list(generated) == list(couples) and all(len(children) == 2 for children in generated.values())
     parents = [reference.picture(couples[1], role) for role in ("father", "mother")]
     expected = kin.children(*parents, 2, "mask", 1005)
