@@ -19,7 +19,7 @@ from kinlib.io.photos import IMAGE_SUFFIXES, read_photo
 from kinlib.runtime.errors import KinlibError
 
 if TYPE_CHECKING:
-    from kinlib.kinship.kinship import Kinship
+    from kinlib.kinship.kinship import Face, Kinship
 
 __all__ = ["LEAST", "encode_parents", "export_couples", "from_file", "generate", "list_pictures", "read_pictures"]
 
