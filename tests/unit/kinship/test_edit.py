@@ -119,7 +119,7 @@ def test_published_directions_move_and_say_so(moving: Kinship, faces):
         ({"mood": 1}, "unknown attribute 'mood': choose one of age, beard, glasses, hair_length"),
         ({3: 1}, "unknown attribute '3'"),
         ({"smile": 0.9}, "smile must be from 0 to 0.88, the range of the training data, not 0.9"),
-        ({"yaw": -90}, "yaw must be from -37.32 to 40.19"),
+        ({"yaw": -90}, r"yaw must be from -\d\d\.\d+ to \d\d\.?\d*, the range of the training data, not -90"),
         ({"smile": float("nan")}, "not nan"),
         ({"smile": float("inf")}, "not inf"),
         ({"smile": "0.5"}, "not 0.5"),
