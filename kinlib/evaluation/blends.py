@@ -18,17 +18,16 @@ from kinlib.evaluation.bootstrap import draw_weights, estimate, mean
 from kinlib.evaluation.preprocessing.detail import neighbour_differences
 from kinlib.faces.parsing import Parser, Parsing, parse
 from kinlib.gan.generator import Generator
+from kinlib.io.face_labels import HEAD
 
-__all__ = ["MEASURES", "SEEDS_APART", "child_codes", "detail_strength", "distinctness", "face_proportions"]
-__all__ += ["measure_faces", "mixing_curves"]
-__all__ += ["single_dimension", "strongest_dimensions", "summarise", "variety"]
+__all__ = ["MEASURES", "SEEDS_APART", "child_codes", "detail_strength", "face_proportions", "measure_faces"]
+__all__ += ["mixing_curves", "single_dimension", "strongest_dimensions", "summarise"]
 
 MEASURES = ("detail", "face_to_head", "face_area")  # what `measure_faces` measures
 
 Blend = Callable[[Tensor, Tensor, float], Tensor]
 """(fathers, mothers, share) -> children, all codes W+ [C, L, 512]."""
 
-HEAD = ("skin", "nose", "eye_g", "l_eye", "r_eye", "l_brow", "r_brow", "l_ear", "r_ear", "mouth", "u_lip", "l_lip")
 FACE = ("nose", "l_eye", "r_eye", "l_brow", "r_brow", "mouth", "u_lip", "l_lip")  # what is between brows and lips
 COVER = ("hair", "hat")
 BATCH = 32  # pictures synthesised at a time
@@ -133,14 +132,12 @@ def child_codes(
             with equal seeds all couples would share their coins, and intervals over couples would leave them out.
     """
     couples = zip(fathers.split(1), mothers.split(1), strict=True)
-    return torch.stack(
-        [
-            torch.cat(
-                [inherit(*couple, torch.Generator().manual_seed(seed + SEEDS_APART * c + i)) for i in range(count)]
-            )
-            for c, couple in enumerate(couples)
-        ]
-    )
+    made = []
+    for number, couple in enumerate(couples):
+        first = seed + SEEDS_APART * number
+        seeds = range(first, first + count)
+        made.append(torch.cat([inherit(*couple, torch.Generator().manual_seed(one)) for one in seeds]))
+    return torch.stack(made)
 
 
 def summarise(table: pd.DataFrame, by: str | list[str], names: Sequence[str], seed: int = 0) -> pd.DataFrame:
@@ -164,23 +161,6 @@ def summarise(table: pd.DataFrame, by: str | list[str], names: Sequence[str], se
             found = {"name": name, "mean": centre, "low": low, "high": high, "couples": len(column)}
             rows.append(dict(zip(columns, values, strict=True)) | found)
     return pd.DataFrame(rows)
-
-
-def variety(embeddings: Tensor) -> float:
-    """Mean distance between siblings: 1 - cosine of identity, over all pairs of embeddings [n, D] of unit length."""
-    return float(distinctness(embeddings).mean())
-
-
-def distinctness(embeddings: Tensor) -> np.ndarray:
-    """How far each face is from the others, mean of 1 - cosine over all others: float64 [n].
-
-    Of one child from each couple it says whether children of different couples can be told apart.
-
-    Args:
-        embeddings: [n, D] of unit length.
-    """
-    cosine = (embeddings @ embeddings.t()).double()
-    return (1 - (cosine.sum(dim=1) - cosine.diagonal()) / (len(embeddings) - 1)).numpy()
 
 
 def single_dimension(father: Tensor, mother: Tensor, dimensions: Tensor) -> Tensor:

@@ -17,10 +17,7 @@ from torch import Tensor
 from kinlib.evaluation.bootstrap import draw_weights, estimate, mean
 from kinlib.runtime.errors import KinlibError
 
-__all__ = ["IDENTITY", "LPIPS", "diversity", "lpips_distances", "mean_pairwise_distance"]
-
-IDENTITY, LPIPS = "1 - cosine of identity", "LPIPS (AlexNet)"
-DRAWS = 1000
+__all__ = ["distance_to_others", "diversity", "lpips_distances", "mean_pairwise_distance"]
 
 
 def mean_pairwise_distance(embeddings: Tensor | np.ndarray) -> float:
@@ -35,9 +32,19 @@ def mean_pairwise_distance(embeddings: Tensor | np.ndarray) -> float:
     lengths = found.norm(dim=1)
     if not ((lengths > 0.99) & (lengths < 1.01)).all():  # false for NaN as well; float16 keeps a length to 0.001
         raise KinlibError("embeddings must be finite and of unit length")
-    count = len(found)
-    cosine = found @ found.t()
-    return float(1 - (cosine.sum() - cosine.trace()) / (count * (count - 1)))
+    return float(distance_to_others(found).mean())
+
+
+def distance_to_others(embeddings: Tensor) -> np.ndarray:
+    """How far each face is from the others, mean of 1 - cosine over all others: float64 [n].
+
+    Of one child from each couple it says whether children of different couples can be told apart.
+
+    Args:
+        embeddings: [n, D] of unit length.
+    """
+    cosine = (embeddings @ embeddings.t()).double()
+    return (1 - (cosine.sum(dim=1) - cosine.diagonal()) / (len(embeddings) - 1)).numpy()
 
 
 def diversity(
@@ -61,7 +68,7 @@ def diversity(
     if not children:
         raise KinlibError("there are no children to compare")
     each = np.array([distance(found) for found in children.values()])
-    return pd.Series(estimate(mean(each), draw_weights(len(each), DRAWS, seed)), ["value", "low", "high"])
+    return pd.Series(estimate(mean(each), draw_weights(len(each), seed=seed)), ["value", "low", "high"])
 
 
 def lpips_distances(pictures: Tensor) -> float:

@@ -17,7 +17,7 @@ from kinlib.runtime.errors import KinlibError
 __all__ = ["FEWEST", "Gap", "gap", "metrics_by_group"]
 
 FEWEST = 5  # units in a group; with fewer its mean says nothing, and the group is left out of the gap
-DRAWS = 1000
+SHUFFLES = 1000  # random assignments to groups
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def metrics_by_group(values: Mapping[str, np.ndarray], groups: Mapping[str, np.n
         for group, inside in {"all": np.ones(len(column), bool), **rows_of}.items():
             part = column[inside & np.isfinite(column)]
             if len(part):
-                value, low, high = estimate(mean(part), draw_weights(len(part), DRAWS, seed))
+                value, low, high = estimate(mean(part), draw_weights(len(part), seed=seed))
                 rows.append((metric, group, len(part), value, low, high))
     return pd.DataFrame(rows, columns=["metric", "group", "units", "value", "low", "high"])
 
@@ -89,14 +89,14 @@ def gap(column: np.ndarray, groups: Mapping[str, np.ndarray], seed: int = 0) -> 
     used, labels = values[labels >= 0], labels[labels >= 0]
     means = _means(used, labels, len(names))
     rng = np.random.default_rng(seed)
-    shuffled = [np.ptp(_means(used, rng.permutation(labels), len(names))) for _ in range(DRAWS)]
+    shuffled = [np.ptp(_means(used, rng.permutation(labels), len(names))) for _ in range(SHUFFLES)]
     found = float(np.ptp(means))
     return Gap(
         best=names[int(means.argmax())],
         worst=names[int(means.argmin())],
         value=found,
         by_chance=float(np.quantile(shuffled, 0.95)),
-        p=float((1 + np.sum(np.array(shuffled) >= found)) / (DRAWS + 1)),
+        p=float((1 + np.sum(np.array(shuffled) >= found)) / (SHUFFLES + 1)),
     )
 
 

@@ -24,7 +24,6 @@ from kinlib.runtime.errors import KinlibError
 
 __all__ = ["Pairs", "Verifier", "sample_pairs", "verify"]
 
-DRAWS = 1000
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1)  # inverse of the ridge penalty; the best over the training families is taken
 FOLDS = 5  # of families, to choose it
 
@@ -144,7 +143,7 @@ def verify(verifier: Verifier, pairs: Pairs, seed: int = 0) -> pd.DataFrame:
         return float(np.average(right, weights=weights)), curve.area(weights)
 
     count = place.max() + 1
-    resampled = [measure(drawn) for drawn in draw_weights(count, DRAWS, seed)]
+    resampled = [measure(drawn) for drawn in draw_weights(count, seed=seed)]
     table = np.vstack([measure(np.ones(count)), np.quantile(resampled, [0.025, 0.975], axis=0)]).T
     return pd.DataFrame(table, ["accuracy", "auc"], ["value", "low", "high"])
 

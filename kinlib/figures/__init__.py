@@ -10,10 +10,10 @@ gives the same bytes: a stored figure changes only when what it shows has change
 
 from kinlib.figures.agreement import agreement_plot
 from kinlib.figures.demography import age_plot, confusion_plot, counts_plot, distribution_plot, people_plot
-from kinlib.figures.edits import interval_curve, interval_points, rescoring_plot
+from kinlib.figures.edits import rescoring_plot
 from kinlib.figures.family import family_picture, family_row, panels
 from kinlib.figures.genetics import Mark, chromosome_picture, gamete_picture, mid_parent_plot
-from kinlib.figures.intervals import interval_plot
+from kinlib.figures.intervals import interval_curve, interval_plot, interval_points
 from kinlib.figures.marks import mark_face, mark_pose
 from kinlib.figures.points import close_up, landmark_picture, mark_crop
 from kinlib.figures.sheets import contact_sheet, truth_picture

@@ -1,4 +1,4 @@
-"""Plots of what edits change: rescoring matrices as heat maps, and curves with intervals."""
+"""Plots of what edits change: rescoring matrices as heat maps."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,7 +8,7 @@ import pandas as pd
 
 from kinlib.figures.style import STYLE, Plot, subplots
 
-__all__ = ["interval_curve", "interval_points", "rescoring_plot"]
+__all__ = ["rescoring_plot"]
 
 LARGEST = 2.0  # standard deviations at the ends of the colour scale
 
@@ -51,18 +51,3 @@ def _print_cell(axis, row: int, column: int, cell: pd.Series, shown: float) -> N
     text = f"{cell['mean']:.1f}" if np.isfinite(shown) else f"{cell['mean']:.2f}"
     ink = "white" if abs(shown) > 0.65 * LARGEST else "#222222" if settled else "#999999"  # NaN compares as False
     axis.text(column, row, text, fontsize=6.5, color=ink, ha="center", va="center")
-
-
-def interval_curve(axis, table: pd.DataFrame, x: str, label: str | None = None, **style) -> None:
-    """A curve of means with its 95% interval as a band: columns `x`, `mean`, `low` and `high`."""
-    (line,) = axis.plot(table[x], table["mean"], label=label, marker="o", **style)
-    axis.fill_between(table[x], table["low"], table["high"], color=line.get_color(), alpha=0.18, linewidth=0)
-
-
-def interval_points(axis, table: pd.DataFrame, at: np.ndarray, label: str | None = None) -> None:
-    """Means as points at heights `at`, with their 95% intervals as bars: columns `mean`, `low` and `high`.
-
-    A bias-corrected interval of few values may leave its mean out; the bar then begins at the mean.
-    """
-    ends = np.array([table["mean"] - table["low"], table["high"] - table["mean"]])  # [2, N]
-    axis.errorbar(table["mean"], at, xerr=np.nan_to_num(ends).clip(min=0), fmt="o", label=label)

@@ -1,4 +1,4 @@
-"""Values with their intervals, one row a method: several measures side by side."""
+"""Values with their intervals: a plot of one row a method, and curves and points for plots of other kinds."""
 
 from collections.abc import Mapping
 
@@ -9,7 +9,7 @@ import pandas as pd
 from kinlib.figures.style import STYLE, Plot, subplots
 from kinlib.runtime.errors import KinlibError
 
-__all__ = ["interval_plot"]
+__all__ = ["interval_curve", "interval_plot", "interval_points"]
 
 WIDTH, ROW, AXIS = 7.2, 0.23, 0.75  # inches; height of a row, and of what is below and above the rows
 BLUE, ORANGE = "#0072B2", "#D55E00"
@@ -44,6 +44,21 @@ def interval_plot(
             axis.locator_params(axis="x", nbins=5)
         axes[0, 0].set(yticks=np.arange(len(methods)), yticklabels=methods, ylim=(len(methods) - 0.5, -0.5))
     return figure
+
+
+def interval_curve(axis, table: pd.DataFrame, x: str, label: str | None = None, **style) -> None:
+    """A curve of means with its 95% interval as a band: columns `x`, `mean`, `low` and `high`."""
+    (line,) = axis.plot(table[x], table["mean"], label=label, marker="o", **style)
+    axis.fill_between(table[x], table["low"], table["high"], color=line.get_color(), alpha=0.18, linewidth=0)
+
+
+def interval_points(axis, table: pd.DataFrame, at: np.ndarray, label: str | None = None) -> None:
+    """Means as points at heights `at`, with their 95% intervals as bars: columns `mean`, `low` and `high`.
+
+    A bias-corrected interval of few values may leave its mean out; the bar then begins at the mean.
+    """
+    ends = np.array([table["mean"] - table["low"], table["high"] - table["mean"]])  # [2, N]
+    axis.errorbar(table["mean"], at, xerr=np.nan_to_num(ends).clip(min=0), fmt="o", label=label)
 
 
 def _draw(axis, row: int, values: pd.Series, is_yardstick: bool) -> None:

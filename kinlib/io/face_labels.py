@@ -4,12 +4,14 @@
 `REGIONS` are the 34 of StyleGene (Li et al., 2023) in the order of its checkpoint; they know no sides.
 """
 
-__all__ = ["CLASSES", "MIRRORED_CLASSES", "REGIONS"]
+__all__ = ["CLASSES", "HEAD", "MIRRORED_CLASSES", "REGIONS"]
 
 CLASSES = (
     *("background", "skin", "nose", "eye_g", "l_eye", "r_eye", "l_brow", "r_brow", "l_ear", "r_ear"),
     *("mouth", "u_lip", "l_lip", "hair", "hat", "ear_r", "neck_l", "neck", "cloth"),
 )
+HEAD = ("skin", "nose", "eye_g", "l_eye", "r_eye", "l_brow", "r_brow", "l_ear", "r_ear", "mouth", "u_lip", "l_lip")
+"""The classes of a head without its hair."""
 REGIONS = (
     *("background", "head", "cheek", "chin", "ear", "ear-helix", "ear-lobule", "eye-bottom lid", "eyelashes", "iris"),
     *("pupil", "sclera", "tear duct", "top lid", "eyebrow", "forehead", "frown", "hair", "sideburns", "jaw"),

@@ -28,7 +28,7 @@ class Panel(widgets.VBox):
     private = False
 
     def _snapshot(self) -> bytes:
-        """The static picture, as JPEG."""
+        """The static picture, as JPEG; every panel defines its own."""
         raise NotImplementedError
 
     def _repr_mimebundle_(self, **kwargs):

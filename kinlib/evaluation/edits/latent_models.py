@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
 __all__ = ["compress", "evaluate", "feature_steps", "is_class", "learning_curve", "linear_model"]
+__all__ += ["steps_held_fixed"]
 
 COMPONENTS = 100  # principal components of the codes: about a tenth of the photographs fitted on
 RIDGE = 10.0  # penalty on standardised components: about a hundredth of the photographs, which shrinks little
@@ -132,9 +133,17 @@ def feature_steps(codes: Tensor, features: pd.DataFrame) -> Tensor:
     Least squares of the codes on all features at once: what "map facial features to directional changes in the latent
     space" comes to with linear models. The bundled directions are made in the same way (`kinlib train directions`).
     """
-    x = torch.tensor(((features - features.mean()) / features.std()).to_numpy(dtype=float))  # [N, F]
-    x = torch.cat([x, torch.ones(len(x), 1, dtype=x.dtype)], dim=1)
-    solution = torch.linalg.lstsq(x, codes.flatten(1).double()).solution  # [F + 1, L 512], the last the constant
+    return steps_held_fixed(codes, ((features - features.mean()) / features.std()).to_numpy(dtype=float))
+
+
+def steps_held_fixed(codes: Tensor, values: np.ndarray) -> Tensor:
+    """Change of codes [N, L, 512] for one unit of each of A columns [N, A], the others held fixed: [A, L, 512].
+
+    Least squares of the codes on all columns at once, with a constant.
+    """
+    x = torch.from_numpy(values).double()
+    x = torch.cat([x, torch.ones(len(x), 1, dtype=torch.float64)], dim=1)
+    solution = torch.linalg.lstsq(x, codes.flatten(1).double()).solution  # [A + 1, L 512], the last the constant
     return solution[:-1].float().unflatten(1, codes.shape[1:])
 
 

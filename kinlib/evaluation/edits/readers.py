@@ -35,6 +35,7 @@ from kinlib.faces.landmarks import predict
 from kinlib.faces.parsing import Parser, Parsing, parse
 from kinlib.faces.points import five_points
 from kinlib.faces.pose import estimate_many
+from kinlib.io.face_labels import HEAD
 from kinlib.io.images import resize, to_uint8
 
 __all__ = ["ATTRIBUTES", "AttributeReaders", "proportions", "reliability"]
@@ -47,7 +48,6 @@ SIDE = 128  # px at which all is read: what the studio's networks see, and enoug
 BATCH = 64  # pictures at a time, which bounds the memory
 LEAST = 8  # px of 128 x 128; the median colour of fewer is noise
 PEOPLE = {"age": ("age", 1.0), "sex": ("gender.Man", 0.01), "smile": ("emotion.happy", 0.01)}  # DeepFace's columns
-HEAD = ("skin", "nose", "eye_g", "l_eye", "r_eye", "l_brow", "r_brow", "l_ear", "r_ear", "mouth", "u_lip", "l_lip")
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,13 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from kinlib.evaluation.diversity import distance_to_others
 from kinlib.evaluation.edits.latent_models import compress, feature_steps, linear_model
+from kinlib.evaluation.edits.readers import reliability
 from kinlib.evaluation.edits.rescoring import synthesise
 from kinlib.gan.generator import Generator
 
-__all__ = ["LinearEditor", "distance_to_others", "fit_editor", "heritable_share", "likeness_curve"]
+__all__ = ["LinearEditor", "fit_editor", "heritable_share", "likeness_curve"]
 
 Embed = Callable[[Tensor], Tensor]
 
@@ -106,15 +108,7 @@ def heritable_share(parents: pd.DataFrame, children: pd.DataFrame, families: Seq
         Index feature; `correlation` with its 95% interval `low`, `high`. Near zero for what is put on for a
         photograph.
     """
-    from kinlib.evaluation.edits.readers import reliability
-
     return reliability(children, {name: parents[name].to_numpy() for name in parents}, families, seed)
-
-
-def distance_to_others(embeddings: Tensor) -> np.ndarray:
-    """Mean distance, 1 - cosine, of each embedding [N, D] of unit length to all others: float64 [N]."""
-    cosine = (embeddings @ embeddings.t()).double()
-    return (1 - (cosine.sum(dim=1) - cosine.diagonal()) / (len(cosine) - 1)).numpy()
 
 
 @torch.no_grad()

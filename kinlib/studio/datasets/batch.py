@@ -24,7 +24,7 @@ import numpy as np
 from kinlib.runtime.errors import KinlibError
 from kinlib.runtime.worker_pool import spread
 from kinlib.studio.datasets.encoding import array_to_jpeg, array_to_png
-from kinlib.studio.datasets.parts import check_same_set, is_whole, part_path, split_evenly, write_note, write_part
+from kinlib.studio.datasets.parts import check_same_set, is_whole, part_path, split_evenly, write_note, write_parts
 from kinlib.studio.datasets.sampling import member, sessions
 from kinlib.studio.head.model import load_head
 from kinlib.studio.person import Person
@@ -98,14 +98,9 @@ def render_people(settings: RenderSettings, out: Path, workers: int | None = Non
     if people:
         warm_up()
     rendered = spread(_render_person, [(settings, number) for number in people], workers)
-    for path, part in missing.items():
-        rows: list[dict] = []
-        for number, found in zip(part, rendered, strict=False):
-            rows += found
-            if number == part[-1]:
-                write_part(path, rows)
-            done += settings.images_each
-            yield done
+    for count in write_parts(missing, rendered):
+        done += count
+        yield done
 
 
 def _render_person(job: tuple[RenderSettings, int]) -> list[dict]:

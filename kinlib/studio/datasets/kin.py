@@ -29,7 +29,7 @@ from kinlib.runtime.errors import KinlibError
 from kinlib.runtime.worker_pool import spread
 from kinlib.studio.datasets.encoding import array_to_jpeg, array_to_png
 from kinlib.studio.datasets.kin_couples import CHILD_AGE, KIN, PARENT_AGES, album_picture, family, plain_portrait
-from kinlib.studio.datasets.parts import check_same_set, is_whole, part_path, split_evenly, write_note, write_part
+from kinlib.studio.datasets.parts import check_same_set, is_whole, part_path, split_evenly, write_note, write_parts
 from kinlib.studio.genetics import Phenotypes, phenotypes
 from kinlib.studio.head.model import load_head
 from kinlib.studio.person import Person
@@ -109,14 +109,9 @@ def render_kin(settings: KinSettings, out: Path, workers: int | None = None) -> 
     if couples:
         warm_up()  # compiles before worker processes start, instead of once in each
     rendered = spread(_render_couple, [(settings, couple) for couple in couples], workers)
-    for path, part in missing.items():
-        rows: list[dict] = []
-        for couple, found in zip(part, rendered, strict=False):
-            rows += found
-            if couple == part[-1]:
-                write_part(path, rows)
-            done += settings.pictures_each
-            yield done
+    for count in write_parts(missing, rendered):
+        done += count
+        yield done
 
 
 def _render_couple(job: tuple[KinSettings, int]) -> list[dict]:

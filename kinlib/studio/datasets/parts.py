@@ -4,6 +4,7 @@ The settings are a frozen dataclass. One of its fields counts what the set is ma
 nothing else.
 """
 
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from kinlib.io.resume import check_folder, read_note
 from kinlib.runtime.errors import KinlibError
 from kinlib.studio.render import VERSION
 
-__all__ = ["check_same_set", "is_whole", "part_path", "split_evenly", "write_note", "write_part"]
+__all__ = ["check_same_set", "is_whole", "part_path", "split_evenly", "write_note", "write_parts"]
 
 
 def split_evenly(count: int, step: int) -> list[range]:
@@ -74,7 +75,22 @@ def is_whole(path: Path, rows: int) -> bool:
         return False
 
 
-def write_part(path: Path, rows: list[dict]) -> None:
-    """Write a part whole."""
+def write_parts(missing: Mapping[Path, range], rendered: Iterator[list[dict]]) -> Iterator[int]:
+    """Write each part whole when all of it has been rendered; yields the number of rows of each unit as it comes.
+
+    Args:
+        missing: the parts, each with the numbers of its units: people, or couples.
+        rendered: the rows of each unit, in the order of the parts.
+    """
+    for path, part in missing.items():
+        rows: list[dict] = []
+        for number, found in zip(part, rendered, strict=False):
+            rows += found
+            if number == part[-1]:
+                _write(path, rows)
+            yield len(found)
+
+
+def _write(path: Path, rows: list[dict]) -> None:
     table = pd.DataFrame(rows)
     write_whole(path, lambda file: table.to_parquet(file, index=False))

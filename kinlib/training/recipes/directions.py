@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from kinlib.evaluation.edits.labelled import LONG_HAIR
+from kinlib.evaluation.edits.latent_models import steps_held_fixed
 from kinlib.evaluation.groups import by_group, groups_of
 from kinlib.gan.encoder import Encoder, load_encoder
 from kinlib.gan.generator import Generator, load_generator
@@ -76,7 +77,7 @@ def train(settings: DirectionSettings) -> None:
     training, held_out = load_faces(settings.data).split()
     codes, test_codes = encode_all(encoder, training), encode_all(encoder, held_out)
     attributes, test = attribute_table(training.table), attribute_table(held_out.table)
-    steps = _steps(codes, attributes)
+    steps = steps_held_fixed(codes, attributes.to_numpy())
     checked = test_codes[:CHECKED]
     before = _encode_synthesised(generator, encoder, checked)
     tensors, metrics, readings = {}, {}, {}
@@ -104,14 +105,6 @@ def train(settings: DirectionSettings) -> None:
     metrics["groups"] = _by_group(held_out.table, readings, test)
     recipe = asdict(settings) | {"pictures": len(training), "people": training.table.person.nunique()}
     record.write(tensors, settings.out, "directions", recipe, metrics)
-
-
-def _steps(codes: Tensor, attributes: pd.DataFrame) -> Tensor:
-    """Change of the codes for one unit of each attribute, the others held fixed: [A, L, 512]."""
-    x = torch.tensor(attributes.to_numpy(), dtype=torch.float64)
-    x = torch.cat([x, torch.ones(len(x), 1, dtype=torch.float64)], dim=1)
-    solution = torch.linalg.lstsq(x, codes.flatten(1).double()).solution  # [A + 1, L 512], the last the constant
-    return solution[:-1].float().unflatten(1, codes.shape[1:])
 
 
 def _probe(codes: Tensor, values: Tensor, settings: DirectionSettings) -> tuple[Tensor, float]:

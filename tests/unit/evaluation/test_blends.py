@@ -10,14 +10,12 @@ from kinlib.evaluation.blends import (
     MEASURES,
     child_codes,
     detail_strength,
-    distinctness,
     face_proportions,
     measure_faces,
     mixing_curves,
     single_dimension,
     strongest_dimensions,
     summarise,
-    variety,
 )
 from kinlib.faces.parsing import load_parser
 from kinlib.gan.generator import Generator, load_generator
@@ -120,17 +118,6 @@ def test_summary_has_intervals_over_couples():
     assert second.low < second.mean < second.high < 0.9 and second.couples == 39
     both = summarise(table.assign(method="mask"), ["method", "share"], ["detail"])
     assert both.method.tolist() == ["mask", "mask"] and both["mean"].tolist() == [first.mean, second.mean]
-
-
-def test_variety():
-    same = F.normalize(torch.ones(4, 8), dim=1)
-    assert variety(same) == pytest.approx(0, abs=1e-6)
-    assert variety(torch.eye(8)) == pytest.approx(1)
-
-
-def test_distinctness_is_that_of_each_face():
-    points = F.normalize(torch.tensor([[1.0, 0], [1, 0], [0, 1]]), dim=1)
-    assert distinctness(points) == pytest.approx([0.5, 0.5, 1.0])
 
 
 def test_strongest_dimension_is_found():

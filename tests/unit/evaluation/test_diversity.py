@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
 from kinlib.evaluation import diversity as module
-from kinlib.evaluation.diversity import diversity, lpips_distances, mean_pairwise_distance
+from kinlib.evaluation.diversity import distance_to_others, diversity, lpips_distances, mean_pairwise_distance
 from kinlib.runtime.errors import KinlibError
 
 
@@ -14,6 +15,17 @@ def test_distance_over_all_pairs():
     assert mean_pairwise_distance(np.stack([east, north])) == pytest.approx(1)
     assert mean_pairwise_distance(np.stack([east, north, west])) == pytest.approx((1 + 2 + 1) / 3)
     assert mean_pairwise_distance(torch.tensor(np.stack([east, east]))) == pytest.approx(0)
+
+
+def test_equal_and_orthogonal_embeddings():
+    same = F.normalize(torch.ones(4, 8), dim=1)
+    assert mean_pairwise_distance(same) == pytest.approx(0, abs=1e-6)
+    assert mean_pairwise_distance(torch.eye(8)) == pytest.approx(1)
+
+
+def test_distance_of_each_face_to_the_others():
+    points = F.normalize(torch.tensor([[1.0, 0], [1, 0], [0, 1]]), dim=1)
+    assert distance_to_others(points) == pytest.approx([0.5, 0.5, 1.0])
 
 
 def test_the_mean_is_over_couples_and_so_is_its_interval():

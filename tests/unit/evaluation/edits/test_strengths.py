@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import torch
 
-from kinlib.evaluation.edits.strengths import distance_to_others, fit_editor, heritable_share, likeness_curve
+from kinlib.evaluation.edits.strengths import fit_editor, heritable_share, likeness_curve
 
 LAYERS = 2
 
@@ -68,11 +68,6 @@ def test_heritable_share():
     found = heritable_share(parents, children, np.arange(80) // 2)
     assert found.loc["skin", "low"] > 0.8
     assert found.loc["necklace", "low"] < 0 < found.loc["necklace", "high"]
-
-
-def test_distance_to_others():
-    same = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
-    assert distance_to_others(same) == pytest.approx([0.5, 0.5, 1.0])
 
 
 class Saturating(torch.nn.Linear):
