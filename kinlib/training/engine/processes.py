@@ -12,8 +12,10 @@ as in StyleGAN3's training loop.
 import os
 import signal
 import socket
+import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,6 +36,9 @@ __all__ = ["STOP_SIGNALS", "TERMINATED", "accelerator_for", "launch", "mixed_pre
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 TERMINATED = 128 + signal.SIGTERM  # exit code after SIGTERM, as shells have it
 REFUSED = 2  # exit code of a process that met a KinlibError
+# Seconds for gloo's threads to let go of the last reduction's tensor. A thread that does so while the interpreter ends
+# asks for its lock and aborts the process: one run of eight without this pause, also after `destroy_process_group`.
+LETTING_GO = 0.2
 PATIENCE = 60.0  # seconds that processes have to write a checkpoint after a signal, before they are killed
 
 
@@ -155,27 +160,34 @@ def _meeting_point(workers: int) -> dict[str, str | int]:
 
 
 def _run(function: Callable, settings: TrainSettings) -> None:
-    """Run `function` with the accelerator of this process, and close the connections to the others at its end.
-
-    A connection has threads of its own. One that is still open may abort the process when the interpreter ends, and the
-    exit code is then that of a crash, also after a stop by a signal.
-    """
+    """Run `function` with the accelerator of this process, and close the connections to the others at its end."""
     accelerator = accelerator_for(settings.device)
     try:
         function(settings, accelerator)
     finally:
+        if accelerator.num_processes > 1:
+            time.sleep(LETTING_GO)
         accelerator.end_training()
 
 
 def _work(rank: int, function: Callable, settings: TrainSettings, message: Path) -> None:
-    """What a started process does."""
+    """What a started process does.
+
+    It ends without the interpreter's clean-up, so that no thread of gloo can abort it (see `LETTING_GO`).
+    """
     # The rest of the environment came with the process.
     os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank)}
+    code = 0
     try:
         _run(function, settings)
     except KinlibError as problem:  # a sentence, which would arrive as a traceback
         message.write_text(str(problem))
-        raise SystemExit(REFUSED) from None
+        code = REFUSED
+    except SystemExit as end:  # after a signal
+        code = end.code
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _wait_for(group: ProcessContext) -> None:
