@@ -22,7 +22,7 @@ from kinlib.runtime.errors import KinlibError
 if TYPE_CHECKING:
     from PIL import Image
 
-    from kinlib.kinship.kinship import Child, Kinship
+    from kinlib.kinship.kinship import Child, Face, Kinship
 
 __all__ = ["MAX_ON_SHEET", "ChildCommand", "FamilyCommand", "with_method_options"]
 
@@ -31,12 +31,12 @@ MAX_ON_SHEET = 48  # children; twelve rows
 
 @dataclass(kw_only=True)
 class Photographs:
-    """The options that `kinlib child` requires; a base of their own, so that the help begins with them."""
+    """The parents of `kinlib child`; a base of their own, so that the help begins with them."""
 
-    father: Path
+    father: Path | None = None
     """photograph of the father"""
-    mother: Path
-    """photograph of the mother"""
+    mother: Path | None = None
+    """photograph of the mother; one of both may be left out with the method learned"""
 
 
 @dataclass(kw_only=True)
@@ -144,7 +144,7 @@ def _method_options(options: Options) -> dict[str, Any]:
 
 
 def _generate(
-    options: Options, photos: tuple[Path, Path], targets: list[Path], sheet: Path | None, refine: int
+    options: Options, photos: tuple[Path | None, ...], targets: list[Path], sheet: Path | None, refine: int
 ) -> None:
     """Generate, write the pictures, and print what was written and what to know about it."""
     from kinlib.inheritance.weights_file import load_weights
@@ -161,12 +161,15 @@ def _generate(
         pictures[sheet] = _family_picture(kin, children)
     for path, picture in pictures.items():
         images.write_image(picture, path)
-    for note in dict.fromkeys((*children[0].father.notes, *children[0].mother.notes, *children[0].notes)):
+    parents = [face for face in (children[0].father, children[0].mother) if face is not None]
+    for note in dict.fromkeys((*(note for face in parents for note in face.notes), *children[0].notes)):
         print(f"note: {note}")
     print(f"wrote {_listed(list(pictures))}")
 
 
-def _check(options: Options, photos: tuple[Path, Path], targets: list[Path], sheet: Path | None, refine: int) -> None:
+def _check(
+    options: Options, photos: tuple[Path | None, ...], targets: list[Path], sheet: Path | None, refine: int
+) -> None:
     """Everything that can be checked without a network."""
     from kinlib.io.photos import read_photo
     from kinlib.kinship.attributes import check_edits
@@ -176,32 +179,39 @@ def _check(options: Options, photos: tuple[Path, Path], targets: list[Path], she
 
     config.check_preset(options.preset)
     memory.pick_dtype(options.dtype, check_device(options.device))
-    _check_inheritance(options)
+    _check_inheritance(options, photos)
     check_options(options.n, options.seed, options.age, options.sex, options.truncation, refine)
     edits = parse_edits(options.edit)
     if sheet and options.n > MAX_ON_SHEET:
         raise KinlibError(f"a labelled picture holds {MAX_ON_SHEET} children at most, not {options.n}")
-    check_pictures([*targets, *([sheet] if sheet else [])], photos)
+    given = [photo for photo in photos if photo is not None]
+    check_pictures([*targets, *([sheet] if sheet else [])], given)
     if edits or options.age is not None or options.sex is not None:
         check_edits(options.preset, load_preset_directions(options.preset), edits, options.age, options.sex)
-    for photo in photos:
+    for photo in given:
         read_photo(photo)  # decoded again later, which costs less than loading networks in vain
 
 
-def _check_inheritance(options: Options) -> None:
-    """The method and its options, or the blend weights in their place."""
+def _check_inheritance(options: Options, photos: tuple[Path | None, ...]) -> None:
+    """The method and its options, or the blend weights in their place, and whether one parent is enough for it."""
     from kinlib.inheritance.weights_file import check_alone, load_weights
 
+    if options.weights is not None and None in photos:
+        raise KinlibError("blend weights need both parents: give --father and --mother")
     if options.weights is None:
+        registry.find(_method(options)).check_parents(*photos)
         registry.create(_method(options), options.preset, **_method_options(options))
         return
     check_alone(options.method, _method_options(options))
     load_weights(options.weights, options.preset)
 
 
-def _children(kin: "Kinship", options: Options, photos: tuple[Path, Path], refine: int) -> "list[Child]":
-    faces = []
+def _children(kin: "Kinship", options: Options, photos: tuple[Path | None, ...], refine: int) -> "list[Child]":
+    faces: list[Face | None] = []
     for photo in photos:
+        if photo is None:
+            faces.append(None)
+            continue
         with _progress(photo, refine) as step:
             faces.append(kin.encode(photo, refine, step))
     method = {"method": _method(options)} | _method_options(options)
@@ -221,7 +231,8 @@ def _family_picture(kin: "Kinship", children: "list[Child]") -> "Image.Image":
     """Parents, their reconstructions and the children in one labelled picture."""
     from kinlib import figures
 
-    reconstructions = [kin.reconstruct(children[0].father), kin.reconstruct(children[0].mother)]
+    parents = (children[0].father, children[0].mother)
+    reconstructions = [kin.reconstruct(face) for face in parents if face is not None]
     return figures.family_picture(children, reconstructions)
 
 

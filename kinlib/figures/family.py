@@ -101,7 +101,7 @@ def family_row(
 
     Args:
         children: one couple's children.
-        reconstructions: of the father and the mother, generated from their codes.
+        reconstructions: of the father and the mother, or of the known one, generated from their codes.
         title: above everything.
         labels: of the children; by default the method or the seed, whichever differs.
         width: inches.
@@ -111,14 +111,17 @@ def family_row(
     """
     if not children:
         raise KinlibError("a family picture needs at least one child")
-    if reconstructions is not None and len(reconstructions) != 2:
-        raise KinlibError(f"give two reconstructions, the father's and the mother's, not {len(reconstructions)}")
+    parents = {"father": children[0].father, "mother": children[0].mother}
+    known = [role for role, face in parents.items() if face is not None]
+    if reconstructions is not None and len(reconstructions) != len(known):
+        wanted = "two reconstructions, the father's and the mother's" if len(known) == 2 else "one reconstruction"
+        raise KinlibError(f"give {wanted}, not {len(reconstructions)}")
     labels = list(labels) if labels is not None else _child_labels(children)
     if len(labels) != len(children):
         raise KinlibError(f"every child needs a label: there are {len(children)} children and {len(labels)} labels")
-    blocks = [("Photographs", [children[0].father.aligned, children[0].mother.aligned], ["father", "mother"])]
+    blocks = [("Photographs", [parents[role].aligned for role in known], known)]
     if reconstructions is not None:
-        blocks.append(("Reconstructions", reconstructions, ["father, from code", "mother, from code"]))
+        blocks.append(("Reconstructions", reconstructions, [f"{role}, from code" for role in known]))
     heading = "Their child" if len(children) == 1 else "Their children"
     blocks.append((heading, [child.image for child in children], labels))
     return _grid(*_in_blocks(blocks), title, width)

@@ -23,6 +23,8 @@ from kinlib.runtime.errors import KinlibError
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
+    from kinlib.inheritance.sampler import Sampler
+
 __all__ = ["Inherit", "Method", "Option", "all_options", "available", "create", "describe", "find", "names", "number"]
 __all__ += ["register", "unregister"]
 
@@ -59,6 +61,9 @@ class Method:
         build: preset -> `(father, mother, generator, **options) -> child`; loads what the method needs.
         needs: roles in the table of weights (`kinlib.checkpoints.registry`) whose files have to be here.
         options: those it takes; each arrives at the built callable as `check` returned it.
+        sexed: whether it takes the child's sex: `sex` arrives at the built callable as "female", "male" or None.
+        alone: whether it takes None for a parent who is unknown.
+        notes: (preset, father, mother) -> what users should know of these parents' codes; or None.
     """
 
     name: str
@@ -66,6 +71,22 @@ class Method:
     build: Callable[[str], Callable]
     needs: tuple[str, ...] = ()
     options: tuple[Option, ...] = ()
+    sexed: bool = False
+    alone: bool = False
+    notes: Callable[[str, "Tensor | None", "Tensor | None"], tuple[str, ...]] | None = None
+
+    def check_parents(self, father: Any, mother: Any) -> None:
+        """Check that there are as many parents as the method needs; None stands for one who is unknown.
+
+        Raises:
+            KinlibError: if one is missing, or both are.
+        """
+        if father is None and mother is None:
+            raise KinlibError("there is no parent: give a photograph of the father, the mother, or both")
+        if not self.alone and (father is None or mother is None):
+            missing = "father" if father is None else "mother"
+            others = ", ".join(f"'{method.name}'" for method in _METHODS.values() if method.alone)
+            raise KinlibError(f"the method '{self.name}' needs both parents, and there is no {missing}: try {others}")
 
     def files(self, preset: str) -> tuple[Path, ...]:
         """The files that the method needs in a preset.
@@ -131,6 +152,7 @@ FATHER_SHARE = Option("father_share", "the father's share, from 0 to 1", 0.5, _c
 BLOCKS = Option(
     "blocks", "what is inherited in one piece: entry, dimension, layer or group", "entry", _check_blocks, str
 )
+STRENGTH = Option("strength", "likeness to the parents: 1 as in families, 0 none", 1.0, number("the strength", 0, 3))
 FROM_FATHER = Option("from_father", "the father's regions, such as eyes,nose", "random", _check_regions, str)
 
 
@@ -167,10 +189,19 @@ _UNTRAINED = (
 )
 
 
-def _build_learned(preset: str) -> Callable:
+@lru_cache(maxsize=2)
+def _sampler(path: Path) -> "Sampler":
     from kinlib.inheritance.sampler import load_sampler
 
-    return load_sampler(weights.path(weights.for_role(preset, "sampler").name)).sample
+    return load_sampler(path)
+
+
+def _build_learned(preset: str) -> Callable:
+    return _sampler(weights.path(weights.for_role(preset, "sampler").name)).sample
+
+
+def _learned_notes(preset: str, father: "Tensor | None", mother: "Tensor | None") -> tuple[str, ...]:
+    return _sampler(weights.path(weights.for_role(preset, "sampler").name)).notes(father, mother)
 
 
 _LEARNED = Method(
@@ -178,7 +209,10 @@ _LEARNED = Method(
     "sampled by a network that has learned from families",
     _build_learned,
     needs=("sampler",),
-    options=(FATHER_SHARE,),
+    options=(FATHER_SHARE, STRENGTH),
+    sexed=True,
+    alone=True,
+    notes=_learned_notes,
 )
 _METHODS: dict[str, Method] = {method.name: method for method in (*_UNTRAINED, _LEARNED)}
 
@@ -230,30 +264,36 @@ def find(name: str) -> Method:
     return _METHODS[name]
 
 
-def create(name: str, preset: str = "studio", **options: Any) -> Inherit:
+def create(name: str, preset: str = "studio", sex: str | None = None, **options: Any) -> Inherit:
     """A method with its options set, ready to be called. It is built at the first call.
 
     Args:
         name: one of `names()`.
         preset: whose files a method with trained files uses, "studio" or "ffhq".
+        sex: "female" or "male", for a method that takes it; None leaves it to chance.
         options: those of the method; what is left out has its default.
 
     Returns:
-        `(father, mother, generator) -> child`, all codes W+ [B, L, 512]. The callable raises a ValueError if the
-        parents' codes differ in shape.
+        `(father, mother, generator) -> child`, all codes W+ [B, L, 512]; a parent may be None where the method takes
+        that. The callable raises a ValueError if the parents' codes differ in shape, a KinlibError if one is missing.
 
     Raises:
-        KinlibError: if the name or the preset is unknown, the method does not take an option, a value is out of its
-            range, or a file that the method needs is absent.
+        KinlibError: if the name or the preset is unknown, the method does not take an option or the sex, a value is out
+            of its range, or a file that the method needs is absent.
     """
     method = find(name)
     values = method.check(options)
+    if sex is not None and not method.sexed:
+        raise KinlibError(f"the method '{name}' does not take the child's sex: set it as an attribute")
+    if method.sexed:
+        values["sex"] = sex
     files = method.files(config.check_preset(preset))
 
-    def inherit(father: "Tensor", mother: "Tensor", generator: "Generator") -> "Tensor":
-        if father.shape != mother.shape or father.ndim != 3:
-            shapes = f"{list(father.shape)} and {list(mother.shape)}"
-            raise ValueError(f"father and mother must both be [B, L, 512], not {shapes}")
+    def inherit(father: "Tensor | None", mother: "Tensor | None", generator: "Generator") -> "Tensor":
+        method.check_parents(father, mother)
+        shapes = [list(code.shape) for code in (father, mother) if code is not None]
+        if shapes[0] != shapes[-1] or len(shapes[0]) != 3:
+            raise ValueError(f"father and mother must both be [B, L, 512], not {' and '.join(map(str, shapes))}")
         return _built(method, preset, files)(father, mother, generator, **values)
 
     return inherit

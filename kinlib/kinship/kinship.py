@@ -21,6 +21,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from kinlib.checkpoints import weights as weight_files
 from kinlib.faces.align import align_found
 from kinlib.faces.identity import identity_loss, load_identity
 from kinlib.faces.orientation import find_upright
@@ -30,6 +31,7 @@ from kinlib.gan.encoder import Encoder
 from kinlib.gan.generator import Generator
 from kinlib.gan.refine import refine
 from kinlib.inheritance import registry
+from kinlib.inheritance.sampler import load_sampler
 from kinlib.inheritance.weights_file import BlendWeights, as_weights, check_alone
 from kinlib.io import images
 from kinlib.io.photos import PhotoSource, photo_name, read_photo
@@ -195,15 +197,20 @@ class Kinship:
         return _copied(self._faces[key])
 
     def child(
-        self, father: Photo | Face, mother: Photo | Face, method: str = DEFAULT_METHOD, seed: int = 0, **options: Any
+        self,
+        father: Photo | Face | Child | None = None,
+        mother: Photo | Face | Child | None = None,
+        method: str = DEFAULT_METHOD,
+        seed: int = 0,
+        **options: Any,
     ) -> Child:
         """One child; for the options see `children`."""
         return self.children(father, mother, 1, method, seed, **options)[0]
 
     def children(
         self,
-        father: Photo | Face,
-        mother: Photo | Face,
+        father: Photo | Face | Child | None = None,
+        mother: Photo | Face | Child | None = None,
         n: int = 8,
         method: str = DEFAULT_METHOD,
         seed: int = 0,
@@ -219,12 +226,14 @@ class Kinship:
         """Generate children of a couple.
 
         Args:
-            father, mother: photographs, or faces from `encode`.
+            father, mother: photographs, faces from `encode`, or children: grandparents have grandchildren so. One may
+                be None (unknown) where the method takes that.
             n: how many, from 1 to 1,000; child i is the same as `child(..., seed=seed + i)`.
             method: method of inheritance, one of `kinlib.inheritance.registry.names()`.
             seed: seed of the first child's randomness.
             age: in years, kept to the range of the training data; None leaves what the codes say.
-            sex: "female", "male" or None.
+            sex: "female", "male" or None. A method that takes the sex samples such a child; for the others it is set
+                along a direction afterwards.
             edits: attributes to set, such as {"smile": 0.5}, as `edit` takes them; `age` and `sex` are set with them.
             weights: blend weights, or their JSON file (`kinlib.inheritance.weights_file`), in place of a method, which
                 must then be left out with its options. The children's `method` is "weights".
@@ -238,17 +247,21 @@ class Kinship:
             KinlibError: if a picture, the method, the blend weights, an edit or an option is unusable, the direction of
                 an attribute is absent, or something is given twice. All but pictures is checked first.
         """
-        method, inherit = self._inheritance(method, weights, method_options)
         check_options(n, seed, age, sex, truncation, refine_steps)
+        given = father, mother
+        method, inherit, noted = self._inheritance(method, weights, method_options, given, sex)
         wanted = check_edits(self.preset, self.directions, {} if edits is None else edits, age, sex)
-        father, mother = self._face(father, refine_steps), self._face(mother, refine_steps)
+        if weights is None and registry.find(method).sexed and sex is not None:
+            wanted.pop("sex")  # sampled, not set
+        father, mother = (None if one is None else self._face(one, refine_steps) for one in given)
+        parents = [None if face is None else face.latent for face in (father, mother)]
 
         sources = [torch.Generator().manual_seed(operator.index(seed) + i) for i in range(n)]
-        codes = torch.cat([inherit(father.latent, mother.latent, source) for source in sources])  # [n, L, 512]
+        codes = torch.cat([inherit(*parents, source) for source in sources])  # [n, L, 512]
         codes = self.generator.truncate(codes.to(self.device), truncation)
         codes = set_attributes(codes, self.directions, wanted)
         pictures = self.synthesise(codes)
-        notes = (*_couple_notes(father, mother), *edit_notes(self.directions, wanted))
+        notes = (*_couple_notes(father, mother), *noted(*parents), *edit_notes(self.directions, wanted))
         if n > 1 and torch.equal(codes[0], codes[-1]):
             notes += (f"the method '{method}' is deterministic: all children are the same",)
         return [
@@ -290,6 +303,34 @@ class Kinship:
             changed["aligned"] = picture.resize((ALIGNED_SIZE, ALIGNED_SIZE), Image.Resampling.LANCZOS)
         return replace(face, **changed)
 
+    def other_parent(
+        self,
+        child: Photo | Face | Child,
+        known: Photo | Face | Child | None = None,
+        sex: str = "female",
+        seed: int = 0,
+    ) -> Face:
+        """One sample of what a child's other parent may look like, as a portrait.
+
+        Args:
+            child: photograph, face or generated child.
+            known: the known parent; None where neither is known.
+            sex: of the wanted parent: "female" for the mother, "male" for the father.
+            seed: of the sample; another seed gives another person who could be it.
+
+        Raises:
+            KinlibError: if a picture or the sex is unusable, or the preset has no trained sampler.
+        """
+        check_options(1, seed, None, sex, 1.0)
+        if sex is None:
+            raise KinlibError("which parent is wanted? Give its sex: female for the mother, male for the father")
+        sampler = load_sampler(weight_files.path(weight_files.for_role(self.preset, "sampler").name))
+        faces = [None if one is None else self._face(one, 0) for one in (child, known)]
+        codes = [None if face is None else face.latent for face in faces]
+        code = sampler.other_parent(*codes, sex, torch.Generator().manual_seed(operator.index(seed)))
+        picture = self.synthesise(code)[0]
+        return Face(picture, picture.resize((ALIGNED_SIZE, ALIGNED_SIZE), Image.Resampling.LANCZOS), code.cpu())
+
     def synthesise(self, latents: Tensor, size: int | None = None) -> list[Image.Image]:
         """Synthesise the pictures of codes.
 
@@ -318,7 +359,9 @@ class Kinship:
         """The picture of a face's code; raises as `synthesise`."""
         return self.synthesise(face.latent)[0]
 
-    def _face(self, given: Photo | Face, refine_steps: int) -> Face:
+    def _face(self, given: Photo | Face | Child, refine_steps: int) -> Face:
+        if isinstance(given, Child):
+            given = _as_face(given)
         if not isinstance(given, Face):
             return self.encode(given, refine_steps)
         self._check_layers(given)
@@ -330,14 +373,27 @@ class Kinship:
             raise KinlibError(f"a face was encoded with another preset ({layers}): encode its photograph again")
 
     def _inheritance(
-        self, method: str, weights: BlendWeights | str | Path | None, method_options: Mapping[str, Any]
-    ) -> tuple[str, registry.Inherit]:
-        """The name and the callable of what makes a child's code: blend weights, or a method of the registry."""
+        self,
+        method: str,
+        weights: BlendWeights | str | Path | None,
+        method_options: Mapping[str, Any],
+        parents: tuple,
+        sex: str | None,
+    ) -> tuple[str, registry.Inherit, Callable[..., tuple[str, ...]]]:
+        """The name and the callable of what makes a child's code, and the notes on these parents' codes.
+
+        That is blend weights, or a method of the registry.
+        """
         if weights is None:
-            return method, registry.create(method, self.preset, **method_options)
+            found = registry.find(method)
+            found.check_parents(*parents)
+            inherit = registry.create(method, self.preset, sex if found.sexed else None, **method_options)
+            return method, inherit, partial(found.notes or _no_notes, self.preset)
         check_alone(None if method == DEFAULT_METHOD else method, method_options)
         shares = as_weights(weights, self.preset, self.num_layers).shares()  # [L, 512]
-        return "weights", lambda father, mother, generator: torch.lerp(mother, father, shares.to(father))
+        if any(parent is None for parent in parents):
+            raise KinlibError("blend weights need both parents: leave them out for a method that takes one")
+        return "weights", lambda father, mother, generator: torch.lerp(mother, father, shares.to(father)), _no_notes
 
     def _remember(self, key: tuple, face: Face) -> None:
         """Keep an encoded photograph, and let the oldest go where there are too many or their pictures too large."""
@@ -391,8 +447,20 @@ class Kinship:
         return [f"the encoder draws {name} only roughly: refining (--refine 100, refine_steps=100) brings it closer"]
 
 
-def _couple_notes(father: Face, mother: Face) -> tuple[str, ...]:
+def _no_notes(*given: Any) -> tuple[str, ...]:
+    return ()
+
+
+def _as_face(child: Child) -> Face:
+    """A child as a parent."""
+    aligned = child.image.resize((ALIGNED_SIZE, ALIGNED_SIZE), Image.Resampling.LANCZOS)
+    return Face(child.image, aligned, child.latent, child.notes)
+
+
+def _couple_notes(father: Face | None, mother: Face | None) -> tuple[str, ...]:
     """A note where both parents are one photograph, whatever path or object it came from."""
+    if father is None or mother is None:
+        return ()
     # Of the crops, not the photographs: the same face then, and no copy of a large photograph.
     same = father is mother or father.aligned.tobytes() == mother.aligned.tobytes()
     return ("father and mother are the same photograph: the child inherits from one person only",) if same else ()

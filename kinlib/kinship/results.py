@@ -34,7 +34,7 @@ class Child:
     Attributes:
         image: the picture, at least 256 px.
         latent: W+ code [1, L, 512], on the CPU.
-        father, mother: the parents.
+        father, mother: the parents; None for one who is unknown.
         method: method of inheritance; "weights" where blend weights took its place.
         seed: seed of its randomness.
         notes: what a user should know.
@@ -42,8 +42,8 @@ class Child:
 
     image: "Image.Image"
     latent: "Tensor"
-    father: Face
-    mother: Face
+    father: Face | None
+    mother: Face | None
     method: str
     seed: int
     notes: tuple[str, ...] = ()

@@ -4,7 +4,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from kinlib.inheritance.sampler import LIMIT, Sampler, load_sampler
+from kinlib.inheritance.sampler import FAR, LIMIT, Sampler, load_sampler
 from kinlib.runtime.errors import KinlibError
 
 LAYERS, COMPONENTS = 3, 5
@@ -56,21 +56,69 @@ def test_a_seed_is_a_child_and_seeds_differ(sampler):
 
 
 def test_every_input_matters(sampler):
-    father, mother, other = torch.randn(3, 1, COMPONENTS)
-    known, male, noise = torch.ones(1, 2), torch.ones(1), torch.randn(1, 1, 4)
-    given = sampler(father, mother, known, male, noise)
+    people, others = torch.randn(2, 1, 3, COMPONENTS)
+    known, parent, male, noise = torch.ones(1, 3), torch.zeros(1), torch.ones(1), torch.randn(1, 1, 4)
+    given = sampler(people, known, parent, male, noise)
     assert given.shape == (1, 1, COMPONENTS)
-    others = [(other, mother, known, male, noise), (father, other, known, male, noise)]
-    others += [(father, mother, known, male * 0, noise), (father, mother, known, male, noise + 1)]
-    assert all(not torch.allclose(given, sampler(*changed), atol=1e-5) for changed in others)
-    assert not torch.allclose(given, sampler(mother, father, known, male, noise), atol=1e-5)
+    changed = [(people, known, parent + 1, male, noise), (people, known, parent, male * 0, noise)]
+    changed += [(people, known, parent, male, noise + 1), (people[:, [1, 0, 2]], known, parent, male, noise)]
+    for person in range(3):
+        another = people.clone()
+        another[:, person] = others[:, person]
+        changed.append((another, known, parent, male, noise))
+        hidden = known.clone()
+        hidden[:, person] = 0
+        assert torch.equal(sampler(people, hidden, parent, male, noise), sampler(another, hidden, parent, male, noise))
+    assert all(not torch.allclose(given, sampler(*some), atol=1e-5) for some in changed)
 
 
-def test_an_absent_parent_is_ignored(sampler):
-    father, mother, other = torch.randn(3, 1, COMPONENTS)
-    male, noise = torch.ones(1), torch.randn(1, 1, 4)
-    alone = torch.tensor([[1.0, 0.0]])
-    assert torch.equal(sampler(father, mother, alone, male, noise), sampler(father, other, alone, male, noise))
+def test_one_parent_is_enough_and_none_is_not(sampler):
+    father, mother = (codes(sampler, torch.randn(1, COMPONENTS)) for _ in range(2))
+    alone = sample(sampler, father, None, 1)
+    assert alone.shape == father.shape and not torch.allclose(alone, sample(sampler, father, mother, 1), atol=1e-4)
+    assert not torch.allclose(alone, sample(sampler, None, father, 1), atol=1e-4)
+    with pytest.raises(KinlibError, match="give one parent at least"):
+        sample(sampler, None, None, 1)
+    with pytest.raises(KinlibError, match="needs both parents"):
+        sample(sampler, father, None, 1, father_share=0.7)
+
+
+def test_the_sex_steers_and_leaves_the_noise(sampler):
+    father, mother = (codes(sampler, torch.randn(1, COMPONENTS)) for _ in range(2))
+    son, daughter, any_child = (sample(sampler, father, mother, 1, sex=sex) for sex in ("male", "female", None))
+    assert not torch.allclose(son, daughter, atol=1e-4)
+    assert torch.equal(any_child, son) or torch.equal(any_child, daughter)
+
+
+def test_the_strength_leads_from_nobodys_children_to_the_parents(sampler):
+    father, mother, other = (codes(sampler, torch.randn(1, COMPONENTS)) for _ in range(3))
+    assert torch.equal(
+        sample(sampler, father, mother, 1, strength=0.0), sample(sampler, other, mother, 1, strength=0.0)
+    )
+    with torch.no_grad():  # small, so that nothing is held
+        for layer in (sampler.mix[4], sampler.linear):
+            layer.weight.mul_(0.1)
+    weak, usual, strong = (sample(sampler, father, mother, 1, strength=value) for value in (0.0, 1.0, 2.0))
+    assert torch.allclose(usual - weak, strong - usual, atol=1e-4) and not torch.allclose(usual, strong, atol=1e-4)
+
+
+def test_the_other_parent_depends_on_child_and_known_parent(sampler):
+    child, father, other = (codes(sampler, torch.randn(1, COMPONENTS)) for _ in range(3))
+
+    def wanted(*given, sex="female"):
+        return sampler.other_parent(*given, sex, torch.Generator().manual_seed(0))
+
+    found = wanted(child, father)
+    assert found.shape == child.shape and torch.equal(found, wanted(child, father))
+    changed = [wanted(other, father), wanted(child, other), wanted(child, None), wanted(child, father, sex="male")]
+    assert all(not torch.allclose(found, some, atol=1e-4) for some in changed)
+
+
+def test_parents_unlike_the_training_set_are_noted(sampler):
+    usual, far = codes(sampler, torch.ones(1, COMPONENTS)), codes(sampler, torch.full((1, COMPONENTS), 2 * FAR))
+    assert sampler.notes(usual, usual) == () and sampler.notes(None, usual) == ()
+    assert "the mother is unlike" in sampler.notes(usual, far)[0]
+    assert "both parents are unlike" in sampler.notes(far, far)[0]
 
 
 def test_the_share_moves_children_from_mother_to_father(sampler):

@@ -13,6 +13,7 @@ from kinlib.runtime.errors import KinlibError
 from kinlib.studio.datasets.kin_couples import KIN, family
 from kinlib.studio.genetics import phenotypes
 from kinlib.training.data.kin_codes import KinCodes
+from kinlib.training.data.kin_parents import child_components, one_picture
 from kinlib.training.recipes import sampler as recipe
 from kinlib.training.recipes.sampler import SamplerSettings, energy_score, fit_axes, loss_weights
 
@@ -40,6 +41,17 @@ def synthetic(couples: int, seed: int = 0) -> KinCodes:
     found = torch.tensor(np.stack(codes)).reshape(-1, LAYERS, 512).half()
     parents = found[torch.tensor((table.role != "child").tolist())]
     return KinCodes(table, found, parents[:, None] + 0.01 * torch.randn(len(parents), 1, LAYERS, 512).half(), seed)
+
+
+def embed(codes: torch.Tensor, progress=None) -> torch.Tensor:
+    """In place of networks, which take codes of another size: a fixed projection, of unit length."""
+    onto = torch.randn(LAYERS * 512, 16, generator=torch.Generator().manual_seed(1))
+    return torch.nn.functional.normalize(codes.float().flatten(1) @ onto, dim=1)
+
+
+@pytest.fixture(autouse=True)
+def projected(monkeypatch):
+    monkeypatch.setattr(recipe, "embed_codes", embed)
 
 
 @pytest.fixture(scope="module")
@@ -92,17 +104,29 @@ def test_a_run_learns_what_couples_pass_on_and_is_written(kin, tmp_path: Path, m
     metrics = report["metrics"]
     assert metrics["couples"] == 3 and metrics["energy_score_album_sampler"] < metrics["energy_score_album_mask"]
     assert metrics["energy_score_portrait_sampler"] < metrics["energy_score_portrait_average"]
+    assert 0 <= metrics["right_album_sampler"] <= 1 and metrics["right_siblings"] > 1 / 3
     net = load_sampler(out / "sampler.safetensors")
     parents = {
-        kind: [recipe._one_picture(kin, role, kind, np.arange(60)) for role in ("father", "mother")]
+        kind: [one_picture(kin, role, kind, np.arange(60)) for role in ("father", "mother")]
         for kind in ("portrait", "album")
     }
     rng = torch.Generator().manual_seed(0)
+    sexes = ((kin.table.sex[kin.table.role == "child"] == "male").to_numpy(), child_components(net, _children(kin)))
+    assert sexes[0].any()
+    sons, daughters = (net.sample(*parents["portrait"], rng, sex=sex).flatten(1) for sex in ("male", "female"))
+    male = torch.from_numpy(sexes[0])
+    axis = sexes[1][male].mean(dim=0) - sexes[1][~male].mean(dim=0)  # from daughters to sons
+    apart = (sons - daughters) @ net.axes.t() / net.scale @ axis
+    assert (apart > 0).float().mean() > 0.9
     for codes in parents.values():
         drawn = torch.stack([net.sample(*codes, rng) for _ in range(8)]).mean(dim=0)
         skin = ((drawn.flatten(1) - net.child_mean) @ net.axes.t())[:, 0]
         middle = sum((code.flatten(1) - net.mean) @ net.axes.t() for code in codes)[:, 0]
         assert np.corrcoef(skin, middle)[0, 1] > 0.8  # the parents decide, not the seed
+
+
+def _children(kin: KinCodes) -> torch.Tensor:
+    return kin.codes[torch.tensor((kin.table.role == "child").tolist())]
 
 
 def test_too_few_couples(tmp_path, monkeypatch):
