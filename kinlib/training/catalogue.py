@@ -386,14 +386,16 @@ _SAMPLER = Card(
         ),
         Metric(
             "right_album_sampler",
-            "children nearest to their own siblings' mean, parents in freely taken photographs",
+            "children assigned to their own parents among all couples', parents in freely taken photographs "
+            "(true siblings {right_siblings:.0%})",
             "{:.0%}",
         ),
     ),
     columns=(),
     limits=(
         _RENDERS,
-        Limit("Gives grown-up children in one light and pose; the sex is random."),
+        Limit("Gives grown-up children in one light and pose, and other parents of a child as young as these."),
+        Limit("Trained in part by what the identity network sees, by which the benchmark scores children as well."),
         Limit("Holds codes unlike those of the training set to its range, so that such parents count for less."),
     ),
 )

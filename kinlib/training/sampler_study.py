@@ -32,6 +32,7 @@ from kinlib.runtime import config
 from kinlib.runtime.errors import KinlibError
 from kinlib.studio.datasets.kin_couples import CHILD_AGE
 from kinlib.studio.genetics import Genomes, breeding_values, children, phenotypes
+from kinlib.studio.genetics.architecture import LOCI
 from kinlib.studio.person import SEXES
 from kinlib.training.data.kin_codes import KinCodes, load_codes
 from kinlib.training.data.kin_pairs import Pairs, PortraitCodes, couple_genomes, make_pairs, trait_features
@@ -192,9 +193,9 @@ def _traits(people: Genomes) -> np.ndarray:
 
 
 def _genome(people: Genomes) -> np.ndarray:
-    """What a gamete passes on of each trait on average, and which alleles stand at the major loci."""
-    loci = list(people.architecture.locus.values())
-    return np.concatenate([breeding_values(people), people.alleles[:, :, loci].sum(axis=1), _traits(people)], axis=1)
+    """What a child gets of each trait on average, and which alleles stand at the Mendelian loci."""
+    copies = np.stack([people.copies(locus.name) for locus in LOCI], axis=1)
+    return np.concatenate([breeding_values(people), copies], axis=1)
 
 
 def _describer(describe: Callable, people: Genomes, components: int) -> Callable[[Genomes], Tensor]:

@@ -11,7 +11,7 @@ from kinlib.io.resume import read_note
 from kinlib.runtime import config
 from kinlib.runtime.errors import KinlibError
 
-__all__ = ["FLOOR", "HEADS", "markdown", "place", "record_path", "recorded", "summarise"]
+__all__ = ["FLOOR", "HEADS", "KEYS", "markdown", "place", "record_path", "recorded", "summarise"]
 
 HEADS = {
     "energy_distance": "energy distance",
@@ -24,6 +24,8 @@ HEADS = {
 FLOOR = "true siblings, encoded and generated"
 """What a perfect method would get through the same networks: part of any distance is the pictures' and not heredity's.
 """
+KEYS = {"portraits": "entries", "album": "album"}
+"""Where the record has the results for each kind of the parents' pictures."""
 Entries = dict[str, dict[str, list[float]]]  # method -> measure -> value, lower and upper end of its interval
 
 
@@ -33,15 +35,20 @@ def summarise(report: Report) -> dict[str, list[float]]:
     return {name: [float(f"{row[part]:.6g}") for part in ("value", "low", "high")] for name, row in rows.iterrows()}
 
 
-def recorded() -> Entries:
-    """The bundled methods' results, best first; the floor is among them.
+def recorded(pictures: str = "portraits") -> Entries:
+    """The bundled methods' results, best first.
+
+    Args:
+        pictures: of the parents, as `load_reference` has them. The floor is among the results for portraits; with album
+            shots not every method was measured.
 
     Raises:
         KinlibError: if the record is missing or damaged.
     """
     note = read_note(record_path())
     try:
-        return dict(sorted(note["entries"].items(), key=lambda entry: entry[1]["energy_distance"][0]))
+        found = note[KEYS[pictures]] if pictures == "portraits" else note.get(KEYS[pictures], {})
+        return dict(sorted(found.items(), key=lambda entry: entry[1]["energy_distance"][0]))
     except (TypeError, KeyError, AttributeError, IndexError) as error:
         raise KinlibError(f"'{record_path()}' is missing or damaged: restore it") from error
 

@@ -18,13 +18,33 @@ import numpy as np
 import pandas as pd
 
 from kinlib.evaluation.bootstrap import Statistic, draw_weights, estimate, mean
+from kinlib.evaluation.heredity.traits import common_traits, numerical
 from kinlib.runtime.errors import KinlibError
 
-__all__ = ["LEVELS", "coverage", "distance_ranks", "rank_histogram", "ranks", "variogram_score", "variogram_scores"]
+__all__ = ["LEVELS", "coverage", "distance_ranks", "rank_histogram", "ranks", "trait_sets", "variogram_score"]
+__all__ += ["variogram_scores"]
 
 LEVELS = (0.5, 0.8, 0.9)
 ORDER = 0.5  # of the variogram, as Scheuerer and Hamill advise: larger ones follow outliers
 Sets = Sequence[np.ndarray]
+
+
+def trait_sets(
+    generated: Sequence[pd.DataFrame], true: Sequence[pd.DataFrame]
+) -> tuple[list[np.ndarray], list[np.ndarray], list[str]]:
+    """The numerical traits that both have, as arrays for the functions below, and their names.
+
+    Args:
+        generated, true: one table a couple, one row a child.
+
+    Raises:
+        KinlibError: if they share no numerical trait.
+    """
+    numbers = set(numerical(true[0]))
+    names = [name for name in common_traits(generated[0], true[0]) if name in numbers]
+    if not names:
+        raise KinlibError("the children's traits and the reference's have no number in common")
+    return *([table[names].to_numpy(np.float64) for table in tables] for tables in (generated, true)), names
 
 
 def ranks(children: Sets, truth: Sets, seed: int = 0) -> list[np.ndarray]:
@@ -89,7 +109,7 @@ def coverage(found: Sets, levels: Sequence[float] = LEVELS, seed: int = 0) -> pd
         seed: of the intervals' bootstrap.
 
     Returns:
-        One row a level: `level`, `value`, and the ends `low` and `high` of its 95% interval. A perfect method's value
+        One row a level: `level`, `mean`, and the ends `low` and `high` of its 95% interval. A perfect method's mean
         is the level.
     """
     inside = {level: [_share(np.abs(2 * one - 1) <= level, one) for one in found] for level in levels}
@@ -100,7 +120,7 @@ def rank_histogram(found: Sets, bins: int = 10, seed: int = 0) -> pd.DataFrame:
     """Share of the ranks in each of equal bins: 1 / bins in each for a perfect method.
 
     Returns:
-        One row a bin: `middle`, `value`, and the ends `low` and `high` of its 95% interval.
+        One row a bin: `middle`, `mean`, and the ends `low` and `high` of its 95% interval.
     """
     place = [np.minimum((np.nan_to_num(one) * bins).astype(int), bins - 1) for one in found]
     columns = [
@@ -137,7 +157,7 @@ def variogram_scores(children: Sets, truth: Sets) -> np.ndarray:
 
 
 def variogram_score(children: Sets, truth: Sets, seed: int = 0) -> dict[str, float]:
-    """Mean of `variogram_scores` over couples: `value`, and the ends `low` and `high` of its 95% interval."""
+    """Mean of `variogram_scores` over couples: `mean`, and the ends `low` and `high` of its 95% interval."""
     scores = variogram_scores(children, truth)
     return _table({}, [mean(scores)], len(scores), seed).iloc[0].to_dict()
 
@@ -156,8 +176,8 @@ def _share(chosen: np.ndarray, one: np.ndarray) -> float:
 
 def _table(columns: dict, statistics: Sequence[Statistic], couples: int, seed: int) -> pd.DataFrame:
     weights = draw_weights(couples, seed=seed)
-    rows = [dict(zip(("value", "low", "high"), estimate(one, weights), strict=True)) for one in statistics]
-    return pd.DataFrame(columns | {name: [row[name] for row in rows] for name in ("value", "low", "high")})
+    rows = [dict(zip(("mean", "low", "high"), estimate(one, weights), strict=True)) for one in statistics]
+    return pd.DataFrame(columns | {name: [row[name] for row in rows] for name in ("mean", "low", "high")})
 
 
 def _check(children: Sets, truth: Sets) -> None:

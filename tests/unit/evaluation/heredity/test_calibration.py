@@ -1,6 +1,7 @@
 """Calibration: a perfect method is calibrated, and each fault shows as the theory says."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from kinlib.evaluation.heredity import calibration
@@ -24,30 +25,30 @@ def families(spread: float = 1.0, shift: float = 0.0, link: float = 0.8, generat
 
 
 def covered(children, truth, kind=calibration.ranks) -> list[float]:
-    return calibration.coverage(kind(children, truth))["value"].tolist()
+    return calibration.coverage(kind(children, truth))["mean"].tolist()
 
 
 @pytest.mark.parametrize("kind", [calibration.ranks, calibration.distance_ranks])
 def test_the_true_distribution_is_calibrated(kind):
     found = kind(*families())
     table = calibration.coverage(found)
-    assert np.abs(table["value"] - table["level"]).max() < 0.02
-    assert ((table["low"] < table["value"]) & (table["value"] < table["high"])).all()
+    assert np.abs(table["mean"] - table["level"]).max() < 0.02
+    assert ((table["low"] < table["mean"]) & (table["mean"] < table["high"])).all()
     histogram = calibration.rank_histogram(found, bins=4)
-    assert histogram["value"].sum() == pytest.approx(1)
-    assert np.abs(histogram["value"] - 0.25).max() < 0.04
+    assert histogram["mean"].sum() == pytest.approx(1)
+    assert np.abs(histogram["mean"] - 0.25).max() < 0.04
 
 
 def test_siblings_that_are_too_alike_cover_too_little_and_others_too_much():
     levels = list(calibration.LEVELS)
     assert all(value < level - 0.1 for value, level in zip(covered(*families(spread=0.4)), levels, strict=True))
     assert covered(*families(spread=2.0))[0] > 0.6
-    ends = calibration.rank_histogram(calibration.ranks(*families(spread=0.4)), bins=5)["value"]
+    ends = calibration.rank_histogram(calibration.ranks(*families(spread=0.4)), bins=5)["mean"]
     assert ends.iloc[0] > 0.25 and ends.iloc[-1] > 0.25 and ends.iloc[2] < 0.2
 
 
 def test_a_shift_lies_at_one_end():
-    found = calibration.rank_histogram(calibration.ranks(*families(shift=2.0)), bins=5)["value"]
+    found = calibration.rank_histogram(calibration.ranks(*families(shift=2.0)), bins=5)["mean"]
     assert found.iloc[0] > 0.7
 
 
@@ -66,6 +67,16 @@ def test_the_variogram_score_sees_what_single_traits_hide():
     assert covered(unlinked, truth)[1] == pytest.approx(0.8, abs=0.05)
     good, bad = (calibration.variogram_score(some, truth) for some in (right, unlinked))
     assert good["high"] < bad["low"]
+
+
+def test_shared_numbers_become_arrays():
+    true = [pd.DataFrame({"nose": [1.0, 2.0], "iris": ["blue", "brown"], "skin": [0.1, 0.2]})]
+    mine = [pd.DataFrame({"skin": [0.3], "nose": [np.nan], "iris": ["blue"]})]
+    children, truth, names = calibration.trait_sets(mine, true)
+    assert names == ["nose", "skin"] and truth[0].tolist() == [[1.0, 0.1], [2.0, 0.2]]
+    assert np.isnan(children[0][0, 0]) and children[0][0, 1] == 0.3
+    with pytest.raises(KinlibError, match="no number in common"):
+        calibration.trait_sets([mine[0][["iris"]]], true)
 
 
 def test_what_cannot_be_compared_is_refused():
