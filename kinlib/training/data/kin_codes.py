@@ -9,7 +9,7 @@ A set of unrelated people (`kinlib render`) can be encoded as well: all of them 
 """
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,7 +32,7 @@ from kinlib.studio.datasets.kin import NOTE
 from kinlib.studio.datasets.renders import SET_NOTE
 from kinlib.training.data.augment import Augmentation
 
-__all__ = ["CODES", "HELD_OUT_EVERY", "KinCodes", "encode_set", "load_codes"]
+__all__ = ["CODES", "HELD_OUT_EVERY", "KinCodes", "encode_corrections", "encode_set", "load_codes"]
 
 CODES = "codes.safetensors"
 PICTURES = ("image", "mask")
@@ -40,6 +40,7 @@ LEFT_OUT = (*PICTURES, "regions", "landmarks")  # columns that are large and not
 VIEWS = 1  # degraded views of each of the parents' pictures: half of what a sampler is shown
 ENCODED = 256  # px, what encoders take
 BATCH = 32
+CORRECTED = (7, 113)  # parts, of 32 pictures of parents each, from which the corrections of codes are measured
 HELD_OUT_EVERY = 21  # couples divisible by this are held out; not a multiple of 5, the number of populations
 
 
@@ -89,6 +90,26 @@ def encode_set(folder: Path, seed: int = 0) -> Iterator[tuple[int, int]]:
             metadata = {"encoder": network, "seed": str(seed)}
             write_bytes(folder / CODES, save(known, metadata))
         yield len(parts) - len(missing) + number, len(parts)
+
+
+@torch.inference_mode()
+def encode_corrections(folder: Path, parts: Sequence[int] = CORRECTED) -> Tensor:
+    """What an encoder's corrections add to the codes of parents' pictures: float32 [N, L, 512].
+
+    `Kinship.encode` corrects a code by comparing pictures. That costs ten times as much as the code itself, too much
+    for every picture of a set; what it adds is measured for some.
+
+    Args:
+        folder: of a kin set.
+        parts: which of its parts, counted round.
+    """
+    encoder, found = load_encoder(weights.path("studio_encoder")), []
+    every = _parts(folder)
+    for part in dict.fromkeys(every[number % len(every)] for number in parts):
+        table = pd.read_parquet(part, columns=["image", "role"])
+        pictures = _decoded(table.image[table.role != "child"], "RGB").permute(0, 3, 1, 2).float() / 127.5 - 1
+        found.append(_encode(encoder, pictures, passes=None) - _encode(encoder, pictures, passes=0))
+    return torch.cat(found)
 
 
 def load_codes(folder: Path) -> KinCodes:

@@ -26,11 +26,11 @@ from tqdm import tqdm
 
 from kinlib.evaluation.heredity.assignment import assign
 from kinlib.inheritance import blend
-from kinlib.inheritance.sampler import Sampler
+from kinlib.inheritance.sampler import LIMIT, Sampler
 from kinlib.io.resume import read_note
 from kinlib.runtime.errors import KinlibError
 from kinlib.studio.datasets.kin import NOTE
-from kinlib.training.data.kin_codes import HELD_OUT_EVERY, KinCodes, encode_set, load_codes
+from kinlib.training.data.kin_codes import HELD_OUT_EVERY, KinCodes, encode_corrections, encode_set, load_codes
 from kinlib.training.data.kin_identity import embed_codes, fit_identity_map
 from kinlib.training.data.kin_pairs import Pairs, PortraitCodes, make_pairs
 from kinlib.training.data.kin_parents import (
@@ -48,7 +48,7 @@ from kinlib.training.engine.supervised import SupervisedTrainer
 
 __all__ = ["SamplerSettings", "energy_score", "evaluate", "fit_axes", "loss_weights", "train"]
 
-JITTER = 0.1  # standard deviations, added to parents' components: corrections of an encoder move them as much
+JITTER = 0.1  # standard deviations, added to components, so that no picture is learned by heart
 ABSENT = 0.15  # probability that a parent is not shown
 BACKWARDS = 0.15  # share of a batch in which the child is shown and a parent is wanted
 LEAST_COUPLES = 40  # of which two are held out
@@ -93,6 +93,8 @@ class Families:
         young: components [P, T, K] of T portraits each of all fathers, and of all mothers: wanted parents.
         paired: random pairs with children whose codes follow from their traits.
         true: every true child, as it was rendered and encoded.
+        corrections: components [N, K] that an encoder's corrections add to parents' pictures, which the set has
+            without: users' codes have them, and they move the last components by more than a standard deviation.
     """
 
     fathers: Parents
@@ -100,6 +102,7 @@ class Families:
     young: tuple[Tensor, Tensor]
     paired: Pairs
     true: Pairs
+    corrections: Tensor
 
 
 @dataclass(frozen=True)
@@ -132,7 +135,8 @@ def _train(settings: SamplerSettings, accelerator: Accelerator) -> None:
         raise KinlibError(f"'{settings.data}' has {couples} couples with codes: render {LEAST_COUPLES} or more")
     net = Sampler(settings.components, kin.codes[0].numel(), settings.hidden)
     fit_axes(net, kin, others)
-    families = find_families(net, kin, others, settings)
+    corrections = encode_corrections(settings.data)
+    families = find_families(net, kin, others, corrections, settings)
     spaces = find_spaces(net, kin, settings.identity, accelerator.device)
 
     trainer = SupervisedTrainer(net, settings, accelerator, weight_decay=0.01, half_life=100)
@@ -143,19 +147,22 @@ def _train(settings: SamplerSettings, accelerator: Accelerator) -> None:
         loss = loss + _loss(net, families, families.true, some, settings.samples, spaces, trainer.rng) / 4
         trainer.step(loss)
     if trainer.run.is_main:
-        metrics = evaluate(trainer.average.eval(), kin, settings.seed)
+        metrics = evaluate(trainer.average.eval(), kin, corrections, settings.seed)
         trainer.run.log(**record.scalars(metrics))
         _write(trainer, settings, metrics, kin, others)
 
 
-def find_families(net: Sampler, kin: KinCodes, others: KinCodes | None, settings: SamplerSettings) -> Families:
+def find_families(
+    net: Sampler, kin: KinCodes, others: KinCodes | None, corrections: Tensor, settings: SamplerSettings
+) -> Families:
     """Everything that training chooses from, of couples that are not held out."""
     fathers, mothers = (find_parents(net, kin, others, role) for role in ("father", "mother"))
     portraits = portrait_codes(net, kin)
     num, seed = settings.samples, settings.seed
     young = tuple(portraits_of(people.genomes, portraits, num, seed) for people in (fathers, mothers))
     paired = make_pairs(fathers.genomes, mothers.genomes, portraits, settings.pairs, num, seed)
-    return Families(fathers, mothers, young, paired, _true_pairs(net, kin))
+    added = corrections.flatten(1) @ net.axes.t() / net.scale
+    return Families(fathers, mothers, young, paired, _true_pairs(net, kin), added)
 
 
 def find_spaces(net: Sampler, kin: KinCodes, identity: float, device: torch.device | str = "cpu") -> Spaces:
@@ -239,7 +246,8 @@ def _loss(
     parent = (torch.rand(count, generator=rng) < BACKWARDS).float()
     role = torch.randint(2, (count,), generator=rng)  # of the wanted parent: 0 the father, 1 the mother
     child = photographed(net, truth[:, 0], families.fathers.shifts, rng)
-    shown = [_shown(people, row, rng) for people, row in zip((families.fathers, families.mothers), rows, strict=True)]
+    parents = zip((families.fathers, families.mothers), rows, strict=True)
+    shown = [_shown(people, row, families.corrections, rng) for people, row in parents]
     people = torch.stack([*shown, child], dim=1)
     people = people + JITTER * torch.randn(people.shape, generator=rng)
 
@@ -253,9 +261,11 @@ def _loss(
     return spaces.score(found, truth.to(place)).mean()
 
 
-def _shown(people: Parents, rows: Tensor, rng: torch.Generator) -> Tensor:
-    """Components of one view of each of these people: [B, K]."""
-    return people.views[rows, torch.randint(people.views.shape[1], (len(rows),), generator=rng)]
+def _shown(people: Parents, rows: Tensor, corrections: Tensor, rng: torch.Generator) -> Tensor:
+    """Components of one view of each of these people, corrected as one of the measured pictures was: [B, K]."""
+    view = people.views[rows, torch.randint(people.views.shape[1], (len(rows),), generator=rng)]
+    added = corrections[torch.randint(len(corrections), (len(rows),), generator=rng)]
+    return (view + added).clamp(-LIMIT, LIMIT)
 
 
 def energy_score(samples: Tensor, truth: Tensor) -> Tensor:
@@ -274,8 +284,10 @@ def energy_score(samples: Tensor, truth: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def evaluate(net: Sampler, kin: KinCodes, seed: int = 0) -> dict:
+def evaluate(net: Sampler, kin: KinCodes, corrections: Tensor, seed: int = 0) -> dict:
     """On held-out couples, in components weighted as in W+ and as the identity network sees the pictures.
+
+    The parents' codes are corrected as those pictures were that `corrections` [N, L, 512] was measured from.
 
     Returns:
         For parents in portraits and in album shots: the energy score of the sampler, of `mask` and of `average`, and
@@ -291,7 +303,9 @@ def evaluate(net: Sampler, kin: KinCodes, seed: int = 0) -> dict:
     siblings = torch.stack([net.to_codes(one) for one in truth.unbind(1)], dim=1)
     metrics["right_siblings"] = _right(siblings, seen)
     for kind in ("portrait", "album"):
+        added = corrections[torch.arange(len(rows)) % len(corrections)]
         codes = [one_picture(kin, role, kind, couples[rows]) for role in ("father", "mother")]
+        codes = [code + added if len(code) == len(rows) else code for code in codes]
         if any(len(found) != len(rows) for found in codes):
             continue
         for name, method in (("sampler", net.sample), ("mask", blend.mask), ("average", blend.average)):
