@@ -34,7 +34,7 @@ from kinlib.studio.datasets.kin_couples import CHILD_AGE
 from kinlib.studio.genetics import Genomes, breeding_values, children, phenotypes
 from kinlib.studio.genetics.architecture import LOCI
 from kinlib.studio.person import SEXES
-from kinlib.training.data.kin_codes import KinCodes, load_codes
+from kinlib.training.data.kin_codes import KinCodes, encode_corrections, load_codes
 from kinlib.training.data.kin_pairs import Pairs, PortraitCodes, couple_genomes, make_pairs, trait_features
 from kinlib.training.data.kin_parents import find_parents, one_picture, portraits_of
 from kinlib.training.engine.loop import batches, one_cycle
@@ -109,8 +109,14 @@ def ladder(kin: KinCodes, components: int, pairs: int, steps: int = STEPS, seed:
     return found
 
 
-def options(net: Sampler, kin: KinCodes, seed: int = 0) -> dict[str, dict[str, list[float]]]:
+def options(net: Sampler, kin: KinCodes, corrections: Tensor, seed: int = 0) -> dict[str, dict[str, list[float]]]:
     """The energy score of the sampler's options on held-out couples in album shots, as W+ weighs components.
+
+    Args:
+        net: the sampler.
+        kin: the set.
+        corrections: [N, L, 512], as users' codes have them, from `encode_corrections`.
+        seed: of everything.
 
     Returns:
         By option: `score`, value and interval; and `skill`, the share by which it is below that of the same network
@@ -118,7 +124,8 @@ def options(net: Sampler, kin: KinCodes, seed: int = 0) -> dict[str, dict[str, l
     """
     portraits, spaces = portrait_codes(net, kin), find_spaces(net, kin, 0.0)
     held = held_out_couples(kin)
-    fathers, mothers = held.codes["album shots"]
+    added = corrections[torch.arange(len(held.fathers)) % len(corrections)]
+    fathers, mothers = (code + added for code in held.codes["album shots"])
     truth = _true_children(held.fathers, held.mothers, portraits, SAMPLES, seed)
     rng = torch.Generator().manual_seed(seed)
 
@@ -275,7 +282,7 @@ def main(arguments: list[str] | None = None) -> None:
     kin = load_codes(given.data)
     net = load_sampler(weights.path("studio_sampler"))
     found = {"couples": len(held_out_couples(kin).fathers), "samples": SAMPLES, "steps": given.steps}
-    found["options"] = options(net, kin)
+    found["options"] = options(net, kin, encode_corrections(given.data))
     print(found, flush=True)
     found["ladder"] = ladder(kin, net.components, given.pairs, given.steps)
     print(found["ladder"])

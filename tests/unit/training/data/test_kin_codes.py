@@ -57,6 +57,18 @@ def test_codes_of_children_have_all_corrections(folder):
     assert (kin.degraded[:, 0] != kin.codes[:4]).any()
 
 
+def test_corrections_lead_from_plain_codes_to_what_users_have(folder):
+    added = kin_codes.encode_corrections(folder)
+    assert added.shape == (4, 12, 512)  # of parents only; of the one part there is, once
+    table = pd.read_parquet(folder / "part-00000.parquet")
+    pictures = kin_codes._decoded(table.image, "RGB").permute(0, 3, 1, 2).float() / 127.5 - 1
+    large = torch.nn.functional.interpolate(pictures[:1], (256, 256), mode="bilinear")
+    with torch.inference_mode():
+        wanted = load_encoder(weights.path("studio_encoder"))(large)[0]
+    assert torch.allclose(load_codes(folder).codes[0].float() + added[0], wanted, atol=0.02)
+    assert added.abs().max() > 0.05
+
+
 def test_only_new_parts_are_encoded(folder, monkeypatch):
     before = load_codes(folder).codes.clone()
     monkeypatch.setattr(kin_codes, "load_encoder", lambda path: pytest.fail("the encoder is not needed"))
