@@ -410,6 +410,7 @@ NETWORKS = {
     "parsing": Network("parsing:ParsingSettings", _PARSING),
     "demography": Network("demography:DemographySettings", _DEMOGRAPHY),
     "sampler": Network("sampler:SamplerSettings", _SAMPLER),
+    "genes": Network("genes:GeneSettings"),
     "upscaler": Network("upscaler:UpscalerSettings", _UPSCALER),
     "upscaler_esrgan": Network("upscaler:EsrganSettings", _UPSCALER_ESRGAN),
 }

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 import torch
 from bad_weights import Malicious
-from reference import plain_stylegene
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -15,6 +14,7 @@ from kinlib.inheritance.genes import GeneDecoder, GeneEncoder, GeneSizes, load_g
 from kinlib.inheritance.genes.files import decoder_names, encoder_names, gene_state
 from kinlib.inheritance.genes.networks import STUDIO, Components
 from kinlib.runtime.errors import KinlibError
+from tests.reference import plain_stylegene
 
 MANIFESTS = Path(__file__).parents[3] / "manifests"
 LAYERS, REGIONS, DIM = 3, 34, 16

@@ -1,0 +1,301 @@
+"""Gene networks from renders: StyleGene's training (Li et al. 2023, Eq. 6 to 8), which was never published as code.
+
+Three networks learn together: the image-based encoder, which sees a picture and the true map of its regions, the gene
+decoder, and the latent-based encoder, which sees the picture's code w only.
+
+    latent = |w - D(g)|, g sampled from E_img(x, m)                        Eq. 6
+    gene   = sum over regions of |mu - mu'| + |sigma - sigma'|             Eq. 7: E_lat(w) against E_img(x, m)
+    loss   = latent + gene_weight * gene                                   Eq. 8
+
+Norms are divided by the root of the number of entries, alike in both, so that sizes do not change their ratio.
+Optimiser and schedule are those of section 4.1: AdamW, batches of 32, and a learning rate that is halved after each
+third of the schedule (there: after 10 of 30 epochs).
+
+The paper does not say whether the gradient of Eq. 7 reaches the image-based encoder. If it does, genes that are the same
+for everybody make the loss least, and with 34 regions in the sum that outweighs Eq. 6. So the image-based encoder's
+genes are held fixed there; `joint` lets the gradient through.
+
+Beyond the paper, each by its weight:
+- `direct`: |w - D(E_lat(w))|, for the genes that are used when children are drawn;
+- `cycle`: genes of a child that was put together of two people, against the genes that its code is read to have;
+- `regional`: of a face with one region's genes from another person, pictures inside that region against the owner's,
+  outside of it against the receiver's.
+"""
+
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from kinlib.checkpoints import weights
+from kinlib.gan.generator import Generator, load_generator
+from kinlib.inheritance.genes.files import gene_state
+from kinlib.inheritance.genes.image_encoder import ImageGeneEncoder, cell_masks
+from kinlib.inheritance.genes.networks import STUDIO, Components, GeneDecoder, GeneEncoder, Genes, GeneSizes
+from kinlib.io.face_labels import REGIONS
+from kinlib.runtime.errors import KinlibError
+from kinlib.studio.datasets.renders import HELD_OUT_EVERY
+from kinlib.training.data.kin_codes import encode_set, load_codes
+from kinlib.training.data.label_maps import LabelledFaces, load_labelled
+from kinlib.training.engine import record
+from kinlib.training.engine.loop import Run, batches
+from kinlib.training.engine.processes import launch, step
+from kinlib.training.engine.settings import TrainSettings
+
+__all__ = ["GeneSettings", "evaluate", "gene_loss", "latent_loss", "regional_loss", "train"]
+
+HALVINGS = 3  # equal parts of the schedule, each at half the learning rate of the one before (4.1: 10 of 30 epochs)
+SYNTHESISED = 4  # pictures of a step with the regional loss: each costs as much as all other losses of the step
+LEAST_PEOPLE = 40  # of which two are held out
+
+
+@dataclass(kw_only=True)
+class GeneSettings(TrainSettings):
+    """Train the gene encoder and the gene decoder."""
+
+    run: Path = Path("runs/genes")
+    """folder of checkpoints and log"""
+    minutes: float = 120.0
+    """time this call may take"""
+    steps: int = 4000
+    """length of the schedule"""
+    lr: float = 1e-3
+    """learning rate of the first third"""
+    gene_weight: float = 1.0
+    """weight of Eq. 7 (lambda of Eq. 8)"""
+    joint: bool = False
+    """let the gradient of Eq. 7 reach the image-based encoder"""
+    direct: float = 0.0
+    """weight of the codes decoded from the latent-based encoder's genes"""
+    cycle: float = 0.0
+    """weight of the genes read from a child's code against those that it was made of"""
+    regional: float = 0.0
+    """weight of the pictures of swapped regions"""
+    gene_dim: int = STUDIO.gene_dim
+    """numbers of a region's genes"""
+    components: int = STUDIO.components
+    """principal components of W+"""
+
+
+class GeneNetworks(nn.Module):
+    """The three networks; both of W+ share the principal components."""
+
+    def __init__(self, sizes: GeneSizes, picture_size: int):
+        super().__init__()
+        components = Components(sizes.components, sizes.num_layers * sizes.style_dim)
+        self.image = ImageGeneEncoder(sizes, picture_size)
+        self.encoder, self.decoder = GeneEncoder(sizes, components), GeneDecoder(sizes, components)
+
+
+@dataclass
+class _Pictures:
+    """Pictures with region maps and codes [N, L, 512], in the same order."""
+
+    faces: LabelledFaces
+    codes: Tensor
+
+    def batch(self, index: Tensor, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+        """Pictures [B, 3, S, S] in [-1, 1], region maps [B, S, S] and codes [B, L, 512]."""
+        pictures = self.faces.images[index].to(device).float() / 127.5 - 1
+        return pictures, self.faces.labels[index, 1].to(device), self.codes[index].to(device).float()
+
+
+def train(settings: GeneSettings) -> None:
+    """Encode what has no codes yet, train, resuming from the last checkpoint, and write weights with metrics."""
+    with tqdm(desc=f"encoding {settings.data.name}", unit="part", mininterval=5) as bar:
+        for done, bar.total in encode_set(settings.data):
+            bar.update(done - bar.n)
+    launch(_train, settings)
+
+
+def _train(settings: GeneSettings, accelerator: Accelerator) -> None:
+    device = accelerator.device
+    torch.manual_seed(settings.seed)
+    training, held_out = (_load(settings.data, part) for part in (False, True))
+    networks = _started(settings, training).to(device)
+    generator = load_generator(weights.path("studio_generator")).to(device) if settings.regional else None
+    parameters = [parameter for parameter in networks.parameters() if parameter.requires_grad]
+    optimizer = accelerator.prepare(torch.optim.AdamW(parameters, settings.lr))
+    run = Run(settings.run, accelerator, settings.minutes, settings.steps)
+    run.restore(networks=networks, optimizer=optimizer)
+    calls, rng = run.record_call(asdict(settings)), run.seed(settings.seed)
+    order = batches(len(training.codes), settings.batch // accelerator.num_processes, rng)
+    while run.going():
+        optimizer.param_groups[0]["lr"] = settings.lr * learning_rate(run.progress())
+        with accelerator.autocast():
+            terms = losses(networks, training.batch(next(order), device), settings, rng, generator)
+        optimizer.zero_grad(set_to_none=True)
+        accelerator.backward(sum(terms.values()))
+        step(accelerator, optimizer)
+        run.advance()
+        run.log_losses(terms)
+    if run.is_main:
+        metrics = evaluate(networks.cpu(), held_out)
+        run.log(**record.scalars(metrics))
+        people = len(training.faces.person.unique())
+        used = {"steps_done": run.step, "pictures_used": len(training.codes), "people": people}
+        state = gene_state(networks.encoder, networks.decoder)
+        record.write(state, settings.out, "genes", asdict(settings) | used, metrics, calls=calls)
+
+
+def _load(folder: Path, held_out: bool) -> _Pictures:
+    """Pictures of people who are, or are not, held out.
+
+    Raises:
+        KinlibError: if there are too few, or the codes are not those of the pictures.
+    """
+    faces, codes = load_labelled(folder, held_out), load_codes(folder)
+    rows = (codes.table.person % HELD_OUT_EVERY == 0) == held_out
+    person = torch.from_numpy(codes.table.person[rows].to_numpy(copy=True))
+    if not torch.equal(person, faces.person):
+        raise KinlibError(f"the codes of '{folder}' are not those of its pictures: delete codes.safetensors there")
+    if not held_out and len(faces.person.unique()) < LEAST_PEOPLE:
+        raise KinlibError(f"'{folder}' shows too few people: render {LEAST_PEOPLE} or more")
+    return _Pictures(faces, codes.codes[torch.from_numpy(rows.to_numpy(copy=True))])
+
+
+def _started(settings: GeneSettings, training: _Pictures) -> GeneNetworks:
+    """Random networks, with the principal components of the training set's codes."""
+    sizes = replace(STUDIO, gene_dim=settings.gene_dim, components=settings.components)
+    if settings.components >= len(training.codes):
+        raise KinlibError(f"{settings.components} components need more than {len(training.codes)} pictures")
+    networks = GeneNetworks(replace(sizes, num_layers=training.codes.shape[1]), training.faces.images.shape[-1])
+    networks.encoder.components.fit(training.codes)
+    return networks
+
+
+def learning_rate(progress: float) -> float:
+    """Share of the first learning rate, from the run's progress in 0..1: halved after each third."""
+    return 0.5 ** min(int(HALVINGS * progress), HALVINGS - 1)
+
+
+def losses(
+    networks: GeneNetworks,
+    batch: tuple[Tensor, Tensor, Tensor],
+    settings: GeneSettings,
+    rng: torch.Generator,
+    generator: Generator | None = None,
+) -> dict[str, Tensor]:
+    """The weighted losses of a step, by name.
+
+    Args:
+        networks: in training.
+        batch: as `_Pictures.batch` gives it.
+        settings: for the weights.
+        rng: of the noise, and of who gives genes to whom.
+        generator: of pictures, for the regional loss.
+    """
+    pictures, labels, codes = batch
+    seen = networks.image(pictures, cell_masks(labels, networks.encoder.sizes.regions))
+    read = networks.encoder(codes)
+    wanted = seen if settings.joint else Genes(*(part.detach() for part in seen))
+    terms = {
+        "latent": latent_loss(networks.decoder(seen.sample(rng)), codes),
+        "gene": settings.gene_weight * gene_loss(read, wanted),
+    }
+    if settings.direct:
+        terms["direct"] = settings.direct * latent_loss(networks.decoder(read.sample(rng)), codes)
+    if settings.cycle:
+        terms["cycle"] = settings.cycle * cycle_loss(networks, read, rng)
+    if settings.regional:
+        terms["regional"] = settings.regional * regional_loss(networks.decoder, generator, read.mean, labels, rng)
+    return terms
+
+
+def latent_loss(found: Tensor, wanted: Tensor) -> Tensor:
+    """Eq. 6: root mean square of the difference of codes [B, L, 512], mean over the batch."""
+    return _root_mean_square((found - wanted).flatten(1)).mean()
+
+
+def gene_loss(found: Genes, wanted: Genes) -> Tensor:
+    """Eq. 7: of every region the root mean square of the difference of means, and that of standard deviations.
+
+    Returns:
+        The sum over regions, mean over the batch.
+    """
+    parts = [found.mean - wanted.mean, torch.exp(found.log_variance / 2) - torch.exp(wanted.log_variance / 2)]
+    # [B, N, R, D] -> [B, R, N*D] -> [B, R]
+    return sum(_root_mean_square(part.transpose(1, 2).flatten(2)).sum(dim=1).mean() for part in parts)
+
+
+def cycle_loss(networks: GeneNetworks, read: Genes, rng: torch.Generator) -> Tensor:
+    """Genes of a child with each region from one of two people, against the genes that are read from its code."""
+    means = read.mean.detach()
+    coins = torch.rand(len(means), 1, means.shape[2], 1, generator=rng).to(means)
+    child = torch.where(coins < 0.5, means, means.roll(1, 0))
+    found = networks.encoder(networks.decoder(child)).mean
+    return _root_mean_square((found - child).transpose(1, 2).flatten(2)).sum(dim=1).mean()
+
+
+def regional_loss(
+    decoder: GeneDecoder, generator: Generator, genes: Tensor, labels: Tensor, rng: torch.Generator
+) -> Tensor:
+    """Pictures of faces with one region's genes from another person.
+
+    The swapped face is compared with the owner's reconstruction where the owner has the region, and with the receiver's
+    where neither has it; both are means of absolute differences over these pixels. Each face of the batch has a region
+    of its own, and the face before it as owner.
+
+    Args:
+        decoder: of genes.
+        generator: of pictures of R px, as large as the region maps.
+        genes: [B, N, R, D].
+        labels: region maps [B, S, S].
+        rng: of the regions.
+    """
+    genes, labels = genes[:SYNTHESISED], labels[:SYNTHESISED].long()
+    region = torch.randint(1, genes.shape[2], (len(genes),), generator=rng).to(genes.device)  # 0 is the background
+    owner, owner_labels = genes.roll(1, 0), labels.roll(1, 0)
+    taken = torch.arange(genes.shape[2], device=genes.device) == region[:, None]  # [B, R]
+    swapped = torch.where(taken[:, None, :, None], owner, genes)
+    with torch.no_grad():
+        receiver = generator.synthesis(decoder(genes))
+    found = generator.synthesis(decoder(swapped))
+    inside = (owner_labels == region[:, None, None]).float()[:, None]  # [B, 1, S, S]
+    outside = 1 - torch.maximum(inside, (labels == region[:, None, None]).float()[:, None])
+    return _masked_mean(found - receiver.roll(1, 0), inside) + _masked_mean(found - receiver, outside)
+
+
+@torch.no_grad()
+def evaluate(networks: GeneNetworks, held_out: _Pictures, batch: int = 64) -> dict:
+    """On held-out people, with the means of genes.
+
+    Returns:
+        Share of the codes' variance that is kept by the principal components, and by genes of either encoder through
+        the decoder; and of the variance of image-based genes, the share that latent-based genes explain.
+    """
+    networks.eval()
+    parts = []
+    for index in torch.arange(len(held_out.codes)).split(batch):
+        pictures, labels, codes = held_out.batch(index, torch.device("cpu"))
+        seen = networks.image(pictures, cell_masks(labels, networks.encoder.sizes.regions)).mean
+        read = networks.encoder(codes).mean
+        components = networks.encoder.components
+        kept = components.write(components.read(codes), codes.shape[1])
+        parts.append((codes, kept, networks.decoder(seen), networks.decoder(read), seen, read))
+    codes, kept, from_image, from_latent, seen, read = (torch.cat(part) for part in zip(*parts, strict=True))
+    metrics = {"pictures": len(codes), "people": len(held_out.faces.person.unique())}
+    for name, found in (("components", kept), ("image_genes", from_image), ("latent_genes", from_latent)):
+        metrics[f"variance_{name}"] = _explained(found, codes)
+    by_region = {name: _explained(read[:, :, i], seen[:, :, i]) for i, name in enumerate(REGIONS)}
+    metrics["gene_variance"] = _explained(read, seen)
+    return metrics | {"gene_variance_of": {name: round(value, 4) for name, value in by_region.items()}}
+
+
+def _explained(found: Tensor, wanted: Tensor) -> float:
+    """Share of the variance of `wanted` between pictures that `found` explains: 1 at best, 0 for the mean."""
+    around = (wanted - wanted.mean(dim=0)).square().sum()
+    return float(1 - (found - wanted).square().sum() / around.clamp_min(1e-12))
+
+
+def _root_mean_square(x: Tensor) -> Tensor:
+    """Over the last axis; its gradient is 0, not undefined, where all is zero."""
+    return x.square().mean(dim=-1).clamp_min(1e-12).sqrt()
+
+
+def _masked_mean(difference: Tensor, mask: Tensor) -> Tensor:
+    """Mean of absolute differences [B, 3, S, S] over the pixels of a mask [B, 1, S, S]; 0 if there are none."""
+    return (difference.abs() * mask).sum() / (3 * mask.sum()).clamp_min(1)
