@@ -146,6 +146,14 @@ def _check_wanted(value: Any) -> str | None:
     return None if value == "any" else value
 
 
+def _check_pool(value: Any) -> Path | None:
+    if value is None or (isinstance(value, str) and value == "bundled"):
+        return None
+    if not isinstance(value, str | Path) or not Path(value).is_file():
+        raise KinlibError(f"there is no gene pool {value!r}: make one with `kinlib pool`")
+    return Path(value)
+
+
 FATHER_SHARE = Option("father_share", "the father's share, from 0 to 1", 0.5, _check_share)
 BLOCKS = Option(
     "blocks", "what is inherited in one piece: entry, dimension, layer or group", "entry", _check_blocks, str
@@ -165,6 +173,7 @@ GENE_OPTIONS = (
     ),
 )
 POOL_OPTIONS = (
+    Option("pool", "file of a gene pool, made by `kinlib pool`", "bundled", _check_pool, str),
     Option("eta", "share of the regions that mutate wholly, from 0 to 1", 0.4, number("eta", 0, 1)),
     Option("gamma", "share of mutation in the other regions, from 0 to 1", 0.47, number("gamma", 0, 1)),
     Option("pool_age", "age of the people in the gene pool, such as 20-29", "any", _check_wanted, str),

@@ -2,6 +2,9 @@
 
 import warnings
 from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -82,7 +85,7 @@ class GeneMethod:
             return None
         selection = self.pool.select(*wanted)
         if selection.note:
-            warnings.warn(selection.note, stacklevel=4)
+            warnings.warn(selection.note, stacklevel=2)
         place = torch.randint(len(selection.people), weight.shape, generator=generator, device=generator.device).cpu()
         people, index = selection.people[place].unique(return_inverse=True)  # [U], [B, R]
         sizes = self.encoder.sizes
@@ -102,10 +105,19 @@ def build(preset: str) -> Callable:
 
 
 def build_with_pool(preset: str) -> Callable:
-    """The method `genes_pool` of a preset."""
+    """The method `genes_pool` of a preset; its option `pool` is the path of another pool than the bundled one."""
     encoder, decoder = load_genes(_path(preset, "genes"))
-    return GeneMethod(encoder, decoder, load_pool(_path(preset, "gene_pool"), encoder.sizes.num_layers)).cross
+    layers = encoder.sizes.num_layers
+    opened = lru_cache(maxsize=4)(lambda path: GeneMethod(encoder, decoder, load_pool(path, layers)))
+    bundled = _path(preset, "gene_pool")
+
+    def inherit(
+        father: Tensor, mother: Tensor, generator: torch.Generator, pool: Path | None, **options: Any
+    ) -> Tensor:
+        return opened(pool or bundled).cross(father, mother, generator, **options)
+
+    return inherit
 
 
-def _path(preset: str, role: str):
+def _path(preset: str, role: str) -> Path:
     return weights.path(weights.for_role(preset, role).name)

@@ -11,9 +11,9 @@ Norms are divided by the root of the number of entries, alike in both, so that s
 Optimiser and schedule are those of section 4.1: AdamW, batches of 32, and a learning rate that is halved after each
 third of the schedule (there: after 10 of 30 epochs).
 
-The paper does not say whether the gradient of Eq. 7 reaches the image-based encoder. If it does, genes that are the same
-for everybody make the loss least, and with 34 regions in the sum that outweighs Eq. 6. So the image-based encoder's
-genes are held fixed there; `joint` lets the gradient through.
+The paper does not say whether the gradient of Eq. 7 reaches the image-based encoder. If it does, genes that are the
+same for everybody make the loss least, and with 34 regions in the sum that outweighs Eq. 6. So the image-based
+encoder's genes are held fixed there; `joint` lets the gradient through.
 
 Beyond the paper, each by its weight:
 - `direct`: |w - D(E_lat(w))|, for the genes that are used when children are drawn;

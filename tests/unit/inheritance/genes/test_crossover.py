@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from kinlib.checkpoints.checksums import sha256
 from kinlib.cli import main
 from kinlib.inheritance import registry
-from kinlib.inheritance.genes import GeneDecoder, GeneEncoder, Genes
+from kinlib.inheritance.genes import GeneDecoder, GeneEncoder, Genes, load_genes
 from kinlib.inheritance.genes.crossover import Weights, crossover, decode_child, draw_mutated, draw_weights
 from kinlib.inheritance.genes.files import gene_state
 from kinlib.inheritance.genes.methods import GeneMethod
@@ -106,7 +106,7 @@ def test_weights_that_do_not_sum_are_refused(parts: tuple, message: str):
 def test_other_wrong_numbers_are_refused():
     with pytest.raises(KinlibError, match=r"must all be \[B, R\]"):
         Weights(torch.ones(1, 34), torch.zeros(1, 33), torch.zeros(1, 34))
-    with pytest.raises(KinlibError, match="gamma must be a number from 0 to 1, not 1.5"):
+    with pytest.raises(KinlibError, match=r"gamma must be a number from 0 to 1, not 1\.5"):
         draw_weights(1, rng(), gamma=1.5)
     with pytest.raises(KinlibError, match="eta must be a number from 0 to 1, not -1"):
         draw_mutated(1, -1, rng())
@@ -247,6 +247,20 @@ def test_with_weights_the_registry_has_both_methods(bundled):
         assert child.shape == father.shape and torch.equal(child, inherit(father, mother, rng()))
 
 
+def test_a_pool_of_ones_own(bundled, pool_file, tmp_path: Path):
+    father, mother = people(1, 1), people(1, 2)
+    options = {"eta": 1.0, "gamma": 0.0, "gene_spread": 0.0, "kept_layers": 12}
+    own = tmp_path / "own.safetensors"
+    save_pool(
+        own, people(1, 9), {"age": ["3-9"], "sex": ["male"], "group": ["x"]}, {"age": AGES, "sex": SEXES, "group": "x"}
+    )
+    found = registry.create("genes_pool", pool=str(own), **options)(father, mother, rng())
+    encoder, decoder = load_genes(bundled / "genes.safetensors")
+    codes = people(1, 9).half().float()
+    torch.testing.assert_close(found, decoder(encoder(codes).mean))
+    assert not torch.allclose(found, registry.create("genes_pool", **options)(father, mother, rng()))
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -254,6 +268,7 @@ def test_with_weights_the_registry_has_both_methods(bundled):
         ({"kept_layers": 19}, "must be a number from 0 to 18, not 19"),
         ({"gene_spread": 2}, "the spread of genes must be a number from 0 to 1, not 2"),
         ({"pool_age": 7}, "given by name, not as 7"),
+        ({"pool": "absent"}, "there is no gene pool 'absent': make one with `kinlib pool`"),
     ],
 )
 def test_wrong_options_are_refused(bundled, options: dict, message: str):
