@@ -29,6 +29,7 @@ AGES = ("0-2", "3-9", "10-19", "20-29", "30-39", "40-49", "50-59", "60-69", "70+
 SEXES = ("female", "male")
 KINDS = ("age", "sex", "group")
 FORMAT = "kinlib gene pool 1"
+ABOUT = "pool"  # the only entry of the metadata: safetensors writes several in an order of chance
 
 
 @dataclass(frozen=True)
@@ -142,8 +143,8 @@ def save_pool(
             raise KinlibError(f"unknown {kind} '{min(unknown)}' of a gene pool: choose from {', '.join(names[kind])}")
         order = {name: i for i, name in enumerate(names[kind])}
         tensors[kind] = torch.tensor([order[name] for name in labels[kind]], dtype=torch.uint8)
-    metadata = {"format": FORMAT} | {kind: json.dumps(list(names[kind])) for kind in KINDS}
-    write_bytes(Path(path), save(tensors, metadata))
+    about = {"format": FORMAT} | {kind: list(names[kind]) for kind in KINDS}
+    write_bytes(Path(path), save(tensors, {ABOUT: json.dumps(about)}))
 
 
 def load_pool(path: str | Path, num_layers: int | None = None) -> GenePool:
@@ -161,8 +162,9 @@ def load_pool(path: str | Path, num_layers: int | None = None) -> GenePool:
         with path.open("rb") as file:
             (length,) = struct.unpack("<Q", file.read(8))
             header = json.loads(file.read(length))
-        names = {kind: tuple(json.loads(header["__metadata__"][kind])) for kind in KINDS}
-        if header["__metadata__"]["format"] != FORMAT:
+        about = json.loads(header["__metadata__"][ABOUT])
+        names = {kind: tuple(about[kind]) for kind in KINDS}
+        if about["format"] != FORMAT:
             raise ValueError("another format")
         latents = _mapped(path, header["latents"], 8 + length, "F16", np.float16)
         labels = {kind: np.array(_mapped(path, header[kind], 8 + length, "U8", np.uint8)) for kind in KINDS}
