@@ -40,7 +40,7 @@ MAX_WORKERS = 256  # processes; more are a slip of the finger
 DYING = 5.0  # seconds that a process may take from closing its pipe to its exit code
 # A worker's own errors come back through the pipe; it ends with 1 only if it cannot import the caller's script, which
 # starts workers again.
-UNGUARDED = "a worker process cannot import this script: put what starts it below `if __name__ == '__main__':`, or use one worker"
+UNGUARDED = "a worker process cannot import this script: put `if __name__ == '__main__':` above what starts it"
 OUT_OF_MEMORY = "a worker process died, most likely for lack of memory: run the same again with fewer --workers"
 JOBS_AHEAD = 4  # per worker, started before the oldest result is taken: keeps workers busy, and memory flat
 

@@ -164,7 +164,7 @@ def test_a_script_without_a_guard_is_told_so(tmp_path):
     (tmp_path / "script.py").write_text(UNGUARDED)
     done = subprocess.run([sys.executable, "script.py"], cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True)
     assert done.stdout.count("\n") == 1 and done.returncode == 0
-    assert "cannot import this script: put what starts it below `if __name__ == '__main__':`" in done.stdout
+    assert "cannot import this script: put `if __name__ == '__main__':` above what starts it" in done.stdout
 
 
 FORKED = """
