@@ -68,6 +68,8 @@ class GeneSettings(TrainSettings):
     """weight of Eq. 7 (lambda of Eq. 8)"""
     joint: bool = False
     """let the gradient of Eq. 7 reach the image-based encoder"""
+    image_encoder: bool = True
+    """learn from pictures and their regions; without, codes alone teach (row 1 of Table 5), and need `direct`"""
     direct: float = 0.0
     """weight of the codes decoded from the latent-based encoder's genes"""
     cycle: float = 0.0
@@ -104,7 +106,13 @@ class _Pictures:
 
 
 def train(settings: GeneSettings) -> None:
-    """Encode what has no codes yet, train, resuming from the last checkpoint, and write weights with metrics."""
+    """Encode what has no codes yet, train, resuming from the last checkpoint, and write weights with metrics.
+
+    Raises:
+        KinlibError: if no loss teaches the decoder, or the data cannot be used.
+    """
+    if not (settings.image_encoder or settings.direct):
+        raise KinlibError("without the image-based encoder nothing teaches the decoder: give --direct a weight")
     with tqdm(desc=f"encoding {settings.data.name}", unit="part", mininterval=5) as bar:
         for done, bar.total in encode_set(settings.data):
             bar.update(done - bar.n)
@@ -133,7 +141,7 @@ def _train(settings: GeneSettings, accelerator: Accelerator) -> None:
         run.advance()
         run.log_losses(terms)
     if run.is_main:
-        metrics = evaluate(networks.cpu(), held_out)
+        metrics = evaluate(networks.cpu(), held_out, settings.image_encoder)
         run.log(**record.scalars(metrics))
         people = len(training.faces.person.unique())
         used = {"steps_done": run.step, "pictures_used": len(training.codes), "people": people}
@@ -189,13 +197,12 @@ def losses(
         generator: of pictures, for the regional loss.
     """
     pictures, labels, codes = batch
-    seen = networks.image(pictures, cell_masks(labels, networks.encoder.sizes.regions))
-    read = networks.encoder(codes)
-    wanted = seen if settings.joint else Genes(*(part.detach() for part in seen))
-    terms = {
-        "latent": latent_loss(networks.decoder(seen.sample(rng)), codes),
-        "gene": settings.gene_weight * gene_loss(read, wanted),
-    }
+    read, terms = networks.encoder(codes), {}
+    if settings.image_encoder:
+        seen = networks.image(pictures, cell_masks(labels, networks.encoder.sizes.regions))
+        wanted = seen if settings.joint else Genes(*(part.detach() for part in seen))
+        terms["latent"] = latent_loss(networks.decoder(seen.sample(rng)), codes)
+        terms["gene"] = settings.gene_weight * gene_loss(read, wanted)
     if settings.direct:
         terms["direct"] = settings.direct * latent_loss(networks.decoder(read.sample(rng)), codes)
     if settings.cycle:
@@ -260,29 +267,42 @@ def regional_loss(
 
 
 @torch.no_grad()
-def evaluate(networks: GeneNetworks, held_out: _Pictures, batch: int = 64) -> dict:
+def evaluate(networks: GeneNetworks, held_out: _Pictures, image_encoder: bool = True, batch: int = 64) -> dict:
     """On held-out people, with the means of genes.
+
+    Args:
+        networks: trained.
+        held_out: pictures of these people.
+        image_encoder: whether the image-based encoder has learned.
+        batch: pictures at once.
 
     Returns:
         Share of the codes' variance that is kept by the principal components, and by genes of either encoder through
-        the decoder; and of the variance of image-based genes, the share that latent-based genes explain.
+        the decoder; and of the variance of image-based genes, the share that latent-based genes explain, by region.
     """
     networks.eval()
-    parts = []
+    found: dict[str, list[Tensor]] = {"components": [], "latent_genes": [], "read": [], "image_genes": [], "seen": []}
     for index in torch.arange(len(held_out.codes)).split(batch):
         pictures, labels, codes = held_out.batch(index, torch.device("cpu"))
-        seen = networks.image(pictures, cell_masks(labels, networks.encoder.sizes.regions)).mean
-        read = networks.encoder(codes).mean
-        components = networks.encoder.components
-        kept = components.write(components.read(codes), codes.shape[1])
-        parts.append((codes, kept, networks.decoder(seen), networks.decoder(read), seen, read))
-    codes, kept, from_image, from_latent, seen, read = (torch.cat(part) for part in zip(*parts, strict=True))
-    metrics = {"pictures": len(codes), "people": len(held_out.faces.person.unique())}
-    for name, found in (("components", kept), ("image_genes", from_image), ("latent_genes", from_latent)):
-        metrics[f"variance_{name}"] = _explained(found, codes)
-    by_region = {name: _explained(read[:, :, i], seen[:, :, i]) for i, name in enumerate(REGIONS)}
-    metrics["gene_variance"] = _explained(read, seen)
-    return metrics | {"gene_variance_of": {name: round(value, 4) for name, value in by_region.items()}}
+        components, read = networks.encoder.components, networks.encoder(codes).mean
+        found["components"].append(components.write(components.read(codes), codes.shape[1]))
+        found["read"].append(read)
+        found["latent_genes"].append(networks.decoder(read))
+        if image_encoder:
+            found["seen"].append(networks.image(pictures, cell_masks(labels, networks.encoder.sizes.regions)).mean)
+            found["image_genes"].append(networks.decoder(found["seen"][-1]))
+    whole = {name: torch.cat(parts) for name, parts in found.items() if parts}
+    metrics: dict = {"pictures": len(held_out.codes), "people": len(held_out.faces.person.unique())}
+    for name in ("components", "latent_genes", "image_genes"):
+        if name not in whole:
+            continue
+        metrics[f"variance_{name}"] = _explained(whole[name], held_out.codes.float())
+    if image_encoder:
+        read, seen = whole["read"], whole["seen"]
+        metrics["gene_variance"] = _explained(read, seen)
+        each = [_explained(read[:, :, i], seen[:, :, i]) for i in range(len(REGIONS))]
+        metrics["gene_variance_of"] = {name: round(value, 4) for name, value in zip(REGIONS, each, strict=True)}
+    return metrics
 
 
 def _explained(found: Tensor, wanted: Tensor) -> float:

@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 
 from kinlib.checkpoints.checksums import sha256
 from kinlib.cli import main
+from kinlib.cli.children import ChildCommand, with_method_options
 from kinlib.inheritance import registry
 from kinlib.inheritance.genes import GeneDecoder, GeneEncoder, Genes, load_genes
 from kinlib.inheritance.genes.crossover import Weights, crossover, decode_child, draw_mutated, draw_weights
@@ -240,6 +241,8 @@ def test_with_weights_the_registry_has_both_methods(bundled):
     assert registry.names()[-2:] == ["genes", "genes_pool"] and {"genes", "genes_pool"} <= {
         *registry.available("studio")
     }
+    fields = with_method_options(ChildCommand).__dataclass_fields__
+    assert {"region_shares", "kept_layers", "eta", "gamma", "pool", "pool_group"} <= fields.keys()
     father, mother = people(2, 1), people(2, 2)
     for name, options in (("genes", {"region_shares": "eyes=1"}), ("genes_pool", {"eta": 0.2, "pool_age": "20-29"})):
         inherit = registry.create(name, **options)

@@ -124,6 +124,7 @@ def test_what_each_loss_teaches(tmp_path: Path):
     assert gradients(tmp_path, "gene", joint=True) == {"encoder", "image"}
     assert gradients(tmp_path, "direct", direct=1.0) == {"encoder", "decoder"}
     assert gradients(tmp_path, "cycle", cycle=1.0) == {"encoder", "decoder"}
+    assert gradients(tmp_path, "direct", direct=1.0, image_encoder=False) == {"encoder", "decoder"}
     assert gradients(tmp_path, "regional", regional=1.0) == {"encoder", "decoder"}
 
 
@@ -168,6 +169,15 @@ def test_a_run_learns_resumes_and_writes_what_can_be_loaded(rendered: Path):
     explained = recipe._explained(decoder(encoder(codes).mean), codes)
     assert explained == pytest.approx(metrics["variance_latent_genes"], abs=0.02)
     assert not any(key.startswith("image") for key in load_file(rendered / "out" / "genes.safetensors"))
+
+
+def test_without_pictures_codes_alone_teach(rendered: Path):
+    options = {"steps": 40, "batch": 20, "lr": 5e-3, "gene_dim": 8, "components": 6, "image_encoder": False}
+    with pytest.raises(KinlibError, match="nothing teaches the decoder"):
+        recipe.train(settings(rendered, **options))
+    recipe.train(settings(rendered, direct=1.0, **options))
+    metrics = json.loads((rendered / "out" / "genes.json").read_text())["metrics"]
+    assert metrics["variance_latent_genes"] > 0.2 and not {"variance_image_genes", "gene_variance"} & metrics.keys()
 
 
 def test_too_many_components_are_refused(rendered: Path):
