@@ -1,6 +1,5 @@
 """The methods `genes` and `genes_pool`: children by crossover, and by crossover and mutation."""
 
-import warnings
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -14,6 +13,7 @@ from kinlib.inheritance.genes.crossover import crossover, decode_child, draw_mut
 from kinlib.inheritance.genes.files import load_genes
 from kinlib.inheritance.genes.networks import GeneDecoder, GeneEncoder, Genes
 from kinlib.inheritance.genes.pool import GenePool, load_pool
+from kinlib.inheritance.notes import add_note
 
 __all__ = ["GeneMethod", "build", "build_with_pool"]
 
@@ -85,7 +85,7 @@ class GeneMethod:
             return None
         selection = self.pool.select(*wanted)
         if selection.note:
-            warnings.warn(selection.note, stacklevel=2)
+            add_note(selection.note)
         place = torch.randint(len(selection.people), weight.shape, generator=generator, device=generator.device).cpu()
         people, index = selection.people[place].unique(return_inverse=True)  # [U], [B, R]
         sizes = self.encoder.sizes

@@ -21,9 +21,12 @@ from kinlib.inheritance.genes.methods import GeneMethod
 from kinlib.inheritance.genes.networks import STUDIO, Components
 from kinlib.inheritance.genes.pool import AGES, SEXES, load_pool, save_pool
 from kinlib.inheritance.genes.regions import GROUPS, check_shares, region_indices
+from kinlib.inheritance.notes import gathered_notes
 from kinlib.io.face_labels import REGIONS
+from kinlib.kinship.kinship import Kinship
 from kinlib.runtime import config
 from kinlib.runtime.errors import KinlibError
+from kinlib.studio.datasets import sample_parents
 
 SIZES = replace(STUDIO, num_layers=12, gene_dim=8, components=12, encoder_depth=1, head_depth=1, decoder_depth=1)
 IRIS, NOSE_TIP = REGIONS.index("iris"), REGIONS.index("nose tip")
@@ -206,6 +209,11 @@ def test_an_empty_group_is_told(networks, pool_file):
         method.cross(
             father, mother, rng(), **OPTIONS, eta=0.5, gamma=0.2, pool_age="20-29", pool_sex="male", pool_group="birch"
         )
+    with gathered_notes() as notes:
+        for seed in range(2):
+            wanted = {"pool_age": "20-29", "pool_sex": "male", "pool_group": "birch"}
+            method.cross(father, mother, rng(seed), **OPTIONS, eta=0.5, gamma=0.2, **wanted)
+    assert len(notes) == 1 and "nobody of age 20-29, sex male, group birch" in notes[0]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         method.cross(father, mother, rng(), **OPTIONS, eta=0.5, gamma=0.2, pool_age="20-29", pool_sex="male")
@@ -248,6 +256,15 @@ def test_with_weights_the_registry_has_both_methods(bundled):
         inherit = registry.create(name, **options)
         child = inherit(father, mother, rng())
         assert child.shape == father.shape and torch.equal(child, inherit(father, mother, rng()))
+
+
+def test_the_whole_way_tells_what_the_pool_lacks(bundled):
+    kin = Kinship.load("studio", device="cpu")
+    faces = [kin.encode(photo) for photo in sample_parents.couple(1)]
+    options = {"method": "genes_pool", "pool_age": "3-9", "pool_group": "birch", "eta": 0.2}
+    child = kin.children(*faces, 2, **options)[1]
+    assert any("nobody of age 3-9, group birch" in note for note in child.notes)
+    assert not any("gene pool" in note for note in kin.child(*faces, method="genes", region_shares={"eyes": 1}).notes)
 
 
 def test_a_pool_of_ones_own(bundled, pool_file, tmp_path: Path):
