@@ -1,7 +1,7 @@
 """Kinship verification across data sets: trained on one, tested on the others and, by cross-validation, on itself.
 
-A verifier that is right on its own data set only has learned the set: light, cameras, ages, or photographs that relatives
-share. What carries over to other people in other pictures is kinship.
+A verifier that is right on its own data set only has learned the set: light, cameras, ages, or photographs that
+relatives share. What carries over to other people in other pictures is kinship.
 
     sets = {"albums": embed_families(families.read(folder)), "portraits": of_reference(reference, couples, 4)}
     across(sets)

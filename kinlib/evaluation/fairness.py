@@ -20,7 +20,7 @@ import pandas as pd
 from kinlib.evaluation.bootstrap import draw_weights, estimate, mean
 from kinlib.runtime.errors import KinlibError
 
-__all__ = ["FEWEST", "Gap", "gap", "gaps", "metrics_by_group"]
+__all__ = ["FEWEST", "Gap", "gap", "gaps", "holm", "metrics_by_group"]
 
 FEWEST = 5  # units in a group; with fewer its mean says nothing, and the group is left out of the gap
 SHUFFLES = 1000  # random assignments to groups
@@ -143,11 +143,12 @@ def gaps(
                 deviation = float(np.nanstd(column, ddof=1))
                 rows.append({"metric": metric, "by": by, **vars(gap(column, groups, seed)), "deviation": deviation})
     table = pd.DataFrame(rows, columns=["metric", "by", *Gap.__annotations__, "deviation"])
-    return table.assign(p_holm=_holm(table["p"].to_numpy(float)))
+    return table.assign(p_holm=holm(table["p"].to_numpy(float)))
 
 
-def _holm(p: np.ndarray) -> np.ndarray:
-    """Probabilities [N] corrected for their number by Holm's method."""
+def holm(p: np.ndarray) -> np.ndarray:
+    """Probabilities [N] corrected for their number (Holm 1979): the smallest N-fold, the next one (N - 1)-fold, ..."""
+    p = np.asarray(p, dtype=float)
     order = np.argsort(p, kind="stable")
     stepped = np.minimum(1, np.maximum.accumulate(p[order] * (len(p) - np.arange(len(p)))))
     return stepped[np.argsort(order, kind="stable")]

@@ -1,8 +1,8 @@
 """Identity embeddings of a data set's couples and their children: what kinship verification is trained and tested on.
 
 Faces cropped from one photograph share its light, camera and background, by which a verifier tells relatives without
-looking at faces (Dawson, Zisserman and Nellaker 2018, "From Same Photo: Cheating on Visual Kinship Challenges"). Where a
-set states the photograph of each face, as FIW and FF-Database do, the share of children who were photographed with a
+looking at faces (Dawson, Zisserman and Nellaker 2018, "From Same Photo: Cheating on Visual Kinship Challenges"). Where
+a set states the photograph of each face, as FIW and FF-Database do, the share of children who were photographed with a
 parent is reported, and they can be left out.
 """
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kinlib.evaluation.fairness import gap, gaps, metrics_by_group
+from kinlib.evaluation.fairness import gap, gaps, holm, metrics_by_group
 from kinlib.runtime.errors import KinlibError
 
 
@@ -64,6 +64,11 @@ def test_every_metric_by_every_partition():
     assert table.loc[("shifted", "letter"), "p_holm"] < 0.05 and table.loc[("shifted", "letter"), "low"] > 1
     assert (table["p_holm"] >= table["p"]).all() and table["p_holm"].max() <= 1
     assert table.loc[("noise", "side"), "deviation"] == pytest.approx(values["noise"].std(ddof=1))
+
+
+def test_holm():
+    assert holm(np.array([0.04, 0.01, 0.03])).tolist() == pytest.approx([0.06, 0.03, 0.06])
+    assert holm(np.array([0.9, 0.8])).tolist() == [1, 1] and holm(np.array([])).size == 0
 
 
 def test_small_groups_have_no_part_in_the_gap():
