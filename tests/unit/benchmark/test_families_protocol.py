@@ -1,11 +1,14 @@
 """StyleGene's protocol on folders in the layouts of TSKinFace, FF-Database and FIW, filled with rendered people."""
 
+import json
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from kinlib import Kinship, families
 from kinlib.benchmark.families import TRUE, generate_and_verify
+from kinlib.cli import main
 from kinlib.evaluation.family_embeddings import embed_families
 from kinlib.evaluation.heredity import load_reference
 from kinlib.evaluation.heredity.siblings import load_siblings
@@ -75,6 +78,20 @@ def test_generated_children_beside_the_true_ones_of_tskinface(tmp_path, faces):
     assert table.loc["the father", "diversity"] < 1e-5 < table.loc[TRUE, "diversity"]
     with pytest.raises(KinlibError, match="2 children or more"):
         generate_and_verify(kin, tables, found, methods, num=1)
+
+
+def test_the_command_says_what_it_found(tmp_path, faces, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    root = ff_database(tmp_path / "set", faces)
+    options = ("--method", "average", "--children", "2", "--couples", "2", "--out", "score.json")
+    assert main(["score", "--families", str(root), *options]) == 0
+    out = capsys.readouterr().out
+    assert "FF-Database: 7 couples, 0 photographs" in out and "100% of the children's photographs show a parent" in out
+    stored = json.loads((tmp_path / "score.json").read_text())
+    assert stored["families"] == "FF-Database" and set(stored["children"]) == {TRUE, "average"}
+    assert stored["children"][TRUE]["diversity"] is None, "one picture of each couple's children"
+    assert main(["score", "--families", str(ff_database(tmp_path / "few", faces[:3])), *options[:-2]]) == 2
+    assert "from 7 families on, not 3" in capsys.readouterr().err
 
 
 def test_ff_database_says_that_relatives_share_photographs(tmp_path, faces):
