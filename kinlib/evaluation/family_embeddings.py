@@ -6,7 +6,7 @@ a set states the photograph of each face, as FIW and FF-Database do, the share o
 parent is reported, and they can be left out.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -76,26 +76,21 @@ def embed_families(
     if not tables.images["person"].isin(members).any():
         raise KinlibError("the data set has no father, mother and child with photographs")
     faces, unread = _embed_people(tables, members, photos_each, seed)
-    rows, shared = [], []
-    for (father, mother), some in table.groupby(["father", "mother"], sort=True):
-        if father not in faces or mother not in faces:
-            continue
-        theirs = {*faces[father].photos, *faces[mother].photos} - {None}
-        young = [(one, photo in theirs) for child in some["child"] if child in faces for one, photo in faces[child]]
-        shared += [together for _, together in young]
-        kept = [one for one, together in young if with_parent or not together]
-        if kept:
-            rows.append((faces[father], faces[mother], np.stack(kept), some["family"].iloc[0], (father, mother)))
-    if not rows:
+    couples = table.groupby(list(trios.ROLES[:2]), sort=True)
+    young = {couple: _children(faces, *couple, some["child"]) for couple, some in couples}
+    kept = {couple: found[with_parent | ~together] for couple, (found, together) in young.items() if len(together)}
+    kept = {couple: found for couple, found in kept.items() if len(found)}
+    if not kept:
         raise KinlibError(f"faces were found of no father, mother and child of {tables.name}: check its pictures")
+    shared = np.concatenate([together for _, together in young.values()])
     return FamilyEmbeddings(
-        parents=np.array([[father.direction, mother.direction] for father, mother, *_ in rows]),
-        children=[row[2] for row in rows],
-        homes=[str(row[3]) for row in rows],
-        couples=[row[4] for row in rows],
-        photographs=[(father.images[0], mother.images[0]) for father, mother, *_ in rows],
+        parents=np.array([[faces[parent].direction for parent in couple] for couple in kept]),
+        children=list(kept.values()),
+        homes=[str(home) for home in couples["family"].first()[list(kept)]],
+        couples=list(kept),
+        photographs=[tuple(faces[parent].images[0] for parent in couple) for couple in kept],
         unread=unread,
-        same_photo=float(np.mean(shared)) if tables.images["photo"].notna().any() else float("nan"),
+        same_photo=float(shared.mean()) if tables.images["photo"].notna().any() else float("nan"),
     )
 
 
@@ -125,13 +120,26 @@ class _Faces:
     images: list[str]
     photos: list[str | None]
 
-    def __iter__(self):
-        return iter(zip(self.embeddings, self.photos, strict=True))
-
     @property
     def direction(self) -> np.ndarray:
+        """Of the mean embedding, [D], unit length."""
         mean = self.embeddings.mean(axis=0)
         return mean / np.linalg.norm(mean)
+
+
+def _children(
+    faces: dict[str, _Faces], father: str, mother: str, children: Iterable[str]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Embeddings [n, D] of a couple's children, and which are from a photograph of a parent, bool [n].
+
+    Both are empty where a parent's face was not found.
+    """
+    parents, own = [faces.get(father), faces.get(mother)], [faces[child] for child in children if child in faces]
+    if not own or not all(parents):
+        return np.empty((0, 0)), np.empty(0, bool)
+    theirs = {photo for parent in parents for photo in parent.photos} - {None}
+    together = [photo in theirs for child in own for photo in child.photos]
+    return np.concatenate([child.embeddings for child in own]), np.array(together)
 
 
 def _embed_people(tables: FamilyTables, people: set[str], each: int, seed: int) -> tuple[dict[str, _Faces], int]:
