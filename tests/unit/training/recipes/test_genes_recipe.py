@@ -15,8 +15,9 @@ from kinlib.inheritance.genes.networks import STUDIO
 from kinlib.runtime.errors import KinlibError
 from kinlib.training.data.kin_codes import KinCodes
 from kinlib.training.data.label_maps import LabelledFaces
+from kinlib.training.engine.gene_losses import gene_loss, latent_loss, regional_loss
 from kinlib.training.recipes import genes as recipe
-from kinlib.training.recipes.genes import GeneNetworks, GeneSettings, gene_loss, latent_loss, learning_rate
+from kinlib.training.recipes.genes import GeneNetworks, GeneSettings, learning_rate
 
 LAYERS, SIDE, PEOPLE = 2, 32, 60
 SIZES = replace(STUDIO, num_layers=LAYERS, gene_dim=8, components=6, encoder_depth=1, head_depth=1, decoder_depth=1)
@@ -139,8 +140,8 @@ def test_the_regional_loss_is_zero_for_genes_that_act_in_their_region_only():
 
     labels = synthetic(4).faces.labels[:, 1]
     genes = random_genes(0, 4).mean
-    assert all(recipe.regional_loss(own, Painter, genes, labels, rng(seed)).item() == 0 for seed in range(5))
-    assert max(recipe.regional_loss(mixed, Painter, genes, labels, rng(seed)).item() for seed in range(9)) > 0.01
+    assert all(regional_loss(own, Painter, genes, labels, rng(seed)).item() == 0 for seed in range(5))
+    assert max(regional_loss(mixed, Painter, genes, labels, rng(seed)).item() for seed in range(9)) > 0.01
 
 
 @pytest.fixture
