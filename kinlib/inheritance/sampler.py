@@ -16,6 +16,7 @@ otherwise lead the network to where it has learned nothing.
 """
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +24,7 @@ from torch import Tensor, nn
 from kinlib.checkpoints.state_dicts import load_state
 from kinlib.checkpoints.weights import open_checkpoint
 from kinlib.inheritance.blend import Share, check_share
+from kinlib.inheritance.notes import add_note
 from kinlib.runtime.errors import KinlibError
 
 __all__ = ["FAR", "LIMIT", "ROLES", "Sampler", "load_sampler"]
@@ -105,6 +107,14 @@ class Sampler(nn.Module):
         asked = torch.stack([parent, male], dim=1) * 2 - 1
         given = torch.cat([genes, asked], dim=1)[:, None].expand(-1, noise.shape[1], -1)
         return self.linear(genes)[:, None] + self.mix(torch.cat([given, noise], dim=2))  # [B, M, K]
+
+    def inherit(
+        self, father: Tensor | None, mother: Tensor | None, generator: torch.Generator, **options: Any
+    ) -> Tensor:
+        """`sample`, with a note where a parent is unlike the training set."""
+        for note in self.notes(father, mother):
+            add_note(note)
+        return self.sample(father, mother, generator, **options)
 
     @torch.no_grad()
     def sample(

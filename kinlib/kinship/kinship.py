@@ -31,6 +31,7 @@ from kinlib.gan.encoder import Encoder
 from kinlib.gan.generator import Generator
 from kinlib.gan.refine import refine
 from kinlib.inheritance import registry
+from kinlib.inheritance.notes import gathered_notes
 from kinlib.inheritance.sampler import load_sampler
 from kinlib.inheritance.weights_file import BlendWeights, as_weights, check_alone
 from kinlib.io import images
@@ -249,7 +250,7 @@ class Kinship:
         """
         check_options(n, seed, age, sex, truncation, refine_steps)
         given = father, mother
-        method, inherit, noted = self._inheritance(method, weights, method_options, given, sex)
+        method, inherit = self._inheritance(method, weights, method_options, given, sex)
         wanted = check_edits(self.preset, self.directions, {} if edits is None else edits, age, sex)
         if weights is None and registry.find(method).sexed and sex is not None:
             wanted.pop("sex")  # sampled, not set
@@ -257,11 +258,12 @@ class Kinship:
         parents = [None if face is None else face.latent for face in (father, mother)]
 
         sources = [torch.Generator().manual_seed(operator.index(seed) + i) for i in range(n)]
-        codes = torch.cat([inherit(*parents, source) for source in sources])  # [n, L, 512]
+        with gathered_notes() as told:
+            codes = torch.cat([inherit(*parents, source) for source in sources])  # [n, L, 512]
         codes = self.generator.truncate(codes.to(self.device), truncation)
         codes = set_attributes(codes, self.directions, wanted)
         pictures = self.synthesise(codes)
-        notes = (*_couple_notes(father, mother), *noted(*parents), *edit_notes(self.directions, wanted))
+        notes = (*_couple_notes(father, mother), *told, *edit_notes(self.directions, wanted))
         if n > 1 and torch.equal(codes[0], codes[-1]):
             notes += (f"the method '{method}' is deterministic: all children are the same",)
         return [
@@ -379,21 +381,17 @@ class Kinship:
         method_options: Mapping[str, Any],
         parents: tuple,
         sex: str | None,
-    ) -> tuple[str, registry.Inherit, Callable[..., tuple[str, ...]]]:
-        """The name and the callable of what makes a child's code, and the notes on these parents' codes.
-
-        That is blend weights, or a method of the registry.
-        """
+    ) -> tuple[str, registry.Inherit]:
+        """The name and the callable of what makes a child's code: blend weights, or a method of the registry."""
         if weights is None:
             found = registry.find(method)
             found.check_parents(*parents)
-            inherit = registry.create(method, self.preset, sex if found.sexed else None, **method_options)
-            return method, inherit, partial(found.notes or _no_notes, self.preset)
+            return method, registry.create(method, self.preset, sex if found.sexed else None, **method_options)
         check_alone(None if method == DEFAULT_METHOD else method, method_options)
         shares = as_weights(weights, self.preset, self.num_layers).shares()  # [L, 512]
         if any(parent is None for parent in parents):
             raise KinlibError("blend weights need both parents: leave them out for a method that takes one")
-        return "weights", lambda father, mother, generator: torch.lerp(mother, father, shares.to(father)), _no_notes
+        return "weights", lambda father, mother, generator: torch.lerp(mother, father, shares.to(father))
 
     def _remember(self, key: tuple, face: Face) -> None:
         """Keep an encoded photograph, and let the oldest go where there are too many or their pictures too large."""
@@ -445,10 +443,6 @@ class Kinship:
         if 10 * torch.log10(4 / error) >= LIKE_DB:
             return []
         return [f"the encoder draws {name} only roughly: refining (--refine 100, refine_steps=100) brings it closer"]
-
-
-def _no_notes(*given: Any) -> tuple[str, ...]:
-    return ()
 
 
 def _as_face(child: Child) -> Face:

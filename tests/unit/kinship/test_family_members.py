@@ -1,11 +1,12 @@
 """Known and unknown members of a family: one parent, a wanted sex, a child as a parent, another parent."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from kinlib import Kinship
 from kinlib.inheritance import registry
-from kinlib.inheritance.registry import Method
 from kinlib.inheritance.weights_file import BlendWeights
 from kinlib.kinship.kinship import Face
 from kinlib.runtime.errors import KinlibError
@@ -89,16 +90,8 @@ def test_another_parent_is_sampled(kin, faces):
         kin.other_parent(child, sex=None)
 
 
-def test_a_method_may_have_notes_on_the_parents(kin, faces):
-    def noted(preset, father, mother):
-        return (f"{preset}: {'nobody' if mother is None else 'somebody'}",)
-
-    def build(preset):
-        return lambda father, mother, generator: father if mother is None else mother
-
-    registry.register(Method("noted", "one of both", build, alone=True, notes=noted))
-    try:
-        assert "studio: nobody" in kin.child(faces[0], method="noted").notes
-        assert "studio: somebody" in kin.child(*faces, method="noted").notes
-    finally:
-        registry.unregister("noted")
+def test_parents_unlike_the_training_set_are_told_in_one_note(kin, faces):
+    assert not any("unlike" in note for note in kin.child(*faces, **LEARNED).notes)
+    far = replace(faces[0], latent=faces[0].latent + 20 * torch.randn(faces[0].latent.shape))
+    notes = [note for note in kin.children(far, faces[1], n=2, **LEARNED)[1].notes if "unlike" in note]
+    assert len(notes) == 1 and notes[0].startswith("the father is unlike the rendered people")
