@@ -173,6 +173,19 @@ def _build_learned(preset: str) -> Callable:
     return load_sampler(weights.path(weights.for_role(preset, "sampler").name)).sample
 
 
+def _build_neural(preset: str) -> Callable:
+    from kinlib.inheritance.weight_network import load_weight_network
+
+    return load_weight_network(weights.path(weights.for_role(preset, "weights").name)).inherit
+
+
+_NEURAL = Method(
+    "neural",
+    "blend weights that a network predicts from both parents; one child for each couple",
+    _build_neural,
+    needs=("weights",),
+    options=(FATHER_SHARE,),
+)
 _LEARNED = Method(
     "learned",
     "sampled by a network that has learned from families",
@@ -180,7 +193,7 @@ _LEARNED = Method(
     needs=("sampler",),
     options=(FATHER_SHARE,),
 )
-_METHODS: dict[str, Method] = {method.name: method for method in (*_UNTRAINED, _LEARNED)}
+_METHODS: dict[str, Method] = {method.name: method for method in (*_UNTRAINED, _NEURAL, _LEARNED)}
 
 
 def register(method: Method) -> Method:
