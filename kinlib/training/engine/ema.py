@@ -51,7 +51,7 @@ class MovingAverage:
     """The student report's moving average of all of a network's state (its 7.4.4), and the same without its bias.
 
     As printed, `average = 0.9 * average + 0.1 * weights` begins at the first weights, which keep a share of 0.9^t after
-    t updates. Corrected, as in Adam (Kingma and Ba 2015, section 3), all weights count as 0.9 to the power of their age.
+    t updates. Corrected, as in Adam (Kingma and Ba 2015, section 3), all count as 0.9 to the power of their age.
 
     Args:
         net: the network to follow.

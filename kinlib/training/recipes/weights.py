@@ -215,7 +215,9 @@ def _evaluate(net: nn.Module, held_out: Couples, shape: tuple[int, int]) -> dict
         "mask": lambda father, mother: coins.expand_as(father),
     }
     metrics = {"couples": len(held_out), "children": held_out.children.shape[1]}
-    return metrics | {f"loss_{name}": float(mean_loss(one, processor, held_out).mean()) for name, one in methods.items()}
+    return metrics | {
+        f"loss_{name}": float(mean_loss(one, processor, held_out).mean()) for name, one in methods.items()
+    }
 
 
 def _write(
