@@ -38,7 +38,7 @@ class PrepareCommand:
     def run(self) -> None:
         check_workers(self.workers)
         from kinlib.prepare.listing import describe_passed_over, list_photos
-        from kinlib.prepare.run import count_statuses, prepare
+        from kinlib.prepare.run import count_statuses, describe_failed, prepare
         from kinlib.prepare.settings import PrepareSettings
 
         settings = PrepareSettings(self.preset, self.upscale, self.dtype)
@@ -49,5 +49,6 @@ class PrepareCommand:
         show_progress(progress, len(listing), "preparing")
         counts = ", ".join(f"{count:,} {status}" for status, count in count_statuses(self.out).items())
         print(f"wrote {self.out}: {len(listing):,} pictures, {counts}")
-        if listing.passed_over:
-            print(f"note: {describe_passed_over(listing)}")
+        for note in (describe_failed(self.out), describe_passed_over(listing)):
+            if note:
+                print(f"note: {note}")

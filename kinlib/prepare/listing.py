@@ -14,7 +14,7 @@ from kinlib.families.source import HIDDEN, check_root, natural
 from kinlib.io.photos import IMAGE_SUFFIXES
 from kinlib.runtime.errors import KinlibError
 
-__all__ = ["FOLDER", "ListedPhoto", "Listing", "describe_passed_over", "list_photos"]
+__all__ = ["FOLDER", "ListedPhoto", "Listing", "describe_passed_over", "list_photos", "quoted"]
 
 FOLDER = "folder"  # the kind of a folder that is none of the data sets
 JPEG = (".jpg", ".jpeg")
@@ -47,7 +47,7 @@ class Listing:
         root: the folder that `ListedPhoto.image` is relative to.
         kind: name of the data set ("Family101", ...), or "folder".
         photos: in the order of the set's table, or by name.
-        fingerprint: of names and sizes; another one means that the folder has changed.
+        fingerprint: of the pictures' names, people and families; another one means that the list has changed.
         passed_over: files and folders that are not prepared, by name: files of unknown type, and folders of a plain
             folder that cannot be opened. What systems leave behind (.DS_Store, Thumbs.db) does not count.
     """
@@ -88,19 +88,19 @@ def list_photos(root: str | os.PathLike, kind: str | None = None) -> Listing:
         pictures, others = _files_below(folder)
         base, name, rows = folder, FOLDER, [(image, None, None) for image in pictures]
     if not rows:
-        beside = f" (there are {len(others):,} files of other types: {_few(others)})" if others else ""
+        beside = f" (there are {len(others):,} files of other types: {quoted(others)})" if others else ""
         raise KinlibError(f"'{root}' holds no pictures{beside}: give the folder of a data set, or of photographs")
     photos = tuple(_with_targets(rows))
-    return Listing(base.resolve(), name, photos, _fingerprint(base, photos), tuple(others))
+    return Listing(base.resolve(), name, photos, _fingerprint(photos), tuple(others))
 
 
 def describe_passed_over(listing: Listing) -> str:
     """One sentence on what is not prepared, or "" if there is nothing of that kind."""
     count = len(listing.passed_over)
-    return f"{count:,} passed over, of unknown type or unreadable: {_few(listing.passed_over)}" if count else ""
+    return f"{count:,} passed over, of unknown type or unreadable: {quoted(listing.passed_over)}" if count else ""
 
 
-def _few(names: Sequence[str]) -> str:
+def quoted(names: Sequence[str]) -> str:
     """The first of many names."""
     return ", ".join(f"'{name}'" for name in names[:NAMED]) + (", ..." if len(names) > NAMED else "")
 
@@ -172,12 +172,8 @@ def _as_jpeg(image: str) -> str:
     return PurePosixPath(image).with_name(name).as_posix()
 
 
-def _fingerprint(root: Path, photos: tuple[ListedPhoto, ...]) -> str:
+def _fingerprint(photos: tuple[ListedPhoto, ...]) -> str:
     digest = hashlib.sha256()
     for photo in photos:
-        try:
-            size = (root / photo.image).stat().st_size
-        except OSError:
-            size = -1
-        digest.update(f"{photo.image}\0{photo.person}\0{photo.family}\0{size}\n".encode())
+        digest.update(f"{photo.image}\0{photo.person}\0{photo.family}\n".encode())
     return digest.hexdigest()

@@ -7,33 +7,38 @@
 
 A part's pictures are written first, then its rows, which are the sign that it is done. When all are, their rows are put
 together. Whatever interrupts this, a later call resumes with what is missing.
+
+A later call on a folder that has changed prepares what is new, what was replaced, and what could not be opened before;
+the rows of all other pictures stay as they are, and those of removed pictures go.
 """
 
+import hashlib
 import os
 import re
 import shutil
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from kinlib.io.files import make_folder, write_bytes, write_json, write_whole
 from kinlib.io.resume import BEGUN, WORK, check_folder, read_note
 from kinlib.prepare.engines import ENGINES
-from kinlib.prepare.listing import Listing
-from kinlib.prepare.parts import Part, PreparedPart, split
+from kinlib.prepare.listing import Listing, quoted
+from kinlib.prepare.parts import PreparedPart, split
+from kinlib.prepare.rows import PART, Row, holding_rows, join, rows_in, rows_of
 from kinlib.prepare.settings import PrepareSettings
-from kinlib.prepare.table import SCHEMA, STATUSES, TABLE
+from kinlib.prepare.table import STATUSES, TABLE
 from kinlib.runtime import config
 from kinlib.runtime.errors import KinlibError
 
-__all__ = ["ENGINES", "NOTE", "count_statuses", "prepare"]
+__all__ = ["ENGINES", "NOTE", "count_statuses", "describe_failed", "prepare"]
 
 NOTE = "prepare.json"
-FORMAT = 2  # of the folder; 2 since crops are placed by both sets of points
-ROWS_AT_ONCE = 1024  # when parts are put together
+FORMAT = 3  # of the folder; 3 since rows hold the stamp of their file
+LIST = ("pictures", "fingerprint")  # entries of the note that may change from call to call
 
 
 def prepare(
@@ -56,7 +61,7 @@ def prepare(
 
     Raises:
         KinlibError: if a setting is unknown, a network is missing, or `out` cannot be written to or was made from
-            other pictures or with other settings. Nothing is written then.
+            another folder or with other settings. Nothing is written then.
     """
     settings, out = settings or PrepareSettings(), Path(out)
     settings.check()
@@ -64,26 +69,39 @@ def prepare(
         raise KinlibError(f"unknown engine '{engine}': choose one of {', '.join(ENGINES)}")
     _check_place(listing, out)
     note = _note(listing, settings)
-    if _is_complete(out, note):
+    _check_ours(out, note)
+    earlier = list(rows_in(out))
+    rows = holding_rows(earlier, listing, out)
+    missing = {photo.image for photo in listing.photos if photo.image not in rows}
+    if not missing and read_note(out / NOTE) == note:
         shutil.rmtree(out / WORK, ignore_errors=True)  # there if it was stopped at the very end
         yield len(listing)
         return
+    # Parts of the whole folder, without what is there: after a stop the same pictures are computed together as before.
     parts = list(split(listing, settings, _checked_device(device, settings)))
+    parts = [replace(part, photos=tuple(photo for photo in part.photos if photo.image in missing)) for part in parts]
     _open_work(out, note)
-    missing = [part for part in parts if not _is_whole(out, part)]
-    done = len(listing) - sum(len(part.photos) for part in missing)
-    yield done
-    for prepared in ENGINES[engine](missing, workers):
-        _keep(prepared, out)
-        done += len(parts[prepared.number].photos)
-        yield done
-    _finish(out, parts, note)
+    yield len(rows)
+    for prepared in ENGINES[engine]([part for part in parts if part.photos], workers):
+        rows |= {row.image: row for row in rows_of(_keep(prepared, out))}
+        yield len(rows)
+    _finish(out, [rows[photo.image] for photo in listing.photos], earlier, note)
 
 
 def count_statuses(out: str | os.PathLike) -> dict[str, int]:
     """How many pictures of a prepared folder ended how, in the order of `STATUSES`."""
     found = Counter(pq.read_table(Path(out) / TABLE, columns=["status"])["status"].to_pylist())
     return {status: found[status] for status in STATUSES if found[status]}
+
+
+def describe_failed(out: str | os.PathLike) -> str:
+    """One sentence that names the pictures that could not be read, or failed, or "" if there are none.
+
+    A later call tries those again that failed, or could not be opened.
+    """
+    rows = pq.read_table(Path(out) / TABLE, columns=["image", "status"]).to_pylist()
+    failed = [row["image"] for row in rows if row["status"] in ("unreadable", "failed")]
+    return f"{len(failed):,} unreadable or failed (reasons in {TABLE}): {quoted(failed)}" if failed else ""
 
 
 def _checked_device(device: str | None, settings: PrepareSettings) -> str:
@@ -108,79 +126,59 @@ def _note(listing: Listing, settings: PrepareSettings) -> dict:
     return {"format": FORMAT, **pictures, "fingerprint": listing.fingerprint, **settings.record()}
 
 
-def _is_complete(out: Path, wanted: dict) -> bool:
-    note = read_note(out / NOTE)
-    if note is None:
-        return False
-    _check_same(out, note, wanted)
-    return (out / TABLE).is_file()
+def _check_ours(out: Path, wanted: dict) -> None:
+    """Refuse a folder that was made from something else, or by something else."""
+    for note in (read_note(out / NOTE), read_note(out / WORK / BEGUN)):
+        if note is not None:
+            # Nothing was done yet: with weights that were damaged, perhaps, and have been mended since.
+            if note.get("networks") != wanted["networks"] and not any(rows_in(out)):
+                continue
+            _check_same(out, note, wanted)
+            return
+    strange = next((name for name in (TABLE, "aligned") if (out / name).exists()), None)
+    if strange and not (out / WORK / BEGUN).exists():
+        raise KinlibError(f"'{out / strange}' was not made here: choose another --out")
 
 
 def _open_work(out: Path, wanted: dict) -> None:
-    """Make the folder for unfinished work, or see that it is ours."""
-    note = read_note(out / WORK / BEGUN)
-    if note is not None:
-        _check_same(out, note, wanted)
-        return
-    strange = next((name for name in (TABLE, "aligned") if (out / name).exists()), None)
-    if strange and read_note(out / NOTE) is None:
-        raise KinlibError(f"'{out / strange}' was not made here: choose another --out")
+    """Say in the folder that it is not complete, and what it is to be."""
     write_json(make_folder(out / WORK) / BEGUN, wanted)
+    (out / NOTE).unlink(missing_ok=True)
 
 
 def _check_same(out: Path, note: dict, wanted: dict) -> None:
     """Refuse a folder that holds something else, and say what."""
-    differing = next((name for name in wanted if note.get(name) != wanted[name]), None)
+    differing = next((name for name in wanted if name not in LIST and note.get(name) != wanted[name]), None)
     if differing is None:
         return
     choice = "choose another --out, or delete it"
     if differing in ("root", "kind"):
         raise KinlibError(f"'{out}' was made from another folder, '{note.get('root')}' ({note.get('kind')}): {choice}")
-    if differing in ("pictures", "fingerprint"):
-        raise KinlibError(f"the pictures in '{wanted['root']}' have changed since '{out}' was begun: {choice}")
     if differing == "networks":
         raise KinlibError(f"'{out}' was made with other weights than those that are here now: {choice}")
     raise KinlibError(f"'{out}' was made with {differing} {note.get(differing)}, not {wanted[differing]}: {choice}")
 
 
-def _path(out: Path, number: int) -> Path:
-    return out / WORK / f"part-{number:06d}.parquet"
-
-
-def _is_whole(out: Path, part: Part) -> bool:
-    try:
-        return pq.read_metadata(_path(out, part.number)).num_rows == len(part.photos)
-    except (OSError, pa.ArrowException):
-        return False
-
-
-def _keep(prepared: PreparedPart, out: Path) -> None:
-    """Write a part's pictures, then its rows."""
+def _keep(prepared: PreparedPart, out: Path) -> Path:
+    """Write a part's pictures, then its rows; returns the file of the rows."""
     for name, content in prepared.pictures.items():
         make_folder((out / name).parent)
         write_bytes(out / name, content)
-    write_bytes(_path(out, prepared.number), prepared.table)
+    # By its content as well: another call may have left a part of this number with other pictures in it.
+    digest = hashlib.sha256(prepared.table).hexdigest()[:8]
+    path = out / WORK / PART.replace("*", f"{prepared.number:06d}-{digest}")
+    write_bytes(path, prepared.table)
+    return path
 
 
-def _finish(out: Path, parts: list[Part], note: dict) -> None:
+def _finish(out: Path, rows: list[Row], earlier: list[Row], note: dict) -> None:
     """Put the rows together, and write the note when all is there."""
-    write_whole(out / TABLE, lambda file: _join([_path(out, part.number) for part in parts], file))
+    write_whole(out / TABLE, lambda file: join(rows, file))
+    for gone in {row.aligned for row in earlier} - {row.aligned for row in rows}:
+        (out / gone).unlink(missing_ok=True)
     _sweep(out)
     write_json(out / NOTE, note)
     shutil.rmtree(out / WORK)
-
-
-def _join(paths: list[Path], file) -> None:
-    """Parts one after the other, a few at a time, so that memory does not grow with their number."""
-    with pq.ParquetWriter(file, SCHEMA, compression="zstd") as writer:
-        waiting: list[pa.Table] = []
-        for path in paths:
-            waiting.append(pq.read_table(path, schema=SCHEMA))
-            if sum(map(len, waiting)) >= ROWS_AT_ONCE:
-                writer.write_table(pa.concat_tables(waiting).combine_chunks())
-                waiting = []
-        if waiting:
-            writer.write_table(pa.concat_tables(waiting).combine_chunks())
 
 
 def _sweep(out: Path) -> None:

@@ -26,6 +26,7 @@ from kinlib.prepare.enlarge import enlarged
 from kinlib.prepare.listing import ListedPhoto
 from kinlib.prepare.networks import Networks
 from kinlib.prepare.settings import ALIGNED_SIZE
+from kinlib.prepare.table import stamp_of
 from kinlib.runtime import memory
 from kinlib.runtime.errors import KinlibError
 
@@ -41,6 +42,7 @@ class Work:
 
     Attributes:
         photo: which one.
+        stamp: of the file's content.
         status: one of `kinlib.prepare.table.STATUSES`; the stages go on while it is "ok".
         reason: one sentence, for any other status.
         picture: as read; dropped when it is needed no more.
@@ -56,6 +58,7 @@ class Work:
     """
 
     photo: ListedPhoto
+    stamp: str | None = None
     status: str = "ok"
     reason: str | None = None
     picture: Image.Image | None = None
@@ -103,7 +106,7 @@ def _read(root: Path, photos: Iterable[ListedPhoto]) -> Iterator[list[Work]]:
     """Pictures from their files, together as many as `AT_ONCE` allows."""
     batch, pixels = [], 0
     for photo in photos:
-        work = Work(photo)
+        work = Work(photo, stamp_of(root / photo.image))
         with _attempt(work, "read", "unreadable"):
             work.picture = read_photo(root / photo.image)
             work.size = work.picture.size

@@ -18,11 +18,13 @@
 | aligned | the crop of 256 px as JPEG, path relative to the prepared folder |
 | latent | W+ [L, 512] as bytes: float16, little-endian, row by row; `latents` reads it |
 | embedding | identity, 512 numbers of unit length; missing where the preset has no such network |
+| stamp | of the file's content, 32 hexadecimal digits; missing where it could not be opened |
 | seconds_read, ... | spent in each of `STAGES`; of one that takes pictures together, an equal share |
 
 All points are in pixels of the upright picture, a whole number being a pixel's centre.
 """
 
+import hashlib
 import io
 import os
 from collections.abc import Iterable, Sequence
@@ -41,7 +43,7 @@ if TYPE_CHECKING:
 
     from kinlib.prepare.stages import Work
 
-__all__ = ["SCHEMA", "STAGES", "STATUSES", "TABLE", "as_parquet", "latents", "read_prepared"]
+__all__ = ["SCHEMA", "STAGES", "STATUSES", "TABLE", "as_parquet", "latents", "read_prepared", "stamp_of"]
 
 TABLE = "prepared.parquet"
 STATUSES = {
@@ -69,6 +71,7 @@ SCHEMA = pa.schema(
         ("aligned", pa.string()),
         ("latent", pa.binary()),
         ("embedding", pa.list_(pa.float32())),
+        ("stamp", pa.string()),
         *((f"seconds_{stage}", pa.float32()) for stage in STAGES),
     ]
 )
@@ -99,6 +102,15 @@ def read_prepared(folder: str | os.PathLike, columns: Sequence[str] | None = Non
         raise KinlibError(f"'{path}' is damaged: delete it and run `kinlib prepare` again") from error
 
 
+def stamp_of(path: Path) -> str | None:
+    """What tells a file's content from another's; None if it cannot be opened."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+    except (OSError, ValueError):  # the second: a name that no file can have
+        return None
+
+
 def latents(table: pd.DataFrame) -> "torch.Tensor":
     """The codes of a table's rows: float32 [N, L, 512].
 
@@ -118,7 +130,7 @@ def _row(work: "Work") -> dict:
     photo = work.photo
     row = {
         **{"image": photo.image, "person": photo.person, "family": photo.family},
-        **{"status": work.status, "reason": work.reason},
+        **{"status": work.status, "reason": work.reason, "stamp": work.stamp},
         **{f"seconds_{stage}": seconds for stage, seconds in work.seconds.items()},
     }
     if work.size:

@@ -69,7 +69,7 @@ def test_weights_that_are_not_here(refused, cache):
 
 def imitate(part: Part) -> PreparedPart:
     """What stands in for the stages: nobody is found."""
-    works = [Work(photo, "no face", "the detector found no face", size=(120, 150)) for photo in part.photos]
+    works = [Work(photo, None, "no face", "the detector found no face", size=(120, 150)) for photo in part.photos]
     return PreparedPart(part.number, as_parquet(works), {})
 
 
@@ -101,7 +101,9 @@ def test_files_of_other_types_are_counted_in_the_summary(photos, capsys, monkeyp
 def test_prepare_for_real(photos, capsys):
     (photos / "b.jpg").write_bytes(PHOTO.read_bytes())
     assert main(["prepare", "photos", "--out", "set", "--workers", "1", "--device", "cpu", "--upscale", "bicubic"]) == 0
-    assert capsys.readouterr().out == "wrote set: 2 pictures, 1 ok, 1 unreadable\n"
+    wrote, note = capsys.readouterr().out.splitlines()
+    assert wrote == "wrote set: 2 pictures, 1 ok, 1 unreadable"
+    assert note == "note: 1 unreadable or failed (reasons in prepared.parquet): 'a.jpg'"
     table = read_prepared("set")
     assert table["status"].tolist() == ["unreadable", "ok"] and Path("set", table["aligned"][1]).is_file()
 

@@ -20,10 +20,10 @@ import pytest
 
 from kinlib.io import files
 from kinlib.io.resume import WORK
-from kinlib.prepare import PrepareSettings, engines, list_photos, parts, prepare, read_prepared, run
+from kinlib.prepare import PrepareSettings, engines, list_photos, parts, prepare, read_prepared, rows, run
 from kinlib.prepare.listing import describe_passed_over
 from kinlib.prepare.parts import Part, PreparedPart
-from kinlib.prepare.table import SCHEMA
+from kinlib.prepare.table import SCHEMA, stamp_of
 from kinlib.runtime import config
 from kinlib.runtime.errors import KinlibError
 
@@ -199,13 +199,12 @@ def test_wrong_folders(tmp_path, name, kind, words):
         list_photos(tmp_path / name, kind)
 
 
-def test_fingerprint_follows_names_and_sizes(album):
+def test_fingerprint_follows_names(album):
     before = list_photos(album).fingerprint
-    assert list_photos(album).fingerprint == before
     (album / "b9.jpg").write_bytes(b"another size")
-    changed = list_photos(album).fingerprint
+    assert list_photos(album).fingerprint == before
     (album / "b9.jpg").rename(album / "b8.jpg")
-    assert len({before, changed, list_photos(album).fingerprint}) == 3
+    assert list_photos(album).fingerprint != before
 
 
 # ---- parts, stops, going on
@@ -215,10 +214,14 @@ def imitate(part: Part) -> PreparedPart:
     """What stands in for the stages: every third picture has no face."""
     rows, pictures = [], {}
     for photo in part.photos:
-        good = len(photo.image) % 3 > 0
-        rows.append({"image": photo.image, "status": "ok" if good else "no face", "latent": photo.image.encode() * 50})
-        if good:
-            pictures[photo.aligned] = photo.image.encode() * 9
+        row = {"image": photo.image, "status": "no face", "stamp": stamp_of(part.root / photo.image)}
+        if row["stamp"] is None:
+            row["status"], row["reason"] = "unreadable", "Permission denied"
+        elif len(photo.image) % 3 > 0:
+            content = (part.root / photo.image).read_bytes()
+            row |= {"status": "ok", "latent": content * 50, "aligned": photo.aligned}
+            pictures[photo.aligned] = content * 9
+        rows.append(row)
     buffer = io.BytesIO()
     pq.write_table(pa.Table.from_pylist(rows, SCHEMA), buffer)
     return PreparedPart(part.number, buffer.getvalue(), pictures)
@@ -302,7 +305,7 @@ def test_stopped_while_the_parts_are_removed(asked, album, tmp_path, monkeypatch
     finish(album, tmp_path / "whole")
 
     def stop(path, **options):
-        (path / "part-000001.parquet").unlink()
+        next(path.glob("part-000001-*.parquet")).unlink()
         raise Killed
 
     with monkeypatch.context() as context, pytest.raises(Killed):
@@ -322,7 +325,7 @@ def test_what_a_kill_leaves_half_written_is_removed(asked, album, tmp_path):
     for place in ("", "aligned", "aligned/sub", WORK):
         (tmp_path / "out" / place).mkdir(exist_ok=True)
         (tmp_path / "out" / place / ".0123456789abcdef.part").write_bytes(b"half a file")
-    (tmp_path / "out" / WORK / "part-000001.parquet").write_bytes(b"half a table")
+    next((tmp_path / "out" / WORK).glob("part-000001-*.parquet")).write_bytes(b"half a table")
     asked.clear()
     assert finish(album, tmp_path / "out") == [2, 4, 6, 8, 9] and asked == [1, 2, 3, 4]
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
@@ -426,8 +429,104 @@ def test_folder_made_from_something_else(asked, album, tmp_path, monkeypatch, co
     with monkeypatch.context() as context:
         context.setattr("kinlib.checkpoints.weights.sha256", lambda path: "0" * 64)
         refused("with other weights than those that are here now")
+
+
+@pytest.mark.parametrize("complete", [True, False])
+def test_a_folder_that_has_changed_is_brought_up_to_date(asked, album, tmp_path, complete):
+    """New, replaced and removed pictures, and one that becomes readable; all others keep row and file."""
+    out = tmp_path / "out"
+    (album / "c.webp").unlink()
+    (album / "c.webp").mkdir()  # cannot be opened, not even by root
+    (album / "c.webp" / "inside").write_bytes(b"nothing")
+    listing = list_photos(album)
+    photos = (*listing.photos, replace(listing.photos[0], image="c.webp", aligned="aligned/c.webp.jpg"))
+    progress = prepare(replace(listing, photos=photos, fingerprint="with c.webp"), out, workers=1, device="cpu")
+    assert next(progress) == 0 and next(progress) == 2
+    if complete:
+        assert list(progress)[-1] == 9
+        described = run.describe_failed(out)
+        assert described == "1 unreadable or failed (reasons in prepared.parquet): 'c.webp'"
+    progress.close()
+    shutil.rmtree(album / "c.webp")
+    (album / "c.webp").write_bytes(b"c.webp")
+    same_size = (album / "b10.jpg").read_bytes().upper()
+    (album / "b10.jpg").write_bytes(same_size)
+    (album / "sub" / "deep" / "z.tif").unlink()
+    (album / "a_new.jpg").write_bytes(b"new")
+    assert finish(album, out)[-1] == 9
+    finish(album, tmp_path / "again")
+    assert contents(out) == contents(tmp_path / "again")
+    assert read_prepared(out)["image"].tolist() == [photo.image for photo in list_photos(album).photos]
+    asked.clear()
+    assert finish(album, out) == [9] and not asked
+
+
+def test_only_what_changed_is_prepared_again(asked, album, tmp_path, monkeypatch):
+    finish(album, tmp_path / "out")
+    prepared: list[str] = []
+
+    def prepare_part(part: Part) -> PreparedPart:
+        prepared.extend(photo.image for photo in part.photos)
+        return imitate(part)
+
+    monkeypatch.setattr(engines, "prepare_part", prepare_part)
+    (album / "b9.jpg").write_bytes(b"9jpg.b")  # of the same size
     (album / "new.jpg").write_bytes(b"one more")
-    refused("the pictures in '.*album' have changed since")
+    os.utime(album / "b.jpg", (0, 0))
+    assert finish(album, tmp_path / "out")[0] == 8 and prepared == ["b9.jpg", "new.jpg"]
+    prepared.clear()
+    lost = next((tmp_path / "out" / "aligned").rglob("*.jpg"))
+    lost.unlink()  # by whomever
+    finish(album, tmp_path / "out")
+    assert len(prepared) == 1 and lost.exists()
+
+
+def test_what_failed_is_tried_again(asked, album, tmp_path, monkeypatch):
+    def fail(part: Part) -> PreparedPart:
+        rows = [{"image": photo.image, "status": "failed", "reason": "a card fell out"} for photo in part.photos]
+        rows = [row | {"stamp": stamp_of(part.root / row["image"])} for row in rows]
+        buffer = io.BytesIO()
+        pq.write_table(pa.Table.from_pylist(rows, SCHEMA), buffer)
+        return PreparedPart(part.number, buffer.getvalue(), {})
+
+    with monkeypatch.context() as context:
+        context.setattr(engines, "prepare_part", fail)
+        finish(album, tmp_path / "out")
+    described = run.describe_failed(tmp_path / "out")
+    assert described.startswith("9 unreadable or failed (reasons in prepared.parquet): 'b9.jpg', 'b10.jpg', ")
+    assert described.endswith("'c.png', ...")
+    finish(album, tmp_path / "out")
+    assert run.describe_failed(tmp_path / "out") == ""
+    finish(album, tmp_path / "whole")
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+
+
+def test_weights_that_were_damaged_and_are_mended(asked, album, tmp_path, monkeypatch):
+    """A call that could not load them leaves nothing that stands in the way of the next."""
+
+    def damaged(part: Part) -> PreparedPart:
+        raise KinlibError("the weights are damaged")
+
+    with monkeypatch.context() as context:
+        context.setattr(engines, "prepare_part", damaged)
+        context.setattr("kinlib.checkpoints.weights.sha256", lambda path: "0" * 64)
+        with pytest.raises(KinlibError, match="the weights are damaged"):
+            finish(album, tmp_path / "out")
+    assert finish(album, tmp_path / "out")[-1] == 9
+
+
+def test_a_long_table_is_joined_in_order(asked, album, tmp_path, monkeypatch):
+    """Row groups of the old table and parts of the new work interleave."""
+    monkeypatch.setattr(rows, "ROWS_AT_ONCE", 3)
+    for number in range(20):
+        (album / f"n{number}.jpg").write_bytes(f"first {number}".encode())
+    finish(album, tmp_path / "out")
+    for number in range(0, 20, 3):
+        (album / f"n{number}.jpg").write_bytes(f"second {number}".encode())
+    finish(album, tmp_path / "out")
+    finish(album, tmp_path / "whole")
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+    assert pq.ParquetFile(tmp_path / "out" / "prepared.parquet").num_row_groups == 10
 
 
 def test_folders_that_are_not_ours(asked, album, tmp_path):
