@@ -7,7 +7,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from kinlib.inheritance.weight_network import AdaptiveDimensionWeightModel
+from kinlib.inheritance.weight_network import AdaptiveDimensionWeightModel, combine, similarity_loss
 from kinlib.training.data.kin_faces import Couples
 from kinlib.training.engine.ema import MovingAverage
 from kinlib.training.engine.loop import batches
@@ -21,9 +21,10 @@ from kinlib.training.recipes.weights import (
     mean_loss,
 )
 
-__all__ = ["Condition", "fit", "turning_point"]
+__all__ = ["Condition", "fit", "per_sample_loss", "stalling_epoch", "turning_point"]
 
 CLIP = 1.0  # norm of gradients
+STALLED = 0.9  # share of the gain on held-out families after which it counts as stalled
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,12 @@ def turning_point(history: pd.DataFrame) -> tuple[int, float]:
     return int(history.epoch[best]), float(history.held_out.iloc[-1] - history.held_out[best])
 
 
+def stalling_epoch(history: pd.DataFrame) -> int:
+    """The first epoch with `STALLED` of all that the loss on held-out couples ever gains; 0 if it gains nothing."""
+    gained = history.held_out.iloc[0] - history.held_out
+    return int(history.epoch[(gained >= STALLED * gained.max()).idxmax()])
+
+
 def _losses(net, processor: Processor, train_set: Couples, held_out: Couples, epoch: int) -> dict[str, float]:
     net.eval()
     few = train_set[torch.arange(min(len(train_set), len(held_out)))]  # as many, so that both cost alike
@@ -118,8 +125,6 @@ def per_sample_loss(net, processor: Processor, father: Tensor, mother: Tensor, c
 
     It is the yardstick of the benchmark.
     """
-    from kinlib.inheritance.weight_network import combine, similarity_loss
-
     codes = combine(father, mother, net(father, mother))
     total = torch.zeros(())
     for code, truth in zip(codes, children, strict=True):

@@ -31,7 +31,7 @@ from kinlib.studio.datasets.kin_couples import KIN, family
 from kinlib.studio.genetics import children, phenotypes
 from kinlib.training.data.kin_codes import KinCodes, load_codes
 from kinlib.training.data.kin_faces import Couples, couples_of, embed_children
-from kinlib.training.experiments.weight_runs import Condition, fit, turning_point
+from kinlib.training.experiments.weight_runs import Condition, fit, stalling_epoch, turning_point
 from kinlib.training.recipes.weights import Processor, make_processor, real_processor
 
 __all__ = ["TRIOS", "record_path", "recorded", "study"]
@@ -39,6 +39,7 @@ __all__ = ["TRIOS", "record_path", "recorded", "study"]
 TRIOS = 150  # the report's number of families, about
 SEEDS = (0, 1)
 OTHER_MATRIX = 1  # seed of the mock's second matrix
+UNTRAINED = 7  # seed of a network that nothing trained here began as
 DARK = {"hair": ("hair_colour", ("black", "dark")), "iris": ("iris", ("dark", "brown"))}
 """By trait: the column, and the words that a person with a dominant allele has (`genetics.phenotypes`)."""
 TRUE_CHILDREN = 64  # of each couple, for the share that shows a dominant trait
@@ -82,7 +83,7 @@ def study(data: Path, run: Path, seeds: Iterable[int] = SEEDS, lines: Iterable[s
         net, history = _trained(name, seed, train_set, held_out, run)
         histories.append(history.assign(line=name, seed=seed))
         nets.setdefault(name, []).append(net)
-    torch.manual_seed(0)
+    torch.manual_seed(UNTRAINED)
     nets["untrained"] = [AdaptiveDimensionWeightModel(tuple(held_out.father.shape[1:]), SMALL.width).eval()]
     if "neural" in registry.available("studio"):
         nets["neural"] = [_bundled()]
@@ -150,9 +151,9 @@ def _curves(table: pd.DataFrame) -> dict:
 
 
 def _turning(histories: list[pd.DataFrame]) -> dict:
-    """Epoch of the least loss on held-out couples, the rise after it, the gain until it, and the gap at the end.
+    """When the loss on held-out couples stalls, when it is least, its gain until then, its rise after it, and the gap.
 
-    Each is a mean over seeds, with its least and largest value.
+    The gap is that between held-out and seen couples at the end. Each is a mean over seeds, with its range.
     """
     rows = []
     for history in histories:
@@ -161,7 +162,8 @@ def _turning(histories: list[pd.DataFrame]) -> dict:
         rows.append(
             {
                 "line": history.line.iloc[0],
-                "epoch": epoch,
+                "stalls": stalling_epoch(history),
+                "least": epoch,
                 "rise": rise,
                 "gain": history.held_out.iloc[0] - history.held_out.min(),
                 "gap": last.held_out - last.train,
@@ -171,20 +173,25 @@ def _turning(histories: list[pd.DataFrame]) -> dict:
     table = pd.DataFrame(rows).groupby("line", sort=False)
     found = {}
     for name, part in table:
-        numbers = part[["epoch", "rise", "gain", "gap"]].agg(["mean", "min", "max"]).round(5)
+        numbers = part[["stalls", "least", "rise", "gain", "gap"]].agg(["mean", "min", "max"]).round(5)
         found[name] = numbers.to_dict() | {"seeds": len(part)}
     return found
 
 
 def _held_out(nets: dict, held_out: Couples) -> dict:
-    """Loss through generator and identity network on held-out couples, mean and interval over couples."""
+    """Loss through generator and identity network on held-out couples, and its difference from that of the average.
+
+    Both are means with intervals over couples, `loss` and `above_average`: method -> `mean`, `low` and `high`.
+    """
     processor = real_processor()
-    found = {name: interval(_losses(net, processor, held_out)) for name, net in nets.items()}
+    losses = {name: _losses(net, processor, held_out) for name, net in nets.items()}
     for name in ("average", "per_layer", "mask"):
         inherit, rng = registry.create(name), torch.Generator().manual_seed(0)
-        child = inherit(held_out.father, held_out.mother, rng)
-        found[name] = interval(_losses_of(child, processor, held_out))
-    return found
+        losses[name] = _losses_of(inherit(held_out.father, held_out.mother, rng), processor, held_out)
+    return {
+        "loss": {name: interval(some) for name, some in losses.items()},
+        "above_average": {name: interval(some - losses["average"]) for name, some in losses.items()},
+    }
 
 
 def _losses(net: Callable, processor: Processor, couples: Couples) -> np.ndarray:

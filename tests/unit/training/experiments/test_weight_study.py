@@ -34,7 +34,8 @@ def test_the_study(kin, tmp_path):
     assert found["couples"] == {"train": 60, "held_out": 3, "trios": 60}
     assert found["curves"]["mock"]["epoch"] == [0, 1, 2] and found["turning"]["mock"]["seeds"] == 2
     methods = {"mock", "mock, all families", "untrained", "average", "per_layer", "mask"}
-    assert methods <= set(found["held_out"])
+    assert methods <= set(found["held_out"]["loss"])
+    assert found["held_out"]["above_average"]["average"]["mean"] == 0
     weights = found["weights"]["mock"]
     assert len(weights["layers"]["mean"]) == SHAPE[0] and len(weights["pairs"]["layer"]) == 20
     pull = found["agreement"]["pull of the mock"]

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
 
@@ -14,7 +15,7 @@ from kinlib.inheritance.weight_network import (
 )
 from kinlib.runtime.errors import KinlibError
 from kinlib.training.data.kin_faces import Couples
-from kinlib.training.experiments.weight_runs import Condition, fit, per_sample_loss, turning_point
+from kinlib.training.experiments.weight_runs import Condition, fit, per_sample_loss, stalling_epoch, turning_point
 from kinlib.training.recipes import weights as recipe
 from kinlib.training.recipes.weights import WeightsSettings, add_noise, couple_loss, dropout_at, mean_loss
 from tests.unit.training.recipes.test_sampler_recipe import synthetic
@@ -69,6 +70,12 @@ def test_a_fit_finds_whose_layer_it_is():
         found = net(held_out.father, held_out.mother).mean(dim=(0, 2))
     assert found[0] > 0.8 and found[1] < 0.2
     assert mean_loss(average.net, processor, held_out).mean() < history.held_out.iloc[0]
+
+
+def test_where_a_curve_stalls_and_turns():
+    history = pd.DataFrame({"epoch": range(5), "held_out": [1.0, 0.5, 0.05, 0.0, 0.2]})
+    assert stalling_epoch(history) == 2 and turning_point(history) == (3, pytest.approx(0.2))
+    assert stalling_epoch(history.assign(held_out=[1, 2, 3, 4, 5])) == 0
 
 
 def test_an_unknown_processor(tmp_path):
