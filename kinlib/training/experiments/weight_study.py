@@ -189,9 +189,13 @@ def _held_out(nets: dict, held_out: Couples) -> dict:
         inherit, rng = registry.create(name), torch.Generator().manual_seed(0)
         losses[name] = _losses_of(inherit(held_out.father, held_out.mother, rng), processor, held_out)
     return {
-        "loss": {name: interval(some) for name, some in losses.items()},
-        "above_average": {name: interval(some - losses["average"]) for name, some in losses.items()},
+        "loss": {name: _rounded(interval(some)) for name, some in losses.items()},
+        "above_average": {name: _rounded(interval(some - losses["average"])) for name, some in losses.items()},
     }
+
+
+def _rounded(numbers: dict[str, float]) -> dict[str, float]:
+    return {name: round(number, 5) for name, number in numbers.items()}
 
 
 def _losses(net: Callable, processor: Processor, couples: Couples) -> np.ndarray:
@@ -219,7 +223,7 @@ def _described(net: Callable, couples: Couples) -> dict:
 
 
 def _agreements(nets: dict, couples: Couples) -> dict:
-    """Rank correlation of each network's mean weights with the pull of each loss before anything is learned."""
+    """Rank correlations of networks' mean weights, and of pulls, with the pull of each loss at the beginning."""
     shape = tuple(couples.father.shape[1:])
     processors = {
         "pull of the mock": make_processor("mock", shape, 0),
@@ -236,14 +240,15 @@ def _agreements(nets: dict, couples: Couples) -> dict:
             return similarity_loss(processor.generate_embeddings_from_latent(child), target)
 
         maps[name] = learned_weights.pull(loss, couples.father, couples.mother)
-    means = {
-        name: learned_weights.weights_of(net, couples.father, couples.mother).mean(dim=0) for name, net in nets.items()
+    found = {}
+    for name, net in nets.items():
+        mean = learned_weights.weights_of(net, couples.father, couples.mother).mean(dim=0)
+        found[name] = {pull: round(learned_weights.agreement(mean, other), 4) for pull, other in maps.items()}
+    maps = {
+        pull: {name: round(learned_weights.agreement(one, other), 4) for name, other in maps.items()}
+        for pull, one in maps.items()
     }
-    everything = maps | means
-    return {
-        name: {other: round(learned_weights.agreement(one, two), 4) for other, two in everything.items()}
-        for name, one in everything.items()
-    }
+    return {"networks": found, "pulls": maps}
 
 
 def _dominance(nets: dict, kin: KinCodes, held_out: Couples) -> dict:
@@ -272,7 +277,7 @@ def _dominance(nets: dict, kin: KinCodes, held_out: Couples) -> dict:
         for name, net in nets.items():
             child = combine(father, mother, learned_weights.weights_of(net, father, mother))
             shares[name] = _by_father(learned_weights.dominant_share(child, *sides), pairs[:, 0])
-        found[trait] = {name: interval(share) for name, share in shares.items()}
+        found[trait] = {name: _rounded(interval(share)) for name, share in shares.items()}
         found[trait] |= {"probability": _probability(kin, column, words, held_out, pairs), "pairs": len(pairs)}
     return found
 
