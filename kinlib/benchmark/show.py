@@ -36,7 +36,7 @@ def plot(entries: Entries, mine: str) -> "Plot":
     for height, (name, row) in enumerate(rows):
         value, low, high = row["energy_distance"]
         colour = "C1" if name == mine else "C0"
-        axes.plot([low, high], [height, height], color=colour)
+        axes.plot([low, high], [height, height], "-", color=colour)
         axes.plot(value, height, "o", color=colour, markerfacecolor="white" if name == FLOOR else colour)
     axes.set_yticks(range(len(rows)), [name for name, _ in rows])
     axes.set_xlim(left=0)

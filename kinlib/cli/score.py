@@ -1,5 +1,6 @@
 """`kinlib score`: children of the reference couples against their true children."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ import tyro
 
 from kinlib.cli.machine import check_device
 from kinlib.cli.targets import check_file
+from kinlib.io.files import write_json
 from kinlib.runtime.errors import KinlibError
 
 if TYPE_CHECKING:
@@ -31,6 +33,8 @@ class ScoreCommand:
     """folder of children that any program made: couple_01/*.png, couple_02/*.png, ..."""
     list: bool = False
     """write the couples and their parents' photographs into the folder --out, for other programs"""
+    families: Path | None = None
+    """folder of Family101, TSKinFace, FF-Database or FIW: verify children of its couples by --method instead"""
     align: bool = False
     """with --pictures: find and align the faces first; otherwise they must be FFHQ crops"""
     option: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
@@ -52,6 +56,9 @@ class ScoreCommand:
 
     def run(self) -> None:
         self._check()
+        if self.families is not None:
+            self._verify()
+            return
         from kinlib.benchmark.entries import export_couples
         from kinlib.evaluation.heredity import load_reference
 
@@ -73,6 +80,10 @@ class ScoreCommand:
             raise KinlibError("missing: --out, the folder to write the couples into")
         if not 2 <= self.children <= MOST:
             raise KinlibError(f"--children must be from 2 to {MOST:,}, not {self.children}")
+        if self.families is not None and self.method is None:
+            raise KinlibError("--families is for --method: children are generated of its couples")
+        if self.families is not None and self.plot is not None:
+            raise KinlibError("--plot is of the reference couples' score: leave it out with --families")
         if self.option and self.method is None:
             raise KinlibError("--option is for --method")
         if self.align and self.pictures is None:
@@ -83,12 +94,44 @@ class ScoreCommand:
         if self.plot is not None:
             check_file(self.plot, (".png", ".svg"))
 
+    def _verify(self) -> None:
+        """StyleGene's protocol on the families of a folder."""
+        from kinlib import Kinship, families
+        from kinlib.benchmark.families import generate_and_verify
+        from kinlib.evaluation.family_embeddings import embed_families
+
+        tables = families.read(self.families)
+        with self._method() as (method, options):
+            found = embed_families(tables, seed=self.seed)
+            print(f"{tables.name}: {len(found)} couples, {found.unread} photographs without a face that was found")
+            if found.same_photo > 0:
+                print(
+                    f"{found.same_photo:.0%} of the children's photographs show a parent too: verification is too easy"
+                )
+            kin = Kinship.load(self.preset, self.device)
+            named = {" ".join([method, *self.option]): (method, options)}
+            table = generate_and_verify(kin, tables, found, named, self.children, self.couples, self.seed)
+        print(table.round(3).to_string())
+        if self.out is not None:
+            write_json(self.out, {"families": tables.name, "children": json.loads(table.to_json(orient="index"))})
+            print(f"wrote {self.out}")
+
+    @contextmanager
+    def _method(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The method's name in the registry and its options, refused before networks are loaded."""
+        from kinlib.benchmark import entries
+        from kinlib.inheritance import registry
+
+        with nullcontext(self.method) if ":" not in self.method else entries.from_file(self.method) as method:
+            options = _parse_options(registry.find(method), self.option)
+            registry.create(method, self.preset, **options)
+            yield method, options
+
     @contextmanager
     def _entry(self, reference: "Reference") -> Iterator[tuple[str, int, Iterator[tuple[str, "Children"]]]]:
         """Name, number of couples, and each couple's children, described."""
         from kinlib.benchmark import entries
         from kinlib.evaluation.heredity import describe
-        from kinlib.inheritance import registry
 
         if self.pictures is not None:
             paths = entries.list_pictures(self.pictures, reference)
@@ -96,10 +139,7 @@ class ScoreCommand:
             pictures = ((couple, entries.read_pictures(paths[couple], self.align)) for couple in chosen)
             yield str(self.pictures), len(chosen), ((couple, describe(found)) for couple, found in pictures)
             return
-        named = nullcontext(self.method) if ":" not in self.method else entries.from_file(self.method)
-        with named as method:
-            options = _parse_options(registry.find(method), self.option)
-            registry.create(method, self.preset, **options)  # refused before networks are loaded
+        with self._method() as (method, options):
             from kinlib import Kinship
 
             kin = Kinship.load(self.preset, self.device)

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kinlib.runtime.errors import KinlibError
+
 __all__ = ["MAX_DRAWS", "Statistic", "difference", "draw_weights", "estimate", "mean", "ratio"]
 
 MAX_DRAWS = 1_000_000  # weights of 100 couples then take 0.8 GB
@@ -64,7 +66,13 @@ def ratio(above: np.ndarray, below: np.ndarray, ideal: float = float("nan")) -> 
 
 
 def draw_weights(num_couples: int, num_bootstrap: int = 1000, seed: int = 0) -> np.ndarray:
-    """How often each couple is drawn: float64 [B, C], every row sums to C."""
+    """How often each couple is drawn: float64 [B, C], every row sums to C.
+
+    Raises:
+        KinlibError: if there are no couples or draws.
+    """
+    if num_couples < 1 or num_bootstrap < 1:
+        raise KinlibError(f"an interval needs couples and draws: there are {num_couples} and {num_bootstrap}")
     rng = np.random.default_rng(seed)
     return rng.multinomial(num_couples, np.full(num_couples, 1 / num_couples), size=num_bootstrap).astype(np.float64)
 
@@ -76,7 +84,14 @@ def estimate(statistic: Statistic, weights: np.ndarray, confidence: float = 0.95
         statistic: of C couples.
         weights: draws [B, C].
         confidence: share of intervals that should hold the true value.
+
+    Raises:
+        KinlibError: if the draws are of another number of couples, or the confidence is not between 0 and 1.
     """
+    if weights.ndim != 2 or weights.shape[1] != len(statistic.columns):
+        raise KinlibError(f"draws must be [B, {len(statistic.columns)}] for as many couples, not {list(weights.shape)}")
+    if not 0 < confidence < 1:
+        raise KinlibError(f"the confidence must be between 0 and 1, not {confidence:g}")
     usable = statistic.usable
     value, count = statistic.value, int(usable.sum())
     draws = statistic.at(weights)

@@ -19,6 +19,8 @@ from kinlib.runtime.errors import KinlibError
 
 __all__ = ["distance_to_others", "diversity", "lpips_distances", "mean_pairwise_distance"]
 
+LPIPS_LEAST = 32  # px; AlexNet's second pooling has nothing left of smaller pictures
+
 
 def mean_pairwise_distance(embeddings: Tensor | np.ndarray) -> float:
     """Mean of 1 - cosine over all pairs of embeddings [n, D] of unit length.
@@ -41,8 +43,13 @@ def distance_to_others(embeddings: Tensor) -> np.ndarray:
     Of one child from each couple it says whether children of different couples can be told apart.
 
     Args:
-        embeddings: [n, D] of unit length.
+        embeddings: [n, D] of unit length, n of 2 or more.
+
+    Raises:
+        KinlibError: if there are fewer.
     """
+    if embeddings.ndim != 2 or len(embeddings) < 2:
+        raise KinlibError(f"embeddings must be [n, D] with n of 2 or more, not {list(embeddings.shape)}")
     cosine = (embeddings @ embeddings.t()).double()
     return (1 - (cosine.sum(dim=1) - cosine.diagonal()) / (len(embeddings) - 1)).numpy()
 
@@ -74,13 +81,17 @@ def diversity(
 def lpips_distances(pictures: Tensor) -> float:
     """Mean LPIPS (Zhang et al. 2018, AlexNet) over all pairs of pictures [n, 3, S, S] in [-1, 1].
 
-    torchmetrics brings the linear layers; AlexNet's weights come from torchvision's store, once.
+    torchmetrics brings the linear layers; AlexNet's weights come from torchvision's store, once. This was not run with
+    those weights in the course's own figures: the tests put a stand-in in the network's place.
 
     Raises:
-        KinlibError: if there are fewer than two pictures, values are out of range, or the weights cannot be had.
+        KinlibError: if there are fewer than two pictures, they are smaller than 32 px, values are out of range, or the
+            weights cannot be had.
     """
     if pictures.ndim != 4 or pictures.shape[1] != 3 or len(pictures) < 2:
         raise KinlibError(f"pictures must be [n, 3, S, S] with n of 2 or more, not {list(pictures.shape)}")
+    if min(pictures.shape[2:]) < LPIPS_LEAST:
+        raise KinlibError(f"LPIPS needs pictures of {LPIPS_LEAST} px or more, not {list(pictures.shape[2:])}")
     if not (pictures.abs() <= 1).all():  # false for NaN as well
         raise KinlibError("pictures must be finite and from -1 to 1")
     measure = _lpips()
@@ -96,4 +107,7 @@ def _lpips() -> Callable[[Tensor, Tensor], Tensor]:
         return LearnedPerceptualImagePatchSimilarity("alex").eval()
     except (OSError, RuntimeError) as error:  # no network; a file whose hash is wrong
         told = " ".join(str(error).split())
-        raise KinlibError(f"LPIPS needs AlexNet's weights, which could not be downloaded: {told}") from error
+        raise KinlibError(
+            f"LPIPS needs AlexNet's weights, which could not be downloaded ({told}): try again with a network, or "
+            "compare identity embeddings with mean_pairwise_distance"
+        ) from error

@@ -57,15 +57,24 @@ def as_photos(pictures: "Sequence[PhotoSource] | Tensor") -> list[PhotoSource]:
     """The pictures as a list of upright RGB images.
 
     Raises:
-        KinlibError: if there are none, one cannot be read, or a tensor is not [N, 3, S, S] in [-1, 1].
+        KinlibError: if there are none, one cannot be read, or a tensor is not finite, not [N, 3, S, S] or not in
+            [-1, 1]. A tensor that goes beyond 0 on one side only is taken for one in [0, 1] and refused: no photographs
+            are without a pixel in the darker half.
     """
     import torch
 
     from kinlib.io.images import to_pil
 
-    if isinstance(pictures, torch.Tensor) and pictures.numel() and pictures.abs().max() > LARGEST:
-        raise KinlibError(f"pictures must be in [-1, 1], not up to {float(pictures.abs().max()):g}")
+    if isinstance(pictures, torch.Tensor) and pictures.numel():
+        _check_range(float(pictures.min()), float(pictures.max()))
     several = to_pil(pictures) if isinstance(pictures, torch.Tensor) else list(pictures)
     if not several:
         raise KinlibError("there are no pictures to describe")
     return [read_photo(picture) for picture in several]
+
+
+def _check_range(least: float, most: float) -> None:
+    if max(-least, most) > LARGEST:
+        raise KinlibError(f"pictures must be in [-1, 1], not up to {max(-least, most):g}")
+    if least >= 0 < most:
+        raise KinlibError(f"pictures must be in [-1, 1], but these are from {least:g} to {most:g}: scale them, 2 x - 1")

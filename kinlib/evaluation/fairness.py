@@ -1,8 +1,14 @@
 """Does a method serve all groups of people alike? Every metric by group, with intervals, and the gap between groups.
 
 People, or couples, are the units of the intervals: several pictures of one are not independent. The gap between the
-best and the worst group is never negative, so that chance alone gives one. It is therefore shown beside the gap that
-groups of the same sizes have when people are assigned to them at random.
+group with the highest mean and the one with the lowest is never negative, so that chance alone gives one, and the more
+groups there are, the larger it is. It is therefore shown beside the gap that groups of the same sizes have when people
+are assigned to them at random: its mean, and its 95th percentile.
+
+The interval of a gap must allow for the choice of the two groups, which is made on the same data. For any means a and
+estimates b of all groups, |range(b) - range(a)| <= range(b - a). So the gap plus and minus the 95th percentile of the
+range of the estimates' errors holds the true gap in at least 95% of cases. Each group's error has Student's
+distribution.
 """
 
 from collections.abc import Mapping
@@ -14,7 +20,7 @@ import pandas as pd
 from kinlib.evaluation.bootstrap import draw_weights, estimate, mean
 from kinlib.runtime.errors import KinlibError
 
-__all__ = ["FEWEST", "Gap", "gap", "metrics_by_group"]
+__all__ = ["FEWEST", "Gap", "gap", "gaps", "holm", "metrics_by_group"]
 
 FEWEST = 5  # units in a group; with fewer its mean says nothing, and the group is left out of the gap
 SHUFFLES = 1000  # random assignments to groups
@@ -22,18 +28,24 @@ SHUFFLES = 1000  # random assignments to groups
 
 @dataclass(frozen=True)
 class Gap:
-    """The difference of the best and the worst group.
+    """The difference of the groups with the highest and the lowest mean; which of them is served better depends on the
+    metric.
 
     Attributes:
-        best, worst: the groups, by the higher and the lower mean.
+        highest, lowest: the groups.
         value: higher minus lower mean.
-        by_chance: the 95th percentile of the value under random assignment to groups of the same sizes.
+        low, high: 95% interval of the true gap, not below 0.
+        expected: mean of the value under random assignment to groups of the same sizes: what to expect without a gap.
+        by_chance: the 95th percentile of the value under random assignment.
         p: share of random assignments whose gap is as large.
     """
 
-    best: str
-    worst: str
+    highest: str
+    lowest: str
     value: float
+    low: float
+    high: float
+    expected: float
     by_chance: float
     p: float
 
@@ -70,7 +82,7 @@ def gap(column: np.ndarray, groups: Mapping[str, np.ndarray], seed: int = 0) -> 
     Args:
         column: one number a unit, float [N]; NaN is left out.
         groups: which units belong to each, bool [N]; of fewer than `FEWEST` units they are left out.
-        seed: of the random assignments.
+        seed: of the random assignments and the interval.
 
     Raises:
         KinlibError: if lengths differ, groups overlap, or fewer than two have enough units.
@@ -90,14 +102,64 @@ def gap(column: np.ndarray, groups: Mapping[str, np.ndarray], seed: int = 0) -> 
     means = _means(used, labels, len(names))
     rng = np.random.default_rng(seed)
     shuffled = [np.ptp(_means(used, rng.permutation(labels), len(names))) for _ in range(SHUFFLES)]
-    found = float(np.ptp(means))
+    found, margin = float(np.ptp(means)), _margin(used, labels, len(names), rng)
     return Gap(
-        best=names[int(means.argmax())],
-        worst=names[int(means.argmin())],
+        highest=names[int(means.argmax())],
+        lowest=names[int(means.argmin())],
         value=found,
+        low=max(0.0, found - margin),
+        high=found + margin,
+        expected=float(np.mean(shuffled)),
         by_chance=float(np.quantile(shuffled, 0.95)),
         p=float((1 + np.sum(np.array(shuffled) >= found)) / (SHUFFLES + 1)),
     )
+
+
+def gaps(
+    values: Mapping[str, np.ndarray], partitions: Mapping[str, Mapping[str, np.ndarray]], seed: int = 0
+) -> pd.DataFrame:
+    """The gap of every metric between the groups of every partition, such as sex, age and population.
+
+    Args:
+        values: one number a unit, float [N], by metric; NaN is left out.
+        partitions: of each, its groups, bool [N], which do not overlap. One with fewer than two groups of `FEWEST`
+            units is left out.
+        seed: as `gap`.
+
+    Returns:
+        One row each: `metric`, `by` (the partition), the attributes of `Gap`, `deviation` (the metric's standard
+        deviation over all units, to compare gaps of different metrics) and `p_holm`, p corrected for the number of
+        rows (Holm 1979): of twenty gaps, one has a p below 0.05 by chance.
+
+    Raises:
+        KinlibError: as `gap`.
+    """
+    rows = []
+    for metric, column in values.items():
+        column = np.asarray(column, dtype=float)
+        for by, groups in partitions.items():
+            used = _checked({metric: column}, groups)
+            if sum((rows_of & np.isfinite(column)).sum() >= FEWEST for rows_of in used.values()) > 1:
+                deviation = float(np.nanstd(column, ddof=1))
+                rows.append({"metric": metric, "by": by, **vars(gap(column, groups, seed)), "deviation": deviation})
+    table = pd.DataFrame(rows, columns=["metric", "by", *Gap.__annotations__, "deviation"])
+    return table.assign(p_holm=holm(table["p"].to_numpy(float)))
+
+
+def holm(p: np.ndarray) -> np.ndarray:
+    """Probabilities [N] corrected for their number (Holm 1979): the smallest N-fold, the next one (N - 1)-fold, ..."""
+    p = np.asarray(p, dtype=float)
+    order = np.argsort(p, kind="stable")
+    stepped = np.minimum(1, np.maximum.accumulate(p[order] * (len(p) - np.arange(len(p)))))
+    return stepped[np.argsort(order, kind="stable")]
+
+
+def _margin(values: np.ndarray, labels: np.ndarray, count: int, rng: np.random.Generator) -> float:
+    """95th percentile of the range of the errors of the groups' means."""
+    sizes, means = np.bincount(labels, minlength=count), _means(values, labels, count)
+    variances = np.bincount(labels, (values - means[labels]) ** 2, count) / (sizes - 1)
+    errors = rng.standard_t(sizes - 1, (SHUFFLES, count)) * np.sqrt(variances / sizes)  # [shuffles, groups]
+    return float(np.quantile(np.ptp(errors, axis=1), 0.95))
 
 
 def _means(values: np.ndarray, labels: np.ndarray, count: int) -> np.ndarray:

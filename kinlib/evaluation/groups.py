@@ -8,7 +8,7 @@ import pandas as pd
 from kinlib.studio.datasets.sampling import member_genome
 from kinlib.studio.genetics.populations import POPULATIONS
 
-__all__ = ["by_group", "groups_of", "population_indices"]
+__all__ = ["by_group", "groups_of", "partitions_of", "population_indices"]
 
 AGE_BANDS = ((0, 18), (18, 40), (40, 60), (60, 101))  # years, without the last: children, and three of adults
 SKINS = ("lightest third of skins", "middle third of skins", "darkest third of skins")
@@ -38,6 +38,23 @@ def groups_of(table: pd.DataFrame) -> dict[str, np.ndarray]:
     homes = _populations(table)
     groups |= {name: homes == name for name in (*POPULATIONS, "mixed")}
     return {name: rows for name, rows in groups.items() if rows.any()}
+
+
+def partitions_of(table: pd.DataFrame) -> dict[str, dict[str, np.ndarray]]:
+    """The groups of `groups_of` by what divides people into them: "sex", "age", "skin", "population" and "descent".
+
+    Groups of one partition do not overlap; people of mixed descent belong to none of the populations. A partition with
+    fewer than two groups is left out.
+    """
+    groups = groups_of(table)
+    names = {"sex": ("women", "men"), "age": [f"{low} to {high - 1} years" for low, high in AGE_BANDS], "skin": SKINS}
+    found = {
+        by: {name: groups[name] for name in some if name in groups}
+        for by, some in {**names, "population": POPULATIONS}.items()
+    }
+    if "mixed" in groups:
+        found["descent"] = {"of one population": ~groups["mixed"], "mixed": groups["mixed"]}
+    return {by: some for by, some in found.items() if len(some) > 1 and all(rows.any() for rows in some.values())}
 
 
 def by_group(groups: dict[str, np.ndarray], **values) -> dict[str, dict[str, float]]:

@@ -22,7 +22,7 @@ from sklearn.preprocessing import StandardScaler
 from kinlib.evaluation.bootstrap import draw_weights
 from kinlib.runtime.errors import KinlibError
 
-__all__ = ["Pairs", "Verifier", "sample_pairs", "verify"]
+__all__ = ["FOLDS", "Pairs", "Verifier", "measure", "right_by_family", "sample_pairs", "verify"]
 
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1)  # inverse of the ridge penalty; the best over the training families is taken
 FOLDS = 5  # of families, to choose it
@@ -50,37 +50,62 @@ class Pairs:
         return np.column_stack([product, np.abs(self.parents - self.children), product.sum(axis=1)])
 
 
-def sample_pairs(parents: np.ndarray, children: Sequence[np.ndarray], count: int | None = None, seed: int = 0) -> Pairs:
-    """As many pairs of a parent with an own child as with a child of another couple.
+def sample_pairs(
+    parents: np.ndarray,
+    children: Sequence[np.ndarray],
+    count: int | None = None,
+    seed: int = 0,
+    homes: Sequence[str] | None = None,
+) -> Pairs:
+    """As many pairs of a parent with an own child as with a child of another family.
 
     Args:
         parents: embeddings [F, 2, D] of unit length, father and mother of each couple.
         children: of each couple, [n, D]; n may differ.
         count: of each kind; None takes all pairs of parents with their own children. StyleGene takes 8,000.
         seed: of the choice.
+        homes: the extended family of each couple; couples of one are related, so that no child of theirs is taken for
+            a stranger to them. None takes every couple for a family.
 
     Raises:
-        KinlibError: if there are fewer than two couples, shapes do not fit, embeddings are not finite or not of unit
+        KinlibError: if there are fewer than two families, shapes do not fit, embeddings are not finite or not of unit
             length, or there are fewer pairs than asked for.
     """
     parents, each = np.asarray(parents, dtype=np.float64), [np.asarray(one, dtype=np.float64) for one in children]
     _check(parents, each)
-    young, home = np.concatenate(each), np.repeat(np.arange(len(each)), [len(one) for one in each])  # [N, D], [N]
+    couple_home = _numbered(homes, len(each))  # [F]
+    order = np.argsort(couple_home, kind="stable")  # the couples of a family in a row
+    parents, each, couple_home = parents[order], [each[row] for row in order], couple_home[order]
+    sizes = [len(one) for one in each]
+    young, own = np.concatenate(each), np.repeat(np.arange(len(each)), sizes)  # [N, D], [N]
+    home = couple_home[own]  # [N], ascending
     total = 2 * len(young)
     if count is not None and not 1 <= count <= total:
         raise KinlibError(f"there are {total:,} pairs of parents and children: ask for from 1 to {total:,} of them")
     rng = np.random.default_rng(seed)
     child, parent = np.divmod(rng.permutation(total)[:count], 2)
     family = home[child]
-    # A child of another couple: one of the children that follow the last of this one, all round.
+    # A child of another family: one of the children that follow the last of this one, all round.
     first, number = np.searchsorted(home, family), np.bincount(home)[family]
     stranger = (first + number + rng.integers(0, len(young) - number)) % len(young)
     return Pairs(
-        parents=np.concatenate([parents[family, parent]] * 2),
+        parents=np.concatenate([parents[own[child], parent]] * 2),
         children=np.concatenate([young[child], young[stranger]]),
         related=np.repeat([True, False], len(child)),
         families=np.column_stack([np.concatenate([family] * 2), np.concatenate([family, home[stranger]])]),
     )
+
+
+def _numbered(homes: Sequence[str] | None, couples: int) -> np.ndarray:
+    """Number of each couple's family, [F]."""
+    if homes is None:
+        return np.arange(couples)
+    if len(homes) != couples:
+        raise KinlibError(f"homes must name the family of each of {couples} couples, not of {len(homes)}")
+    names, numbers = np.unique(np.asarray(homes, dtype=str), return_inverse=True)
+    if len(names) < 2:
+        raise KinlibError("pairs of strangers need couples of two families or more: all are of one")
+    return numbers
 
 
 def _check(parents: np.ndarray, children: Sequence[np.ndarray]) -> None:
@@ -131,21 +156,32 @@ def verify(verifier: Verifier, pairs: Pairs, seed: int = 0) -> pd.DataFrame:
         families counts as often as both are drawn together, for it is as good as either (bootstrap of dyads, Owen 2007,
         "The pigeonhole bootstrap").
     """
-    found = verifier.probability(pairs)
+    return measure(verifier.probability(pairs), pairs, seed)
+
+
+def measure(found: np.ndarray, pairs: Pairs, seed: int = 0) -> pd.DataFrame:
+    """As `verify`, of probabilities [N] that are known already, such as those of a cross-validation."""
     right = (found > 0.5) == pairs.related
     _, place = np.unique(pairs.families, return_inverse=True)
     mine, other = place.reshape(-1, 2).T
     curve = _Curve(found, pairs.related)
 
-    def measure(drawn: np.ndarray) -> tuple[float, float]:
+    def both(drawn: np.ndarray) -> tuple[float, float]:
         """Both measures, with each family counted as often as it was drawn, [F]."""
         weights = np.where(mine == other, drawn[mine], drawn[mine] * drawn[other])
         return float(np.average(right, weights=weights)), curve.area(weights)
 
     count = place.max() + 1
-    resampled = [measure(drawn) for drawn in draw_weights(count, seed=seed)]
-    table = np.vstack([measure(np.ones(count)), np.quantile(resampled, [0.025, 0.975], axis=0)]).T
+    resampled = [both(drawn) for drawn in draw_weights(count, seed=seed)]
+    table = np.vstack([both(np.ones(count)), np.nanquantile(resampled, [0.025, 0.975], axis=0)]).T
     return pd.DataFrame(table, ["accuracy", "auc"], ["value", "low", "high"])
+
+
+def right_by_family(verifier: Verifier, pairs: Pairs) -> np.ndarray:
+    """Share of pairs judged rightly, by the family of the parent: float [F], in the order of their numbers."""
+    right = (verifier.probability(pairs) > 0.5) == pairs.related
+    mine = pairs.families[:, 0]
+    return np.bincount(mine, right) / np.bincount(mine)
 
 
 class _Curve:

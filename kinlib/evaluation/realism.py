@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from kinlib.evaluation.embedding import LARGEST
 from kinlib.runtime.errors import KinlibError
 
 __all__ = ["detection_rate", "frechet_distance", "kernel_distance"]
@@ -59,7 +60,7 @@ def detection_rate(images: Tensor) -> float:
     """Share of pictures [N, 3, S, S] in [-1, 1] in which MTCNN finds a face, after enlarging them to 256 px.
 
     Raises:
-        KinlibError: if there are none, they have another shape, or are not finite.
+        KinlibError: if there are none, they have another shape, are not finite, or are not in [-1, 1].
     """
     from kinlib.faces.keypoints import detect
 
@@ -67,6 +68,8 @@ def detection_rate(images: Tensor) -> float:
         raise KinlibError(f"pictures must be [N, 3, S, S] with N of 1 or more, not {list(images.shape)}")
     if not torch.isfinite(images).all():
         raise KinlibError("the pictures hold values that are not finite")
+    if images.abs().max() > LARGEST:
+        raise KinlibError(f"the pictures must be in [-1, 1], not up to {float(images.abs().max()):g}")
     large = F.interpolate(images, (SIDE, SIDE), mode="bicubic").clamp(-1, 1)
     arrays = list(((large + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy())
     return sum(found is not None for found in detect(arrays)) / len(arrays)

@@ -11,6 +11,7 @@ files do not state.
 
 import os
 import re
+from collections import Counter
 from pathlib import Path
 
 from kinlib.families.relations import relations_of
@@ -87,7 +88,17 @@ def _images(folder: Path) -> tuple[list[tuple[str, str, str]], list[Problem]]:
             else:
                 text = f"not a name of the group {group}, such as {group}-1-{group[-1]}.jpg"
                 problems.append(Problem("other_file", f"{place}/{name}", text))
-    return rows, problems
+    return _without_repeated(rows, problems), problems
+
+
+def _without_repeated(rows: list[tuple[str, str, str]], problems: list[Problem]) -> list[tuple[str, str, str]]:
+    """The pictures of people who have one; two with one number, FMS-1-F.jpg and FMS-01-F.jpg, are ambiguous."""
+    counts = Counter((family, letter) for family, letter, _ in rows)
+    for family, letter, image in rows:
+        if (count := counts[family, letter]) > 1:
+            text = f"{count} pictures of {family} have the letter {letter}"
+            problems.append(Problem("repeated_number", image, text, family))
+    return [row for row in rows if counts[row[:2]] == 1]
 
 
 def _incomplete(people: dict[tuple[str, str], None]) -> list[Problem]:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from kinlib.report.sources import EXPORTED, Sources, read_json
+from kinlib.report.sources import EXPORTED, TIMED, Sources, read_json
 from kinlib.report.typesetting import notes
 from kinlib.runtime.errors import KinlibError
 
@@ -54,7 +54,7 @@ def _semicolons(sources: Sources) -> Iterator[str]:
 
 def _numbers(sources: Sources) -> Iterator[str]:
     for name in [Path(file).stem for file in sources.files if file.startswith("report/numbers/")]:
-        if name != EXPORTED and not _calls(sources.root, name, f'save_numbers("{name}"'):
+        if name not in (EXPORTED, *TIMED) and not _calls(sources.root, name, f'save_numbers("{name}"'):
             yield f"report/numbers/{name}.json is orphaned: no notebook {name} stores it"
 
 

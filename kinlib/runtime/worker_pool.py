@@ -37,6 +37,11 @@ Job, Result = TypeVar("Job"), TypeVar("Result")
 Pool = dict[Connection, BaseProcess]  # each worker by the caller's end of its pipe
 
 MAX_WORKERS = 256  # processes; more are a slip of the finger
+DYING = 5.0  # seconds that a process may take from closing its pipe to its exit code
+# A worker's own errors come back through the pipe; it ends with 1 only if it cannot import the caller's script, which
+# starts workers again.
+UNGUARDED = "a worker process cannot import this script: put `if __name__ == '__main__':` above what starts it"
+OUT_OF_MEMORY = "a worker process died, most likely for lack of memory: run the same again with fewer --workers"
 JOBS_AHEAD = 4  # per worker, started before the oldest result is taken: keeps workers busy, and memory flat
 
 
@@ -92,12 +97,12 @@ def _in_order(function: Callable, jobs: Iterable, workers: int, pool: Pool) -> I
             and (job := next(queue, None)) is not None
         ):
             connection = idle.pop() if idle else _start(function, pool)
-            _send(connection, job[1])
+            _send(connection, job[1], pool[connection])
             busy[connection] = job[0]
         if not busy:
             return
         for connection in wait(list(busy)):
-            results[busy.pop(connection)] = _receive(connection)
+            results[busy.pop(connection)] = _receive(connection, pool[connection])
             idle.append(connection)
         while due in results:
             yield results.pop(due)
@@ -138,13 +143,13 @@ def _stop(pool: Pool) -> None:
         connection.close()
 
 
-def _send(connection: Connection, job: object) -> None:
-    with _death_in_words():
+def _send(connection: Connection, job: object, process: BaseProcess) -> None:
+    with _death_in_words(process):
         connection.send(job)
 
 
-def _receive(connection: Connection) -> object:
-    with _death_in_words():
+def _receive(connection: Connection, process: BaseProcess) -> object:
+    with _death_in_words(process):
         result, error = connection.recv()
     if error is not None:
         raise error
@@ -152,14 +157,13 @@ def _receive(connection: Connection) -> object:
 
 
 @contextlib.contextmanager
-def _death_in_words() -> Iterator[None]:
+def _death_in_words(process: BaseProcess) -> Iterator[None]:
     """Raise a KinlibError when the worker at the other end of the pipe has died."""
     try:
         yield
     except (EOFError, ConnectionError) as error:
-        raise KinlibError(
-            "a worker process died, most likely for lack of memory: run the same again with fewer --workers"
-        ) from error
+        process.join(DYING)
+        raise KinlibError(UNGUARDED if process.exitcode == 1 else OUT_OF_MEMORY) from error
 
 
 def _work(function: Callable, connection: Connection) -> None:

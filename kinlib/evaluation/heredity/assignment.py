@@ -27,13 +27,18 @@ def assign(children: np.ndarray, fathers: np.ndarray, mothers: np.ndarray) -> pd
         chance).
 
     Raises:
-        KinlibError: if the shapes do not fit, or there is one couple only.
+        KinlibError: if the shapes do not fit, there is one couple only, or embeddings are not finite or not of unit
+            length.
     """
     count = len(children)
     if np.ndim(children) != 3 or count < 2 or np.shape(fathers) != np.shape(mothers):
         raise KinlibError("children [C, n, D] of two or more couples can be assigned to fathers and mothers [C, D]")
     if np.shape(fathers) != (count, np.shape(children)[2]):
         raise KinlibError(f"fathers must be {[count, np.shape(children)[2]]}, not {list(np.shape(fathers))}")
+    for found in (children, fathers, mothers):
+        lengths = np.linalg.norm(found, axis=-1)
+        if not ((lengths > 0.99) & (lengths < 1.01)).all():  # false for NaN as well
+            raise KinlibError("embeddings must be finite and of unit length")
     likeness = children @ ((fathers + mothers) / 2).T  # [C, n, C]
     own = likeness[np.arange(count), :, np.arange(count)][..., None]  # [C, n, 1]
     above = (likeness > own).sum(axis=2)  # [C, n]

@@ -104,7 +104,7 @@ def score(
 
     Raises:
         KinlibError: if a couple is unknown or has fewer than two children, parts are missing, shapes do not fit,
-            embeddings are not of unit length, or a setting is out of its range.
+            embeddings are not of unit length, traits are infinite, or a setting is out of its range.
     """
     _check_settings(reference, seed, num_bootstrap, traits, neighbours)
     given = _given(children_by_couple, reference)
@@ -190,6 +190,7 @@ def _given(children_by_couple: Mapping[str, Given], reference: Reference) -> dic
         for part in (given[couple].embeddings, given[couple].traits):
             if part is not None and len(part) < 2:
                 raise KinlibError(f"the couple '{couple}' needs at least 2 children to be scored, not {len(part)}")
+        _check_traits(couple, given[couple].traits)
         if np.shape(given[couple].embeddings)[1:] == reference.children.shape[2:]:  # other shapes are refused later
             _check_unit(couple, given[couple].embeddings)
     if not given:
@@ -215,6 +216,13 @@ def _check_unit(couple: str, embeddings: np.ndarray) -> None:
     lengths = np.linalg.norm(embeddings, axis=-1)
     if np.isfinite(lengths).all() and np.abs(lengths - 1).max() > UNIT_TOLERANCE:
         raise KinlibError(f"the embeddings of the couple '{couple}' must be of unit length, not {lengths.max():.3g}")
+
+
+def _check_traits(couple: str, traits: pd.DataFrame | None) -> None:
+    """A missing trait is NaN; an infinite one is a mistake that would be counted as missing."""
+    names = [] if traits is None else numerical(traits)
+    if names and np.isinf(traits[names].to_numpy(dtype=np.float64)).any():
+        raise KinlibError(f"the traits of the couple '{couple}' hold values that are infinite")
 
 
 def _parts(given: dict[str, Children]) -> tuple[bool, bool]:

@@ -14,6 +14,7 @@ from kinlib.evaluation.inversion.ancestry import (
 from kinlib.evaluation.inversion.codes import (
     distance_to_w,
     editability,
+    encoding_errors,
     pass_codes,
     psnr,
     reconstruction,
@@ -31,6 +32,7 @@ __all__ = [
     "change_from",
     "distance_to_w",
     "editability",
+    "encoding_errors",
     "eigenface_gain",
 ]
 __all__ += ["interval", "intervals", "mean_by_person", "measure_fault", "mid_parent_gap", "mixing_effect"]

@@ -9,14 +9,25 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from kinlib.gan.directions import Direction
 from kinlib.gan.encoder import Encoder, RefiningEncoder
 from kinlib.gan.generator import Generator
 from kinlib.gan.refine import refine
+from kinlib.io.images import resize, to_tensor
+from kinlib.runtime.errors import KinlibError
 
-__all__ = ["distance_to_w", "editability", "pass_codes", "reconstruction", "refinement_curve", "stages"]
+__all__ = [
+    "distance_to_w",
+    "editability",
+    "encoding_errors",
+    "pass_codes",
+    "reconstruction",
+    "refinement_curve",
+    "stages",
+]
 
 AT_ONCE = 32 * 128**2  # pixels synthesised at a time; their activations take 0.3 GB, and a gradient keeps them
 
@@ -88,6 +99,35 @@ def reconstruction(
     return {name: _array(torch.cat(parts)) for name, parts in rows.items()} | {
         "distance_to_w": _array(distance_to_w(codes))
     }
+
+
+@torch.no_grad()
+def encoding_errors(
+    generator: Generator, encode: Pictures, pictures: Sequence[Image.Image], identity: Pictures
+) -> dict[str, np.ndarray]:
+    """How well aligned faces survive encoder and generator, one at a time in memory.
+
+    Args:
+        generator: of R px.
+        encode: pictures [B, 3, S, S] in [-1, 1] -> codes [B, L, 512].
+        pictures: N aligned faces, RGB.
+        identity: pictures -> embeddings [B, D] of unit length.
+
+    Returns:
+        float64 [N] each: `psnr_db`, at R px, and `identity_cosine`.
+
+    Raises:
+        KinlibError: if there are no pictures.
+    """
+    if not pictures:
+        raise KinlibError("there are no pictures to encode")
+    rows = []
+    for picture in pictures:
+        given = to_tensor(picture).to(generator.latent_avg)
+        wanted = resize(given, generator.resolution)
+        made = generator.synthesis(encode(given)).clamp(-1, 1)
+        rows.append(torch.cat([psnr(made, wanted), (identity(made) * identity(wanted)).sum(dim=1)]))
+    return dict(zip(("psnr_db", "identity_cosine"), _array(torch.stack(rows)).T, strict=True))
 
 
 @torch.no_grad()

@@ -149,7 +149,7 @@ def _median_errors(points: np.ndarray, truth: np.ndarray, size: tuple[int, int],
     for name, options in choices.items():
         angles = pose.estimate_many(points, size, **options)
         slope = np.polyfit(truth[:, 0], angles[:, 0], 1)[0]
-        rows[name] = [*np.median(np.abs(angles - truth), axis=0), slope]
+        rows[name] = [*np.median(np.abs(_off(angles, truth)), axis=0), slope]
     return pd.DataFrame(rows.values(), index=list(rows), columns=[*ANGLES, "slope of yaw"])
 
 
@@ -180,7 +180,7 @@ def errors(estimated: Mapping[str, np.ndarray], truth: np.ndarray) -> pd.DataFra
     shared = _shared(estimated, truth)
     rows = {}
     for method, angles in estimated.items():
-        off = angles[shared] - truth[shared]
+        off = _off(angles[shared], truth[shared])
         for index, angle in enumerate(ANGLES):
             if np.isfinite(off[:, index]).all():
                 rows[method, angle] = _summary(off[:, index])
@@ -214,7 +214,7 @@ def by_yaw(
     for low, high in zip(edges, edges[1:], strict=False):
         faces = shared & (turned >= low) & (turned < high)
         if faces.any():
-            off = {method: np.abs(angles - truth)[faces, index] for method, angles in estimated.items()}
+            off = {method: np.abs(_off(angles, truth))[faces, index] for method, angles in estimated.items()}
             medians = {method: float(np.median(one)) for method, one in off.items() if np.isfinite(one).all()}
             columns[f"{low:g}-{high:g}"] = {**medians, "faces": int(faces.sum())}
     return pd.DataFrame(columns)
@@ -273,6 +273,11 @@ def _shared(estimated: Mapping[str, np.ndarray], truth: np.ndarray) -> np.ndarra
     if not shared.any():
         raise KinlibError("there is no face with a known pose for which every method gives one: give more faces")
     return shared
+
+
+def _off(angles: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Estimated minus true angles, degrees from -180 up to 180: a roll of 179 is 2 away from one of -179."""
+    return (angles - truth + 180) % 360 - 180
 
 
 def _summary(off: np.ndarray) -> dict[str, float]:

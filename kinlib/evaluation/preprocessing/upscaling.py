@@ -33,6 +33,7 @@ __all__ = ["Gallery", "UnpairedPhotograph", "build_gallery", "cut_faces", "detai
 __all__ += ["gains", "identity_similarity", "restore", "unpaired_photographs"]
 
 FACE = 128  # px, side of the face crops that are embedded
+SSIM_WINDOW = 11  # px, of the Gaussian window (Wang et al. 2004)
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +115,7 @@ def fidelity(pictures: Sequence[Image.Image], originals: Sequence[Image.Image]) 
         originals: the reference for each, of the same size.
 
     Raises:
-        KinlibError: if numbers or sizes differ.
+        KinlibError: if numbers or sizes differ, or pictures are smaller than SSIM's window.
     """
     import torch
     from torchmetrics.functional.image import peak_signal_noise_ratio as psnr
@@ -124,6 +125,8 @@ def fidelity(pictures: Sequence[Image.Image], originals: Sequence[Image.Image]) 
 
     rows = []
     for picture, original in _pairs(pictures, originals):
+        if min(picture.size) < SSIM_WINDOW:
+            raise KinlibError(f"SSIM needs pictures of {SSIM_WINDOW} px or more, not {picture.size}")
         upscaled, reference = to_tensor(picture), to_tensor(original)
         with torch.no_grad():
             rows.append([float(measure(upscaled, reference, data_range=2.0)) for measure in (psnr, ssim)])
@@ -233,10 +236,12 @@ def gains(tables: Mapping[str, pd.DataFrame], over: str, column: str, seed: int 
         fewer than three photographs).
 
     Raises:
-        KinlibError: if there is no such method, or no photograph.
+        KinlibError: if there is no such method, no photograph, or tables differ in length.
     """
     if over not in tables or not len(tables[over]):
         raise KinlibError(f"there are no measurements for '{over}': choose one of {', '.join(tables)}")
+    if len({len(table) for table in tables.values()}) > 1:
+        raise KinlibError("the methods' tables must have one row for each of the same pictures, but differ in length")
     base = tables[over][column].to_numpy()
     weights = draw_weights(len(base), seed=seed)
     others = {name: table[column].to_numpy() - base for name, table in tables.items() if name != over}

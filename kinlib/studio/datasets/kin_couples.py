@@ -12,8 +12,10 @@ from kinlib.studio.genetics import POPULATIONS, Genomes, children, founders
 from kinlib.studio.person import SEXES, Person
 from kinlib.studio.render import Picture, render
 
-__all__ = ["ALBUM_AGES", "CHILD_AGE", "KIN", "PARENT_AGES", "album_picture", "family", "plain_portrait"]
+__all__ = ["ALBUM_AGES", "CHILD_AGE", "KIN", "PARENT_AGES", "REFERENCE", "album_picture", "family"]
+__all__ += ["homes", "plain_portrait"]
 
+REFERENCE = 12  # stream of the reference couples
 KIN = 2_000_003  # stream of the kin set, beyond the number of any person of a set of unrelated people
 MIXED = 0.25  # probability that the mother's population is sampled at random rather than being the father's
 CHILD_AGE = 21.0  # years: grown up, not yet aged
@@ -32,6 +34,12 @@ def family(seed: int, stream: int, couple: int, num_children: int) -> tuple[Geno
     father = founders(home, 1, rng).with_sex([SEXES.index("male")])
     mother = founders(other, 1, rng).with_sex([SEXES.index("female")])
     return father, mother, children(father, mother, num_children, rng)
+
+
+def homes(seed: int, stream: int, couple: int) -> tuple[str, str]:
+    """Founder populations of the father and the mother of the `couple`-th couple of a seed and stream."""
+    father, mother, _ = family(seed, stream, couple, 1)
+    return tuple(POPULATIONS[int(parent.ancestry[0].argmax())] for parent in (father, mother))
 
 
 def plain_portrait(person: Person, age: float, size: int, crop: str = "ffhq") -> Picture:

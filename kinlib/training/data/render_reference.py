@@ -25,7 +25,14 @@ from kinlib.io.files import make_folder, write_bytes, write_whole
 from kinlib.io.resume import is_complete, open_work
 from kinlib.runtime.worker_pool import spread
 from kinlib.studio.datasets.encoding import array_to_jpeg
-from kinlib.studio.datasets.kin_couples import CHILD_AGE, PARENT_AGES, album_picture, family, plain_portrait
+from kinlib.studio.datasets.kin_couples import (
+    CHILD_AGE,
+    PARENT_AGES,
+    REFERENCE,
+    album_picture,
+    family,
+    plain_portrait,
+)
 from kinlib.studio.genetics import Genomes, concatenate, phenotypes
 from kinlib.studio.head.model import load_head
 from kinlib.studio.person import NUM_SHAPE, Person
@@ -34,7 +41,7 @@ from kinlib.studio.render import VERSION, warm_up
 __all__ = ["NUM_COUPLES", "ReferencePlan", "couple_name", "plan", "siblings", "write", "write_album"]
 
 NUM_COUPLES = 32
-PEOPLE, AGES, ALBUM = 12, 13, 14  # streams of random numbers, which keep people, ages and album shots independent
+AGES, ALBUM = 13, 14  # further streams of random numbers, which keep people, ages and album shots independent
 SIZE, PARENT_SIZE = 128, 192  # px: what the networks see; parents as photographs, with room around the face
 PARENT_QUALITY = 88  # of JPEG
 
@@ -83,7 +90,7 @@ def plan(seed: int = 0) -> ReferencePlan:
 
 def siblings(plan: ReferencePlan, couple: int) -> tuple[Genomes, Genomes, Genomes]:
     """Father, mother, and the true children of one couple."""
-    return family(plan.seed, PEOPLE, couple, plan.num_siblings)
+    return family(plan.seed, REFERENCE, couple, plan.num_siblings)
 
 
 def write(plan: ReferencePlan, out: Path, workers: int | None = None) -> Iterator[int]:

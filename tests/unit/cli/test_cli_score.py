@@ -29,6 +29,10 @@ from kinlib.evaluation.heredity.siblings import load_siblings
         (("--method", "mask", "--option", "father-share=half"), "takes a float, not 'half'"),
         (("--list", "--out", "couples", "--option", "blocks=group"), "--option is for --method"),
         (("--pictures", "nowhere"), "there is no folder 'nowhere'"),
+        (("--families", ".", "--list", "--out", "couples"), "--families is for --method"),
+        (("--families", ".", "--method", "mask", "--plot", "plot.png"), "leave it out with --families"),
+        (("--families", ".", "--method", "masks"), "holds none of the data sets"),
+        (("--families", "nowhere", "--method", "mask"), "nowhere"),
     ],
 )
 def test_refused_in_one_sentence(arguments, words, capsys, tmp_path, monkeypatch):

@@ -27,6 +27,7 @@ def test_every_couple_of_a_family(tables):
     found = embed_families(smaller, photos_each=2, seed=1)
     rows = table[table["family"].isin(chosen)]
     assert len(found.parents) == len(found.children) == len(rows.groupby(["father", "mother"]))
+    assert len(found.homes) == len(found.photographs) == len(found) and set(found.homes) == set(chosen)
     np.testing.assert_allclose(np.linalg.norm(found.parents, axis=2), 1, atol=1e-5)
     for one in found.children:
         np.testing.assert_allclose(np.linalg.norm(one, axis=1), 1, atol=1e-5)

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
-from kinlib.evaluation.groups import by_group, groups_of, population_indices
+from kinlib.evaluation.groups import by_group, groups_of, partitions_of, population_indices
 from kinlib.studio.datasets.renders import read_facts, read_part
 from kinlib.studio.datasets.sampling import member_genome
 from kinlib.studio.genetics.populations import POPULATIONS
@@ -32,6 +32,16 @@ def test_each_person_is_in_one_group_of_each_kind():
     assert groups["darkest third of skins"].tolist() == [False, True, False, True, False, False]
     assert groups["mixed"].sum() == 1 and "cedar" not in groups  # nobody there
     assert sum(rows.sum() for rows in groups.values()) == 4 * len(TABLE)
+
+
+def test_groups_of_one_partition_do_not_overlap():
+    found = partitions_of(TABLE)
+    assert set(found) == {"sex", "age", "skin", "population", "descent"}
+    for by, groups in found.items():
+        counts = np.sum(list(groups.values()), axis=0)
+        assert counts.tolist() == ([1, 0, 1, 1, 1, 1] if by == "population" else [1] * 6)
+    assert set(partitions_of(TABLE[TABLE["population"] != "mixed"])) == {"sex", "age", "skin", "population"}
+    assert set(partitions_of(pd.DataFrame({"male": [True, True]}))) == set()
 
 
 def test_attributes_may_be_json_and_what_is_not_told_makes_no_groups():

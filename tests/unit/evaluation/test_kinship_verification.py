@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from kinlib.evaluation.kinship import Pairs, Verifier, _Curve, sample_pairs, verify
+from kinlib.evaluation.kinship import Pairs, Verifier, _Curve, right_by_family, sample_pairs, verify
 from kinlib.runtime.errors import KinlibError
 
 
@@ -61,6 +61,19 @@ def test_copies_of_a_parent_beat_children_as_likely_as_the_true_ones():
     copied = np.repeat(unit(parents.mean(axis=1, keepdims=True)), 4, axis=1)
     true, copy = (verify(verifier, sample_pairs(parents, found)) for found in (children, copied))
     assert copy.loc["auc", "value"] > true.loc["auc", "value"]
+
+
+def test_accuracy_by_family_is_accuracy_in_parts():
+    verifier = Verifier.fit(sample_pairs(*families(30, 1, 0.6)))
+    pairs = sample_pairs(*families(20, 2, 0.6))
+    each = right_by_family(verifier, pairs)
+    assert each.shape == (20,) and each.min() < each.max()
+    assert each.mean() == pytest.approx(verify(verifier, pairs).loc["accuracy", "value"])  # as many pairs of each
+
+
+def test_homes_that_do_not_fit():
+    with pytest.raises(KinlibError, match="of 5 couples, not of 2"):
+        sample_pairs(*families(5, 0, 1.0), homes=["a", "b"])
 
 
 def test_weighted_area_is_that_of_repeated_pairs():

@@ -44,7 +44,13 @@ def test_features_that_cannot_be_compared(distance, x, words):
 
 
 @pytest.mark.parametrize(
-    "images", [torch.zeros(0, 3, 8, 8), torch.zeros(2, 1, 8, 8), torch.full((1, 3, 8, 8), torch.nan)]
+    "images",
+    [
+        torch.zeros(0, 3, 8, 8),
+        torch.zeros(2, 1, 8, 8),
+        torch.full((1, 3, 8, 8), torch.nan),
+        torch.full((1, 3, 8, 8), 255.0),
+    ],
 )
 def test_pictures_that_are_none(images):
     with pytest.raises(KinlibError, match="pictures"):

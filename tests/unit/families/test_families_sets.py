@@ -65,6 +65,15 @@ def test_tskinface_with_faults(tmp_path):
     assert [problem.family for problem in tables.problems if problem.kind == "incomplete_house"] == ["FMS-2"]
 
 
+def test_tskinface_with_two_pictures_of_one_person(tmp_path):
+    """Which of them is meant cannot be told: both are left out, and the family is incomplete."""
+    root = make_tskinface(tmp_path) / "TSKinFace_Data" / "TSKinFace_cropped"
+    pictures(root / "FMS", "FMS-01-F.jpg")
+    tables = tskinface.read(tmp_path)
+    assert tables.problem_counts() == {"repeated_number": 2, "incomplete_house": 1}
+    assert parents(tables, "FMS-1/S") == {"mother": "FMS-1/M"}
+
+
 def test_tskinface_without_a_group(tmp_path):
     root = make_tskinface(tmp_path, "x")
     for path in (root / "x" / "FMSD").iterdir():

@@ -14,6 +14,7 @@ from command_line import as_in_the_foreground
 from kinlib.runtime.errors import KinlibError
 from kinlib.runtime.worker_pool import JOBS_AHEAD, cores, spread
 
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[3])}
 posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
 
 
@@ -104,7 +105,7 @@ def start_program(folder: Path, jobs: list[float]) -> subprocess.Popen:
     return subprocess.Popen(
         [sys.executable, "program.py"],
         cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[3])},
+        env=ENVIRONMENT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
@@ -147,3 +148,45 @@ def test_a_background_job_goes_on_after_ctrl_c(tmp_path):
 
 def test_cores_are_those_that_may_be_used():
     assert 1 <= cores() <= (os.cpu_count() or 1)
+
+
+UNGUARDED = """
+from kinlib.runtime.errors import KinlibError
+from kinlib.runtime.worker_pool import spread
+try:
+    print(list(spread(abs, [-1, -2], workers=2)))
+except KinlibError as problem:
+    print(problem)
+"""
+
+
+def test_a_script_without_a_guard_is_told_so(tmp_path):
+    (tmp_path / "script.py").write_text(UNGUARDED)
+    done = subprocess.run([sys.executable, "script.py"], cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True)
+    assert done.stdout.count("\n") == 1 and done.returncode == 0
+    assert "cannot import this script: put `if __name__ == '__main__':` above what starts it" in done.stdout
+
+
+FORKED = """
+import multiprocessing
+import torch
+import kinlib
+
+torch.set_num_threads(2)
+weights = torch.randn(512, 512)
+
+def work(number):
+    return float((weights @ weights).sum())
+
+if __name__ == "__main__":
+    work(0)  # starts OpenMP's threads
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        print(len(pool.map_async(work, range(4)).get(timeout=60)))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "register_at_fork"), reason="needs fork")
+def test_a_forked_pool_can_use_networks_that_its_caller_has_used(tmp_path):
+    (tmp_path / "script.py").write_text(FORKED)
+    done = subprocess.run([sys.executable, "script.py"], cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True)
+    assert done.stdout == "4\n", done.stderr[-500:]

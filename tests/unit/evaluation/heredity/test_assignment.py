@@ -36,3 +36,7 @@ def test_shapes_that_do_not_fit(parents):
         assign(np.zeros((3, 2, 64)), *parents)
     with pytest.raises(KinlibError, match="two or more couples"):
         assign(np.zeros((1, 2, 64)), parents[0, :1], parents[1, :1])
+    children = np.repeat(parents[0][:, None], 2, axis=1)
+    for wrong in (3 * children, children * np.nan):
+        with pytest.raises(KinlibError, match="unit length"):
+            assign(wrong, *parents)

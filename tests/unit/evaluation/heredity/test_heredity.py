@@ -292,6 +292,16 @@ def test_a_couple_without_a_number_is_left_out():
     assert bootstrap.estimate(bootstrap.mean(np.full(5, 3.0)), bootstrap.draw_weights(5)) == (3, 3, 3)
 
 
+def test_draws_that_do_not_fit():
+    statistic = bootstrap.mean(np.arange(5.0))
+    with pytest.raises(KinlibError, match=r"\[B, 5\].*\[1000, 4\]"):
+        bootstrap.estimate(statistic, bootstrap.draw_weights(4))
+    with pytest.raises(KinlibError, match="between 0 and 1, not 95"):
+        bootstrap.estimate(statistic, bootstrap.draw_weights(5), confidence=95)
+    with pytest.raises(KinlibError, match="there are 0 and 1000"):
+        bootstrap.draw_weights(0)
+
+
 @pytest.mark.parametrize("usable", [0, 1, 2])
 def test_no_interval_from_fewer_than_three_usable_couples(usable: int):
     column = np.where(np.arange(4) < usable, 1.0 + np.arange(4), np.nan)
@@ -621,8 +631,9 @@ def test_json(comparison: scoring.Comparison, tmp_path: Path):
         (lambda given: given | {"couple_0": replace(given["couple_0"], traits=pd.DataFrame())}, "at least 2"),
         (lambda given: {"couple_0": pd.DataFrame({"height": [1.0, 2.0]})}, "no column in common"),
         (lambda given: {"couple_0": pd.DataFrame({"trait_0": ["a", "b"]})}, "category"),
+        (lambda given: {"couple_0": pd.DataFrame({"trait_0": [np.inf, 0.0]})}, "infinite"),
     ],
-    ids=["none", "unknown", "empty", "mixed", "other network", "one", "no rows", "other traits", "words for numbers"],
+    ids=["none", "unknown", "empty", "mixed", "other network", "one", "no rows", "other traits", "words", "infinite"],
 )
 def test_unusable_input(reference: Reference, fresh: dict[str, Children], change, words: str):
     with pytest.raises(KinlibError, match=words):
@@ -822,6 +833,10 @@ def test_embeddings():
         scoring.embed_pictures([])
     with pytest.raises(KinlibError, match=r"in \[-1, 1\], not up to"):
         scoring.embed_pictures((tensor + 1) * 127.5)
+    with pytest.raises(KinlibError, match=r"in \[-1, 1\], but these are from 0"):
+        scoring.embed_pictures((tensor - tensor.min()) / 2)
+    with pytest.raises(KinlibError, match="not finite"):
+        scoring.embed_pictures(tensor * torch.nan)
     for batch in (0, -3):
         with pytest.raises(KinlibError, match="batch must be 1 or more"):
             scoring.embed_pictures(PARENTS, batch=batch)

@@ -9,6 +9,8 @@ from kinlib.gan.directions import Direction
 from kinlib.gan.encoder import CompactBackbone, Encoder, RefiningEncoder
 from kinlib.gan.generator import Generator
 from kinlib.gan.residual import ResidualEncoder
+from kinlib.io.images import to_pil
+from kinlib.runtime.errors import KinlibError
 
 LAYERS = 8  # of 32 px
 
@@ -116,3 +118,16 @@ def test_change_is_each_persons_own():
     table = inversion.as_table({"a": {"x": np.array([1.0, 5.0])}, "b": {"x": np.array([2.0, 7.0])}}, "code")
     found = inversion.change_from(table, "code", "a", ["x"])
     assert found["code"].tolist() == ["a", "a", "b", "b"] and found["x"].tolist() == [0, 0, 1, 2]
+
+
+def test_errors_of_single_pictures(generator):
+    """Of an encoder that gives the code of what was generated, and of one that gives another."""
+    codes = codes_of(3)
+    faces = to_pil(generator.synthesis(codes))
+    order = iter(codes.unsqueeze(1))
+    right = inversion.encoding_errors(generator, lambda _: next(order), faces, colours)
+    assert (right["psnr_db"] > 40).all() and right["identity_cosine"] == pytest.approx(np.ones(3), abs=1e-3)
+    wrong = inversion.encoding_errors(generator, lambda _: codes[:1], faces, colours)
+    assert wrong["psnr_db"][0] == pytest.approx(right["psnr_db"][0]) and (wrong["psnr_db"][1:] < 40).all()
+    with pytest.raises(KinlibError, match="no pictures"):
+        inversion.encoding_errors(generator, lambda _: codes, [], colours)

@@ -40,6 +40,14 @@ def test_median_mean_and_quantile_differ_as_they_should():
     assert row["median"] == 2 and row["mean"] == 10 and row["q95"] == pytest.approx(np.quantile(off, 0.95))
 
 
+def test_angles_go_round():
+    """179 degrees are 2 away from -179."""
+    truth = np.tile([0.0, 0.0, -179.0], (4, 1))
+    off = scores.errors({"way": np.tile([0.0, 0.0, 179.0], (4, 1))}, truth).loc[("way", "roll")]
+    assert off["median"] == off["mean"] == 2 and off["bias"] == -2
+    assert scores.by_yaw({"way": -truth}, truth, angle="roll").loc["way", "0-10"] == 2
+
+
 def test_all_methods_are_evaluated_on_the_same_faces():
     half = shifted(1)
     half[:2] = NAN

@@ -53,6 +53,9 @@ def test_pictures_have_to_fit():
         scores.fidelity([noise(0)], [noise(0), noise(1)])
     with pytest.raises(KinlibError, match="cannot be compared"):
         scores.detail([noise(0)], [noise(0)], [noise(0, (20, 30))])
+    tiny = noise(0).resize((4, 4))
+    with pytest.raises(KinlibError, match="SSIM needs pictures of 11 px or more"):
+        scores.fidelity([tiny], [tiny])
 
 
 def test_whose_face_it_is():
@@ -104,6 +107,8 @@ def test_gains_are_paired_and_have_intervals():
     assert unsure["low"] < unsure["value"] < unsure["high"] and unsure["high"] - unsure["low"] > 0.3
     with pytest.raises(KinlibError, match="no measurements for 'lanczos'"):
         scores.gains(tables, "lanczos", "psnr_db")
+    with pytest.raises(KinlibError, match="differ in length"):
+        scores.gains(tables | {"fewer": tables["same"][:3]}, "bicubic", "psnr_db")
 
 
 def test_photographs_without_originals(originals):
