@@ -1,4 +1,4 @@
-"""The command line: `kinlib child`, `family`, `prepare`, `render`, `report`, `score`, `train`, `weights`.
+"""The command line: `kinlib child`, `family`, `pool`, `prepare`, `render`, `report`, `score`, `train`, `weights`.
 
 Exit code 0, or 2 with one sentence that says what is wrong and what to do. Each command is a dataclass, from which tyro
 makes the options; PyTorch is imported only by the commands that compute.
@@ -12,6 +12,7 @@ from kinlib import __version__
 from kinlib.cli import machine
 from kinlib.cli.arguments import parse
 from kinlib.cli.children import ChildCommand, FamilyCommand, with_method_options
+from kinlib.cli.pool import PoolCommand
 from kinlib.cli.prepare import PrepareCommand
 from kinlib.cli.render import RenderCommand
 from kinlib.cli.report import ReportCommand
@@ -40,6 +41,7 @@ def _train(arguments: list[str]) -> None:
 COMMANDS: dict[str, type] = {
     "child": ChildCommand,
     "family": FamilyCommand,
+    "pool": PoolCommand,
     "prepare": PrepareCommand,
     "render": RenderCommand,
     "report": ReportCommand,

@@ -127,11 +127,59 @@ def _check_regions(value: Any) -> tuple[str, ...] | None:
     return check_regions(value)
 
 
+def _check_region_shares(value: Any) -> dict[int, float]:
+    from kinlib.inheritance.genes.regions import check_shares
+
+    return check_shares(value)
+
+
+def _check_layers(value: Any) -> int:
+    found = number("the number of kept layers", 0, 18)(value)
+    if found != int(found):
+        raise KinlibError(f"the number of kept layers must be a whole number from 0 to 18, not {value}")
+    return int(found)
+
+
+def _check_wanted(value: Any) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise KinlibError(f"ages, sexes and groups of a gene pool are given by name, not as {value!r}")
+    return None if value == "any" else value
+
+
+def _check_pool(value: Any) -> Path | None:
+    if value is None or (isinstance(value, str) and value == "bundled"):
+        return None
+    if not isinstance(value, str | Path) or not Path(value).is_file():
+        raise KinlibError(f"there is no gene pool {value!r}: make one with `kinlib pool`")
+    return Path(value)
+
+
 FATHER_SHARE = Option("father_share", "the father's share, from 0 to 1", 0.5, _check_share)
 BLOCKS = Option(
     "blocks", "what is inherited in one piece: entry, dimension, layer or group", "entry", _check_blocks, str
 )
 FROM_FATHER = Option("from_father", "the father's regions, such as eyes,nose", "random", _check_regions, str)
+GENE_OPTIONS = (
+    Option(
+        "region_shares",
+        "the father's share of regions' genes, such as eyes=1,nose_tip=0.3",
+        "random",
+        _check_region_shares,
+        str,
+    ),
+    Option("kept_layers", "layers that genes decide; the others are the parents' mean", 8, _check_layers, int),
+    Option(
+        "gene_spread", "how much genes vary around their mean, from 0 to 1", 1.0, number("the spread of genes", 0, 1)
+    ),
+)
+POOL_OPTIONS = (
+    Option("pool", "file of a gene pool, made by `kinlib pool`", "bundled", _check_pool, str),
+    Option("eta", "share of the regions that mutate wholly, from 0 to 1", 0.4, number("eta", 0, 1)),
+    Option("gamma", "share of mutation in the other regions, from 0 to 1", 0.47, number("gamma", 0, 1)),
+    Option("pool_age", "age of the people in the gene pool, such as 20-29", "any", _check_wanted, str),
+    Option("pool_sex", "sex of the people in the gene pool: female or male", "any", _check_wanted, str),
+    Option("pool_group", "group of the people in the gene pool", "any", _check_wanted, str),
+)
 
 
 def _untrained(name: str, summary: str, *further: Option) -> Method:
@@ -193,7 +241,33 @@ _LEARNED = Method(
     needs=("sampler",),
     options=(FATHER_SHARE,),
 )
-_METHODS: dict[str, Method] = {method.name: method for method in (*_UNTRAINED, _NEURAL, _LEARNED)}
+
+
+def _build_genes(preset: str) -> Callable:
+    from kinlib.inheritance.genes.methods import build
+
+    return build(preset)
+
+
+def _build_genes_pool(preset: str) -> Callable:
+    from kinlib.inheritance.genes.methods import build_with_pool
+
+    return build_with_pool(preset)
+
+
+_GENES = (
+    Method(
+        "genes", "each region's genes mixed from both parents'", _build_genes, needs=("genes",), options=GENE_OPTIONS
+    ),
+    Method(
+        "genes_pool",
+        "the same with mutation, from a pool of other people's genes",
+        _build_genes_pool,
+        needs=("genes", "gene_pool"),
+        options=(*GENE_OPTIONS, *POOL_OPTIONS),
+    ),
+)
+_METHODS: dict[str, Method] = {method.name: method for method in (*_UNTRAINED, _NEURAL, _LEARNED, *_GENES)}
 
 
 def register(method: Method) -> Method:
@@ -208,8 +282,8 @@ def unregister(name: str) -> None:
 
 
 def names() -> list[str]:
-    """Names of all methods, in the order in which they were registered."""
-    return list(_METHODS)
+    """Names of all methods that some preset has weights for, here or to be fetched, as they were registered."""
+    return [method.name for method in _listed()]
 
 
 def available(preset: str) -> list[str]:
@@ -223,13 +297,13 @@ def available(preset: str) -> list[str]:
 
 
 def all_options() -> list[Option]:
-    """The options of all methods, each once."""
-    return list({option.name: option for method in _METHODS.values() for option in method.options}.values())
+    """The options of the methods in `names`, each once."""
+    return list({option.name: option for method in _listed() for option in method.options}.values())
 
 
 def describe() -> str:
-    """All methods in one sentence, for the help of a command: "average (one share for all entries), ..."."""
-    return ", ".join(f"{method.name} ({method.summary})" for method in _METHODS.values())
+    """The methods in `names` in one sentence, for a command's help: "average (one share for all entries), ..."."""
+    return ", ".join(f"{method.name} ({method.summary})" for method in _listed())
 
 
 def find(name: str) -> Method:
@@ -239,7 +313,7 @@ def find(name: str) -> Method:
         KinlibError: if there is none.
     """
     if not isinstance(name, str) or name not in _METHODS:
-        raise KinlibError(f"unknown method '{name}': choose one of {', '.join(_METHODS)}")
+        raise KinlibError(f"unknown method '{name}': choose one of {', '.join(names())}")
     return _METHODS[name]
 
 
@@ -270,6 +344,15 @@ def create(name: str, preset: str = "studio", **options: Any) -> Inherit:
         return _built(method, preset, files)(father, mother, generator, **values)
 
     return inherit
+
+
+def _listed() -> list[Method]:
+    """The methods whose roles are all in the table of weights; without trained files a method is no method."""
+    try:
+        roles = {entry.role for entry in weights.known()}
+    except KinlibError:  # a damaged manifest, of which whoever opens weights is told
+        roles = set()
+    return [method for method in _METHODS.values() if roles.issuperset(method.needs)]
 
 
 def _has_files(method: Method, preset: str) -> bool:

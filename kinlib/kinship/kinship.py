@@ -30,6 +30,7 @@ from kinlib.gan.encoder import Encoder
 from kinlib.gan.generator import Generator
 from kinlib.gan.refine import refine
 from kinlib.inheritance import registry
+from kinlib.inheritance.notes import gathered_notes
 from kinlib.inheritance.weights_file import BlendWeights, as_weights, check_alone
 from kinlib.io import images
 from kinlib.io.photos import PhotoSource, photo_name, read_photo
@@ -244,11 +245,12 @@ class Kinship:
         father, mother = self._face(father, refine_steps), self._face(mother, refine_steps)
 
         sources = [torch.Generator().manual_seed(operator.index(seed) + i) for i in range(n)]
-        codes = torch.cat([inherit(father.latent, mother.latent, source) for source in sources])  # [n, L, 512]
+        with gathered_notes() as told:
+            codes = torch.cat([inherit(father.latent, mother.latent, source) for source in sources])  # [n, L, 512]
         codes = self.generator.truncate(codes.to(self.device), truncation)
         codes = set_attributes(codes, self.directions, wanted)
         pictures = self.synthesise(codes)
-        notes = (*_couple_notes(father, mother), *edit_notes(self.directions, wanted))
+        notes = (*_couple_notes(father, mother), *told, *edit_notes(self.directions, wanted))
         if n > 1 and torch.equal(codes[0], codes[-1]):
             notes += (f"the method '{method}' is deterministic: all children are the same",)
         return [

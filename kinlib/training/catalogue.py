@@ -416,6 +416,27 @@ _WEIGHTS = Card(
     ),
 )
 
+_GENES = Card(
+    title="Gene encoder and gene decoder",
+    metrics=(
+        Metric(
+            "variance_latent_genes",
+            "variance of the codes of {people} held-out people that their genes keep",
+            "{:.0%}",
+        ),
+        Metric("variance_image_genes", "... that genes of their pictures keep", "{:.0%}"),
+        Metric("gene_variance", "variance of the pictures' genes that genes of the codes explain", "{:.0%}"),
+    ),
+    columns=(),
+    limits=(
+        _RENDERS,
+        Limit(
+            "Genes of codes explain less than half of the variance of the pictures' genes.",
+            _below(0.5, "gene_variance"),
+        ),
+    ),
+)
+
 # In the order of the cards.
 NETWORKS = {
     "generator": Network("generator:GeneratorSettings"),
@@ -429,6 +450,7 @@ NETWORKS = {
     "demography": Network("demography:DemographySettings", _DEMOGRAPHY),
     "weights": Network("weights:WeightsSettings", _WEIGHTS),
     "sampler": Network("sampler:SamplerSettings", _SAMPLER),
+    "genes": Network("genes:GeneSettings", _GENES),
     "upscaler": Network("upscaler:UpscalerSettings", _UPSCALER),
     "upscaler_esrgan": Network("upscaler:EsrganSettings", _UPSCALER_ESRGAN),
 }
