@@ -1,8 +1,8 @@
 """Training the weight network: samples a second against the student report's loop over the samples of a batch.
 
 The same network, loss and optimizer; only the loop differs. The report passes each predicted child through the
-processor by itself (its listing 7.4.2), here the batch passes it at once. The aim of three times is not reached on one
-core: synthesis is arithmetic, which a batch does not save (measured 1.7), and beside the mock's matrix product both loops
+processor by itself (its listing 7.4.2), here the batch passes it at once. Three times as fast is not reached on one
+core: synthesis is arithmetic, which a batch does not save (measured 1.7), and beside the mock's product both loops
 share the network and its optimizer (2.0). The ratios are asserted a little below.
 """
 
