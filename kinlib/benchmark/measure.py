@@ -1,7 +1,7 @@
 """Measures the bundled methods on the reference couples.
 
     python -m kinlib.benchmark.measure --record
-
+    python -m kinlib.benchmark.measure --record --only neural
     python -m kinlib.benchmark.measure --record --pictures album --only learned mask
 
 keeps the results beside the bundled data (`kinlib.evaluation.heredity.board`).

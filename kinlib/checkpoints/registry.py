@@ -264,6 +264,7 @@ STUDIO = (
     _studio("directions", "latent directions of the studio's attributes"),
     _studio("parsing", "parsing of a face into 19 classes and 34 regions"),
     _studio("demography", "age, sex, founder population and emotion of a face"),
+    _studio("weights", "blend weights from both parents' codes, for the method neural"),
     _studio("sampler", "sampler of children's codes, for the method learned"),
     _studio("upscaler", "upscaling of small photographs, twofold and fourfold"),
     _studio("upscaler_esrgan", "the same, trained on cleanly reduced pictures, to compare"),

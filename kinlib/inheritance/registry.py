@@ -239,6 +239,19 @@ def _build_learned(preset: str) -> Callable:
     return load_sampler(weights.path(weights.for_role(preset, "sampler").name)).inherit
 
 
+def _build_neural(preset: str) -> Callable:
+    from kinlib.inheritance.weight_network import load_weight_network
+
+    return load_weight_network(weights.path(weights.for_role(preset, "weights").name)).inherit
+
+
+_NEURAL = Method(
+    "neural",
+    "blend weights that a network predicts from both parents; one child for each couple",
+    _build_neural,
+    needs=("weights",),
+    options=(FATHER_SHARE,),
+)
 _LEARNED = Method(
     "learned",
     "sampled by a network that has learned from families",
@@ -274,7 +287,7 @@ _GENES = (
         options=(*GENE_OPTIONS, *POOL_OPTIONS),
     ),
 )
-_METHODS: dict[str, Method] = {method.name: method for method in (*_UNTRAINED, _LEARNED, *_GENES)}
+_METHODS: dict[str, Method] = {method.name: method for method in (*_UNTRAINED, _NEURAL, _LEARNED, *_GENES)}
 
 
 def register(method: Method) -> Method:

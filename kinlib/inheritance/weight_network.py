@@ -10,18 +10,25 @@ can take that place (`FaceProcessor`).
 """
 
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from kinlib.checkpoints.state_dicts import load_state
+from kinlib.checkpoints.weights import open_checkpoint
+from kinlib.inheritance.blend import BLOCKS, GROUPS, Share, check_blocks, check_share
 from kinlib.runtime.errors import KinlibError
 
-__all__ = ["AdaptiveDimensionWeightModel", "FaceProcessor", "MockProcessor", "combine", "similarity_loss"]
+__all__ = ["AdaptiveDimensionWeightModel", "FaceProcessor", "MockProcessor", "combine", "load_weight_network"]
+__all__ += ["shift_weights", "similarity_loss"]
 
 EMBEDDING = 512  # numbers in the embedding of the report's face network (InceptionResnetV1)
 DROPOUT = 0.3  # of the report's listing; its 7.4.4 changes it in the course of training
 L2_SHARE = 0.05  # of the squared distance in the loss (report, 7.4.1)
+STYLE_DIM = 512  # dimensions of every layer's code in StyleGAN2
+SURE = 1e-6  # weights are held this far from 0 and 1 before their odds are taken
 
 
 class AdaptiveDimensionWeightModel(nn.Module):
@@ -34,21 +41,26 @@ class AdaptiveDimensionWeightModel(nn.Module):
         latent_shape: (L, 512), the shape of a code.
         width: units of the widest hidden layers; the report has 2048. All others keep their ratio to it.
         dropout: rate of both dropout layers.
+        blocks: what shares one weight: "entry" (the report), "dimension", "layer" or "group", as in `blend.mask`.
 
     Raises:
-        KinlibError: if a size is not positive, `width` is below 8, or `dropout` is not in [0, 1).
+        KinlibError: if a size is not positive, `width` is below 8, `dropout` is not in [0, 1), or `blocks` is unknown.
     """
 
-    def __init__(self, latent_shape: tuple[int, int], width: int = 2048, dropout: float = DROPOUT):
+    def __init__(
+        self, latent_shape: tuple[int, int], width: int = 2048, dropout: float = DROPOUT, blocks: str = "entry"
+    ):
         super().__init__()
         if len(latent_shape) != 2 or min(latent_shape) < 1:
             raise KinlibError(f"a code has the shape (layers, dimensions), not {tuple(latent_shape)}")
         if width < 8:
             raise KinlibError(f"the width must be 8 or more, not {width}")
+        self.blocks = check_blocks(blocks)
         self.latent_shape = tuple(latent_shape)
         self.num_layers, self.latent_dim = self.latent_shape
         latent_size = self.num_layers * self.latent_dim
         input_dim = 2 * latent_size  # both parents
+        outputs = _num_blocks(self.latent_shape)[self.blocks]
         half, quarter, eighth = width // 2, width // 4, width // 8
         self.encoder = nn.Sequential(
             *_stage(input_dim, width), nn.Dropout(), *_stage(width, half), nn.Dropout(), *_stage(half, quarter)
@@ -57,7 +69,7 @@ class AdaptiveDimensionWeightModel(nn.Module):
             nn.Linear(input_dim, eighth), nn.ReLU(), nn.Linear(eighth, input_dim), nn.Sigmoid()
         )
         self.weight_decoder = nn.Sequential(
-            *_stage(quarter, half), *_stage(half, width), nn.Linear(width, latent_size), nn.Sigmoid()
+            *_stage(quarter, half), *_stage(half, width), nn.Linear(width, outputs), nn.Sigmoid()
         )
         self.set_dropout(dropout)
 
@@ -87,7 +99,37 @@ class AdaptiveDimensionWeightModel(nn.Module):
             raise ValueError(f"codes must both be {wanted}, not {list(father.shape)} and {list(mother.shape)}")
         both = torch.cat([father.flatten(1), mother.flatten(1)], dim=1)  # [B, L, 512] -> [B, 2*L*512]
         features = self.encoder(both * self.attention(both))  # [B, width / 4]
-        return self.weight_decoder(features).view_as(father)  # [B, L*512] -> [B, L, 512]
+        return self._spread(self.weight_decoder(features))  # [B, blocks] -> [B, L, 512]
+
+    def _spread(self, weights: Tensor) -> Tensor:
+        """Weights of blocks [B, N] -> one for each entry of a code, [B, L, 512]."""
+        if self.blocks == "entry":
+            return weights.unflatten(1, self.latent_shape)
+        if self.blocks == "dimension":
+            return weights.unsqueeze(1).expand(-1, *self.latent_shape)
+        if self.blocks == "group":
+            sizes = [len(range(self.num_layers)[slice(*ends)]) for ends in GROUPS.values()]
+            weights = weights.repeat_interleave(torch.tensor(sizes, device=weights.device), dim=1)  # [B, L]
+        return weights.unsqueeze(2).expand(-1, *self.latent_shape)
+
+    @torch.no_grad()
+    def inherit(self, father: Tensor, mother: Tensor, generator: torch.Generator, father_share: Share = 0.5) -> Tensor:
+        """One child of each couple, always the same one: a method of inheritance.
+
+        Args:
+            father, mother: W+ [B, L, 512].
+            generator: not used; the weights follow from the parents.
+            father_share: 0.5 leaves the weights as they were learned; see `shift_weights`. A number, or one a layer.
+        """
+        place = self.attention[0].weight.device
+        codes = [code.to(place).float() for code in (father, mother)]
+        return combine(*codes, shift_weights(self(*codes), father_share)).to(father)
+
+
+def _num_blocks(latent_shape: tuple[int, int]) -> dict[str, int]:
+    """How many weights a code needs, by what shares one."""
+    layers, size = latent_shape
+    return {"entry": layers * size, "dimension": size, "layer": layers, "group": len(GROUPS)}
 
 
 def _stage(inputs: int, outputs: int) -> tuple[nn.Module, ...]:
@@ -141,6 +183,32 @@ class FaceProcessor(nn.Module):
 def combine(father: Tensor, mother: Tensor, weights: Tensor) -> Tensor:
     """The child's code of the report's 7.4.3, all [B, L, 512]; weights are the father's share."""
     return father * weights + mother * (1 - weights)
+
+
+def shift_weights(weights: Tensor, father_share: Share) -> Tensor:
+    """Weights [B, L, 512] whose odds are multiplied by those of `father_share`: 0 gives the mother, 1 the father."""
+    share = check_share(father_share).to(weights).reshape(1, -1, 1)  # [1, 1, 1] or [1, L, 1]
+    held = weights.clamp(SURE, 1 - SURE)
+    return torch.where(share == 0.5, weights, held * share / (held * share + (1 - held) * (1 - share)))
+
+
+def load_weight_network(path: str | Path) -> AdaptiveDimensionWeightModel:
+    """Read a weight network's file; its sizes follow from the tensors.
+
+    Raises:
+        KinlibError: if the file is missing or holds no weight network.
+    """
+    state = open_checkpoint(path)
+    try:
+        width, inputs = state["encoder.0.weight"].shape
+        outputs = state["weight_decoder.6.weight"].shape[0]
+        shape = (inputs // (2 * STYLE_DIM), STYLE_DIM)
+        blocks = next(name for name in BLOCKS if _num_blocks(shape)[name] == outputs)
+        model = AdaptiveDimensionWeightModel(shape, width, blocks=blocks)
+    except (KeyError, ValueError, AttributeError, StopIteration, KinlibError) as problem:
+        raise KinlibError(f"{path} holds no weight network ({problem})") from problem
+    load_state(model, state, path)
+    return model.float().eval().requires_grad_(False)
 
 
 def similarity_loss(generated: Tensor, target: Tensor) -> Tensor:

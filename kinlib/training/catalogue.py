@@ -400,6 +400,24 @@ _SAMPLER = Card(
     ),
 )
 
+_WEIGHTS = Card(
+    title="Network of blend weights",
+    metrics=(
+        Metric(
+            "loss_neural",
+            "similarity loss of generated children, {couples} held-out couples (average {loss_average:.3f}, mask "
+            "{loss_mask:.3f})",
+            "{:.3f}",
+        ),
+    ),
+    columns=(),
+    limits=(
+        _RENDERS,
+        Limit("Gives every couple one child: no siblings, no chance."),
+        Limit("A child between its parents' codes; what neither parent shows cannot appear."),
+    ),
+)
+
 _GENES = Card(
     title="Gene encoder and gene decoder",
     metrics=(
@@ -432,6 +450,7 @@ NETWORKS = {
     "landmarks": Network("landmarks:LandmarkSettings", _LANDMARKS),
     "parsing": Network("parsing:ParsingSettings", _PARSING),
     "demography": Network("demography:DemographySettings", _DEMOGRAPHY),
+    "weights": Network("weights:WeightsSettings", _WEIGHTS),
     "sampler": Network("sampler:SamplerSettings", _SAMPLER),
     "genes": Network("genes:GeneSettings", _GENES),
     "upscaler": Network("upscaler:UpscalerSettings", _UPSCALER),

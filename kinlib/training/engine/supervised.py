@@ -8,7 +8,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from kinlib.training.engine import record
-from kinlib.training.engine.ema import EMA
+from kinlib.training.engine.ema import EMA, MovingAverage
 from kinlib.training.engine.loop import Run, batches, one_cycle
 from kinlib.training.engine.processes import step
 from kinlib.training.engine.settings import TrainSettings
@@ -25,6 +25,8 @@ class SupervisedTrainer:
         accelerator: of this process.
         weight_decay: of AdamW.
         half_life: of the moving average, in steps.
+        average: what follows the weights instead of an `EMA` of that half-life.
+        max_norm: gradients are scaled down to this norm; None leaves them as they are.
 
     Attributes:
         average: the network with the moving average of the weights.
@@ -33,13 +35,20 @@ class SupervisedTrainer:
     """
 
     def __init__(
-        self, net: nn.Module, settings: TrainSettings, accelerator: Accelerator, weight_decay: float, half_life: int
+        self,
+        net: nn.Module,
+        settings: TrainSettings,
+        accelerator: Accelerator,
+        weight_decay: float,
+        half_life: int = 100,
+        average: EMA | MovingAverage | None = None,
+        max_norm: float | None = None,
     ):
-        self.settings, self.accelerator = settings, accelerator
+        self.settings, self.accelerator, self._max_norm = settings, accelerator, max_norm
         self._net = net.to(accelerator.device)  # before its parameters go to the optimizer
         optimizer = torch.optim.AdamW(net.parameters(), settings.lr, weight_decay=weight_decay)
         self.optimizer = accelerator.prepare(optimizer)  # steps through the gradient scaler, where there is one
-        self._ema = EMA(net, half_life=settings.batch * half_life)
+        self._ema = average or EMA(net, half_life=settings.batch * half_life)
         self.average = self._ema.net
         self.run = Run(settings.run, accelerator, settings.minutes, settings.steps)
         self.run.restore(net=net, average=self._ema, optimizer=self.optimizer)
@@ -60,7 +69,7 @@ class SupervisedTrainer:
         """One optimizer step along the gradients of a loss, averaged over the processes."""
         self.optimizer.zero_grad(set_to_none=True)
         self.accelerator.backward(loss)
-        step(self.accelerator, self.optimizer)
+        step(self.accelerator, self.optimizer, self._max_norm)
         self._ema.update(self._net, self.settings.batch)  # the whole batch's samples, over all processes
         self.run.advance()
         self.run.log_losses({"loss": loss})

@@ -3,12 +3,15 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from safetensors.torch import save_file
 
 from kinlib.inheritance.weight_network import (
     AdaptiveDimensionWeightModel,
     FaceProcessor,
     MockProcessor,
     combine,
+    load_weight_network,
+    shift_weights,
     similarity_loss,
 )
 from kinlib.runtime.errors import KinlibError
@@ -138,3 +141,51 @@ def test_loss_is_a_multiple_of_one_minus_cosine():
     torch.testing.assert_close(loss, 1.1 * (1 - F.cosine_similarity(generated, target)))
     torch.testing.assert_close(similarity_loss(target, target), torch.zeros(8), atol=1e-6, rtol=0)
     torch.testing.assert_close(similarity_loss(target, -target), torch.full((8,), 2.2))
+
+
+@pytest.mark.parametrize("blocks", ["entry", "dimension", "layer", "group"])
+def test_blocks_share_one_weight(blocks):
+    torch.manual_seed(0)
+    shape = (12, 16)
+    model = AdaptiveDimensionWeightModel(shape, width=32, blocks=blocks).eval()
+    weights = model(codes(0, shape=shape), codes(1, shape=shape))
+    assert weights.shape == (3, *shape)
+    each = {"entry": 12 * 16, "dimension": 16, "layer": 12, "group": 3}[blocks]
+    assert len(weights[0].unique()) == each
+    if blocks == "group":
+        assert (weights[:, :4] == weights[:, :1, :1]).all() and (weights[:, 8:] == weights[:, 8:9, :1]).all()
+
+
+@pytest.mark.parametrize("blocks", ["entry", "dimension", "layer", "group"])
+def test_a_file_gives_the_same_weights(blocks, tmp_path):
+    shape = (2, 512)
+    model = AdaptiveDimensionWeightModel(shape, width=16, blocks=blocks).eval()
+    save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, tmp_path / "w.safetensors")
+    again = load_weight_network(tmp_path / "w.safetensors")
+    assert again.blocks == blocks and not again.training
+    parents = codes(0, shape=shape), codes(1, shape=shape)
+    torch.testing.assert_close(again(*parents), model(*parents))
+
+
+def test_another_file_is_refused(tmp_path):
+    save_file({"axes": torch.zeros(2)}, tmp_path / "other.safetensors")
+    with pytest.raises(KinlibError, match="holds no weight network"):
+        load_weight_network(tmp_path / "other.safetensors")
+
+
+def test_the_fathers_share_moves_the_weights():
+    weights = torch.tensor([[[0.0, 0.2], [0.9, 1.0]]])
+    assert torch.equal(shift_weights(weights, 0.5), weights)
+    assert (shift_weights(weights, 1.0) == 1).all() and (shift_weights(weights, 0.0) == 0).all()
+    shifted = shift_weights(weights, torch.tensor([0.8, 0.5]))
+    assert shifted[0, 0, 1].item() == pytest.approx(0.5)  # odds of 1/4 times 4
+    assert torch.equal(shifted[:, 1], weights[:, 1])
+
+
+def test_a_couple_has_one_child():
+    model = small().eval()
+    father, mother = codes(0), codes(1)
+    first, second = (model.inherit(father, mother, torch.Generator().manual_seed(seed)) for seed in (0, 1))
+    assert torch.equal(first, second)
+    torch.testing.assert_close(first, combine(father, mother, model(father, mother)))
+    torch.testing.assert_close(model.inherit(father, mother, torch.Generator(), father_share=1.0), father)
