@@ -182,12 +182,23 @@ def test_help(kinlib):
         assert f"  {command} " in kinlib().out
 
 
-@pytest.mark.parametrize("command", ["child", "prepare", "train identity"])
-def test_required_options_come_first_in_the_help(kinlib, monkeypatch, command: str):
+def options_of(kinlib, monkeypatch, command: str) -> list[str]:
+    """The lines of a command's help that begin with an option."""
     monkeypatch.setenv("COLUMNS", "200")  # so that every option is one line
     lines = [line.strip("│ ") for line in kinlib(*command.split(), "--help").out.splitlines()]
-    required = ["(required)" in line for line in lines if re.match("--[a-z]", line)]
+    return [line for line in lines if re.match("--[a-z]", line)]
+
+
+@pytest.mark.parametrize("command", ["prepare", "train identity"])
+def test_required_options_come_first_in_the_help(kinlib, monkeypatch, command: str):
+    required = ["(required)" in line for line in options_of(kinlib, monkeypatch, command)]
     assert required[0] and required == sorted(required, reverse=True)
+
+
+def test_the_parents_come_first_in_the_help(kinlib, monkeypatch):
+    """Neither is required by itself: one of them may be unknown."""
+    first, second = options_of(kinlib, monkeypatch, "child")[:2]
+    assert first.startswith("--father") and second.startswith("--mother")
 
 
 def test_the_methods_in_the_help_are_those_of_the_registry(kinlib):
