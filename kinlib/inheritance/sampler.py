@@ -85,8 +85,8 @@ class Sampler(nn.Module):
         ]
         if not far:
             return ()
-        whose = f"the {far[0]} is" if len(far) == 1 else "both parents are"
-        return (f"{whose} unlike the rendered people that the method 'learned' was trained on: the child is a guess",)
+        whose = f"the {far[0]}'s picture is" if len(far) == 1 else "both parents' pictures are"
+        return (f"{whose} unlike those that the method 'learned' was trained on: the child is a guess",)
 
     def forward(self, people: Tensor, known: Tensor, parent: Tensor, male: Tensor, noise: Tensor) -> Tensor:
         """Components of the wanted member of each family.

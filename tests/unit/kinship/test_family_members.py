@@ -94,4 +94,4 @@ def test_parents_unlike_the_training_set_are_told_in_one_note(kin, faces):
     assert not any("unlike" in note for note in kin.child(*faces, **LEARNED).notes)
     far = replace(faces[0], latent=faces[0].latent + 20 * torch.randn(faces[0].latent.shape))
     notes = [note for note in kin.children(far, faces[1], n=2, **LEARNED)[1].notes if "unlike" in note]
-    assert len(notes) == 1 and notes[0].startswith("the father is unlike the rendered people")
+    assert len(notes) == 1 and notes[0].startswith("the father's picture is unlike those that the method 'learned'")
