@@ -14,6 +14,7 @@ couple starts a house of its own; other lines with that number belong to the ear
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from kinlib.families.source import is_number
 from kinlib.families.tables import Problem
 
 __all__ = ["ROLES", "SEX", "Row", "house_rows", "parse"]
@@ -65,7 +66,7 @@ def parse(lines: Iterable[str], file: str) -> tuple[list[Row], list[Problem]]:
 def _columns(text: str) -> tuple[int | None, str, str | None]:
     """Number, role and name of a line; None where there is none."""
     parts = [part.strip() for part in text.strip().split(None, 2)]
-    number = int(parts[0]) if parts[0].isascii() and parts[0].isdigit() else None
+    number = int(parts[0]) if is_number(parts[0]) else None
     whole = len(parts) == 3 and "\t" not in parts[2]
     return number, parts[1].upper() if len(parts) > 1 else "", parts[2] if whole else None
 

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from kinlib.families.relations import break_circles
+from kinlib.families.source import is_number
 from kinlib.families.tables import Problem
 
 __all__ = ["CODES", "Matrix", "read_matrix"]
@@ -44,7 +45,11 @@ def read_matrix(lines: Sequence[str], family: str, file: str) -> Matrix:
         file: the list's place, for the problems.
     """
     found = Matrix()
-    table = [(line, row) for line, row in enumerate(csv.reader(lines), 1) if any(cell.strip() for cell in row)]
+    try:
+        table = [(line, row) for line, row in enumerate(csv.reader(lines), 1) if any(cell.strip() for cell in row)]
+    except csv.Error as error:  # a field of more than 131,072 characters: a quotation mark that is never closed
+        found.problems.append(Problem("malformed_line", file, f"the list is no table: {error}", family))
+        return found
     heading = [cell.strip() for cell in table[0][1]] if table else []
     if not heading or heading[0].upper() != "MID":
         found.problems.append(Problem("malformed_line", f"{file}:1", "the first line does not begin with MID", family))
@@ -54,7 +59,7 @@ def read_matrix(lines: Sequence[str], family: str, file: str) -> Matrix:
         row = dict(zip(heading, (cell.strip() for cell in cells), strict=False))
         number = row[heading[0]].upper().removeprefix("MID")
         where = f"{file}:{line}"
-        if not (number.isascii() and number.isdigit()) or len(cells) < len(heading):
+        if not is_number(number) or len(cells) < len(heading):
             found.problems.append(Problem("malformed_line", where, "a line that lacks its number or columns", family))
         elif int(number) in rows:
             found.problems.append(Problem("repeated_line", where, f"MID{int(number)} has a line already", family))
@@ -118,7 +123,7 @@ def _code(rows: Mapping[int, tuple], i: int, j: int, family: str, file: str, fou
     cell = row.get(str(j), "")
     try:
         code = int(float(cell or 0))
-    except ValueError:
+    except (ValueError, OverflowError):  # no number, or infinity
         code = -1
     if code not in CODES:
         text = f"MID{i} is '{cell}' to MID{j}, which is no code from 0 to {max(CODES)}"

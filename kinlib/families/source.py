@@ -14,9 +14,11 @@ from kinlib.families.tables import Problem
 from kinlib.io.photos import IMAGE_SUFFIXES
 from kinlib.runtime.errors import KinlibError
 
-__all__ = ["IMAGE_SUFFIXES", "Listing", "check_root", "find_folder", "folded", "list_folder", "natural", "read_lines"]
+__all__ = ["IMAGE_SUFFIXES", "Listing", "check_root", "find_folder", "folded", "is_number", "list_folder", "natural"]
+__all__ += ["read_lines"]
 
 HIDDEN = ("thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "$recycle.bin")  # besides names that begin with a dot
+DIGITS = 9  # of a number in a list; 64 bits hold 18, and no list has as many houses or members
 MOST_WRAPPED = 24  # subfolders that are searched for a data set; more are families or people
 
 
@@ -117,6 +119,11 @@ def _decoded(content: bytes) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
         return content.decode("latin-1")
+
+
+def is_number(text: str) -> bool:
+    """Whether a text is a whole number that a table can hold: of nine digits at most."""
+    return text.isascii() and text.isdigit() and len(text) <= DIGITS
 
 
 def folded(name: str) -> str:

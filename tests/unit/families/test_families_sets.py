@@ -7,7 +7,7 @@ import pytest
 from scipy.io import savemat
 
 from kinlib import families
-from kinlib.families import ff_database, fiw, kinfacew, readers, trios, tskinface
+from kinlib.families import family_file, ff_database, fiw, kinfacew, readers, trios, tskinface
 from kinlib.families.fiw_matrix import read_matrix
 from kinlib.families.tables import couples, houses, sex_split
 from kinlib.runtime.errors import KinlibError
@@ -363,3 +363,22 @@ def test_a_reader_says_what_it_misses(tmp_path, kind):
     with pytest.raises(KinlibError, match=r"^(there|').*: give ") as error:
         readers.READERS[kind].read(tmp_path)
     assert str(error.value).count("\n") == 0
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("1,0,inf,Ann,f", "MID1 is 'inf' to MID2, which is no code from 0 to 9"),
+        ("1,0," + "9" * 400 + ",Ann,f", "which is no code from 0 to 9"),
+        ("9" * 23 + ",0,1,Ann,f", "a line that lacks its number or columns"),
+        ('1,0,1,"' + "x" * 200_000, "the list is no table: field larger than field limit"),
+    ],
+)
+def test_numbers_and_fields_that_no_list_has(line, words):
+    found = read_matrix(["MID,1,2,Name,Gender", line, "2,1,0,Bob,m"], "F1", "F1/mid.csv")
+    assert any(words in problem.text for problem in found.problems)
+
+
+def test_house_numbers_that_no_table_holds():
+    rows, problems = family_file.parse(["0\tFAMI\tASH", "9" * 23 + "\tHUSB\tJohn_Ash"], "FAMILY101.txt")
+    assert rows == [] and problems[0].kind == "malformed_line" and problems[0].where == "FAMILY101.txt:2"
