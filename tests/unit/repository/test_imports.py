@@ -37,7 +37,7 @@ INSIDE = {
         ["datasets"],
         ["lesson"],
     ],
-    "training": [["data"], ["engine"], ["catalogue"], ["recipes"], ["cards", "experiments", "sampler_study"]],
+    "training": [["data"], ["engine"], ["catalogue"], ["recipes"], ["cards", "experiments"]],
 }
 MOST_ROOMS = 26  # directly in kinlib
 MOST_MODULES = 20  # in one folder, `__init__.py` not counted

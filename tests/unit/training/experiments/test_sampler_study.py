@@ -6,8 +6,8 @@ import torch
 
 from kinlib.runtime.errors import KinlibError
 from kinlib.studio.genetics import POPULATIONS, founders
-from kinlib.training import sampler_study
 from kinlib.training.data.kin_pairs import make_pairs
+from kinlib.training.experiments import sampler_study
 from kinlib.training.recipes.sampler import Spaces
 
 

@@ -1,6 +1,6 @@
 """What the pictures of parents hide from a sampler of children, and how good the sampler's options are.
 
-    python -m kinlib.training.sampler_study --data KIN --record
+    python -m kinlib.training.experiments.sampler_study --data KIN --record
 
 measures on the held-out couples of a kin set and keeps the numbers beside the bundled data.
 
