@@ -117,8 +117,8 @@ def test_the_other_parent_depends_on_child_and_known_parent(sampler):
 def test_parents_unlike_the_training_set_are_noted(sampler):
     usual, far = codes(sampler, torch.ones(1, COMPONENTS)), codes(sampler, torch.full((1, COMPONENTS), 2 * FAR))
     assert sampler.notes(usual, usual) == () and sampler.notes(None, usual) == ()
-    assert "the mother is unlike" in sampler.notes(usual, far)[0]
-    assert "both parents are unlike" in sampler.notes(far, far)[0]
+    assert "the mother's picture is unlike" in sampler.notes(usual, far)[0]
+    assert "both parents' pictures are unlike" in sampler.notes(far, far)[0]
 
 
 def test_the_share_moves_children_from_mother_to_father(sampler):
