@@ -107,9 +107,10 @@ class ComboLoss(nn.Module):
             KinlibError: if a rating has no level.
         """
         _check(scores, logits, targets, self.num_classes)
-        regression = F.l1_loss(scores, targets)  # Eq 2
-        expected = F.l1_loss(expectation(logits), targets)  # Eq 5
-        return self.alpha * regression + self.beta * expected + self.gamma * self._classification(logits, targets)
+        of_scores = F.l1_loss(scores, targets)  # Eq 2
+        of_expectation = F.l1_loss(expectation(logits), targets)  # Eq 5
+        of_levels = self._classification(logits, targets)
+        return self.alpha * of_scores + self.beta * of_expectation + self.gamma * of_levels
 
     def _classification(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Eq 3."""

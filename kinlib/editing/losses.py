@@ -73,8 +73,7 @@ def nontarget(attention: Tensor, back: Tensor, guide: Tensor, gate: Tensor) -> T
 
 
 def _gated(errors: Tensor, gate: Tensor) -> Tensor:
-    """Mean over pixels and samples, [B, 1, S, S] and [B] to a scalar. A closed gate leaves a dummy mask without effect,
-    also an infinite one."""
+    """Mean over pixels and samples, [B, 1, S, S] and [B] to a scalar; a closed gate hides a dummy mask."""
     each = errors.flatten(1).mean(dim=1)  # [B, 1, S, S] -> [B, S*S] -> [B]
     return torch.where(gate.bool(), each, 0.0).mean()
 

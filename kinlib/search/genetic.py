@@ -235,7 +235,11 @@ def evolve(
         KinlibError: as `search`.
     """
     _check(num_dimensions, population, parents, elite, begin)
-    operators = [_known(kind, name, table) for kind, name, table in _named(selection, crossover, mutation)]
+    operators = (
+        _known("selection", selection, SELECTIONS),
+        _known("crossover", crossover, CROSSOVERS),
+        _known("mutation", mutation, MUTATIONS),
+    )
     draw = draw or (lambda rng, count: rng.standard_normal((count, num_dimensions)))
     now = begin
     while True:
@@ -278,10 +282,6 @@ def _judge(chromosomes: Tensor, decode, fitness) -> np.ndarray:
             f"the fitness of {(~np.isfinite(values)).sum()} of {len(values)} pictures is no finite number"
         )
     return values
-
-
-def _named(selection: str, crossover: str, mutation: str):
-    return ("selection", selection, SELECTIONS), ("crossover", crossover, CROSSOVERS), ("mutation", mutation, MUTATIONS)
 
 
 def _known(kind: str, name: str, table: dict[str, Callable]) -> Callable:

@@ -16,18 +16,6 @@ from kinlib.kinship.attributes import check_edits, edit_notes, set_attributes
 from kinlib.kinship.kinship import Child, Face
 from kinlib.kinship.options import shown_range
 from kinlib.runtime.errors import KinlibError
-from kinlib.studio.datasets import sample_parents
-
-
-@pytest.fixture(scope="module")
-def kin() -> Kinship:
-    return Kinship.load("studio", device="cpu")
-
-
-@pytest.fixture(scope="module")
-def faces(kin: Kinship) -> tuple[Face, Face]:
-    father, mother = sample_parents.couple(1)
-    return kin.encode(father), kin.encode(mother)
 
 
 @pytest.fixture

@@ -8,22 +8,9 @@ import torch
 from kinlib import Kinship
 from kinlib.inheritance import registry
 from kinlib.inheritance.weights_file import BlendWeights
-from kinlib.kinship.kinship import Face
 from kinlib.runtime.errors import KinlibError
-from kinlib.studio.datasets import sample_parents
 
 LEARNED = {"method": "learned"}
-
-
-@pytest.fixture(scope="module")
-def kin() -> Kinship:
-    return Kinship.load("studio", device="cpu")
-
-
-@pytest.fixture(scope="module")
-def faces(kin: Kinship) -> tuple[Face, Face]:
-    father, mother = sample_parents.couple(1)
-    return kin.encode(father), kin.encode(mother)
 
 
 def sex_of(kin: Kinship, codes: torch.Tensor) -> torch.Tensor:

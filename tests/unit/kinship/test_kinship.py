@@ -32,18 +32,8 @@ SMALL_BATCH = 3
 
 
 @pytest.fixture(scope="module")
-def kin() -> Kinship:
-    return Kinship.load("studio", device="cpu")
-
-
-@pytest.fixture(scope="module")
 def photos() -> tuple[Path, Path]:
     return sample_parents.couple(1)
-
-
-@pytest.fixture(scope="module")
-def faces(kin: Kinship, photos: tuple[Path, Path]) -> tuple[Face, Face]:
-    return kin.encode(photos[0]), kin.encode(photos[1])
 
 
 @pytest.fixture
