@@ -4,8 +4,8 @@
 
 The reconstruction is the distance of pixels at several sizes, the perceptual loss the distance of the identity
 network's features, as in FaceNet's VAE (there of VGG-Face), and the identity loss one minus the cosine of its
-embeddings. The KL divergence, in nats, is divided by the numbers of a picture: with beta 1 the loss of pixels is, about,
-the likelihood of a Gaussian with a standard deviation of a tenth of grey's distance from white.
+embeddings. The KL divergence, in nats, is divided by the numbers of a picture: with beta 1 the loss of pixels is about
+the likelihood of a Gaussian with a standard deviation of a tenth of the distance from grey to white.
 
 Afterwards the coordinates of the training faces, and from these the attribute vectors, are fitted.
 """
