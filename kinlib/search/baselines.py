@@ -126,10 +126,11 @@ def gradient(decode: Decode, fitness: Fitness, num_dimensions: int, evaluations:
         best, highest, trace = coordinates.detach()[0].clone(), -np.inf, []
         for done in range(STEP_COST, evaluations + 1, STEP_COST):
             value = fitness(decode(coordinates))[0]
-            if float(value) > highest:
-                best, highest = coordinates.detach()[0].clone(), float(value)
+            reached = float(value.detach())
+            if reached > highest:
+                best, highest = coordinates.detach()[0].clone(), reached
             trace.append((done, highest))
-            gain = value.log() if float(value) > 1 else value  # inverse errors of any size, or a cosine
+            gain = value.log() if reached > 1 else value  # inverse errors of any size, or a cosine
             loss = PULL * coordinates.square().mean() - gain
             optimizer.zero_grad()
             loss.backward()

@@ -123,7 +123,7 @@ class PictureSearch:
         self.generation = generation
         self.history.append(float(generation.fitness[0]))
         if generation.number in SHOWN:
-            self._top[generation.number] = generation.population[:TOP]
+            self._top[generation.number] = generation.population[:TOP].clone()  # a view would be saved twice
 
     @property
     def best(self) -> Tensor:
@@ -134,9 +134,8 @@ class PictureSearch:
         """Write state, pictures and log."""
         self._write_state()
         write_image(to_pil(self.best)[0], self.out / "best.png")
-        write_image(
-            _rows(self.space, {**self._top, self.generation.number: self.generation.population[:TOP]}), self._sheet
-        )
+        now = {self.generation.number: self.generation.population[:TOP]}
+        write_image(_rows(self.space, self._top | now), self.out / "top.png")
         numbers = {"generations": self.generation.number, "evaluations": self.generation.evaluations}
         write_json(self.out / LOG, {**numbers, "fitness": self.settings.fitness, "history": self.history})
 
