@@ -43,8 +43,10 @@ class PickNet(nn.Module):
         self.register_buffer("log_spread", torch.linspace(0.0, np.log(0.2), rounds))
         self.register_buffer("network", torch.zeros(32, dtype=torch.uint8))
 
-    def forward(self, summaries: Tensor) -> Tensor:
-        return self.out(self.reader(summaries)[0])
+    def forward(self, summaries: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Places after each round, [B, R, D], and the recurrent state to go on from."""
+        read, state = self.reader(summaries, state)  # [B, R, 2 D] -> [B, R, H]
+        return self.out(read), state
 
 
 def summary(faces: Tensor, picks: Tensor) -> Tensor:
@@ -75,7 +77,7 @@ class LearnedStep:
         if not used:
             raise KinlibError("nothing is picked yet: there is nothing to learn from")
         summaries = [summary(one.faces, torch.tensor(one.picks)) for one in used]
-        return self.net(torch.stack(summaries)[None])[0, -1]
+        return self.net(torch.stack(summaries)[None])[0][0, -1]
 
     def __call__(self, rounds: Sequence[Round], count: int, rng: np.random.Generator) -> Tensor:
         used = [one for one in rounds if one.picks]

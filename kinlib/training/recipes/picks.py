@@ -30,7 +30,7 @@ from kinlib.training.engine.supervised import SupervisedTrainer
 __all__ = ["PickSettings", "Surrogate", "batch_loss", "train"]
 
 STAY = 0.003  # weight of the mean square of coordinates: faces, not what the surrogate has never seen
-FIT_STEPS, FIT_BATCH = 1500, 256  # of the surrogate
+FIT_STEPS, FIT_BATCH = 1000, 256  # of the surrogate
 
 
 @dataclass(kw_only=True)
@@ -39,7 +39,7 @@ class PickSettings(TrainSettings):
 
     run: Path = Path("runs/picks")
     """folder of checkpoints and log"""
-    steps: int = 800
+    steps: int = 300
     """length of the schedule"""
     batch: int = 64
     """searches in a step, over all processes"""
@@ -47,7 +47,7 @@ class PickSettings(TrainSettings):
     """highest learning rate"""
     space: str = "w"
     """vae or w: where faces are searched"""
-    decoded: int = 8000
+    decoded: int = 5000
     """faces decoded for the surrogate"""
     rounds: int = 15
     """of a search"""
@@ -68,7 +68,7 @@ class PickSettings(TrainSettings):
 class Surrogate(nn.Module):
     """From coordinates [B, D] to the identity embedding of their face, [B, E], unit length."""
 
-    def __init__(self, num_dimensions: int, embedding: int = 512, width: int = 512):
+    def __init__(self, num_dimensions: int, embedding: int = 512, width: int = 256):
         super().__init__()
         self.straight = nn.Linear(num_dimensions, embedding)
         self.bent = nn.Sequential(
@@ -150,16 +150,15 @@ def batch_loss(
     foreign = F.normalize(foreign - (foreign * seen).sum(dim=1, keepdim=True) * seen, dim=1)
     memory = faults.clarity * seen + (1 - faults.clarity**2) ** 0.5 * foreign  # [B, E], as in `Witness`
     faces = torch.randn(batch, settings.count, surrogate.straight.in_features, generator=rng)  # [B, n, D]
-    told: list[Tensor] = []
-    losses = []
+    state, losses = None, []
     for number in range(settings.rounds):
         with torch.no_grad():
             looks = surrogate(faces)  # [B, n, E]
             picks = _picked((looks * memory[:, None]).sum(dim=2), settings.picks, faults.error, rng)
-            for face in looks.unbind(dim=1):
-                memory = F.normalize(torch.lerp(memory, face, faults.forgetting), dim=1)
-        told.append(summary(faces, picks))
-        estimate = net(torch.stack(told, dim=1))[:, -1]  # [B, D]
+            kept = (1 - faults.forgetting) ** settings.count  # all faces of the screen at once
+            memory = F.normalize(torch.lerp(looks.mean(dim=1), memory, kept), dim=1)
+        estimate, state = net(summary(faces, picks)[:, None], state)  # one round: [B, 1, 2 D] -> [B, 1, D]
+        estimate = estimate[:, 0]
         losses.append(1 - (surrogate(estimate) * seen).sum(dim=1).mean() + STAY * estimate.square().mean())
         spread = net.log_spread[min(number, len(net.log_spread) - 1)].exp()
         noise = torch.randn(batch, settings.count - 2, faces.shape[2], generator=rng)

@@ -43,7 +43,9 @@ def test_a_summary_by_hand():
     faces = torch.tensor([[0.0, 0], [2, 0], [0, 4], [2, 4]])
     found = summary(faces, torch.tensor([1, 2]))
     assert torch.allclose(found, torch.tensor([4 / 3, 4 / 3, 1 / 3, -2 / 3]))
-    assert torch.allclose(summary(faces.expand(3, 5, 4, 2), torch.tensor([1, 2]).expand(3, 5, 2)), found.expand(3, 5, 4))
+    assert torch.allclose(
+        summary(faces.expand(3, 5, 4, 2), torch.tensor([1, 2]).expand(3, 5, 2)), found.expand(3, 5, 4)
+    )
 
 
 def test_learned_faces_close_in_on_the_estimate():
