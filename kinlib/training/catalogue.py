@@ -470,6 +470,25 @@ _VAE = Card(
     ),
 )
 
+_PICKS = Card(
+    title="Learned step of a face search",
+    metrics=(
+        Metric(
+            "identity_cosine_last",
+            "cosine of identity between the place that it finds and the face seen, simulated witnesses of {people} "
+            "held-out people, last round (first {identity_cosine_first:.2f}); as the surrogate sees faces",
+            "{:.2f}",
+        ),
+        Metric("surrogate_cosine", "cosine of the surrogate's embeddings to those of decoded faces", "{:.2f}"),
+    ),
+    columns=(),
+    limits=(
+        _RENDERS,
+        Limit("Has met simulated witnesses only, who look through the identity network; people pick otherwise."),
+        Limit("Belongs to one search space: the W of the bundled generator."),
+    ),
+)
+
 # In the order of the cards.
 NETWORKS = {
     "generator": Network("generator:GeneratorSettings"),
@@ -485,6 +504,7 @@ NETWORKS = {
     "sampler": Network("sampler:SamplerSettings", _SAMPLER),
     "genes": Network("genes:GeneSettings", _GENES),
     "vae": Network("vae:VAESettings", _VAE),
+    "picks": Network("picks:PickSettings", _PICKS),
     "upscaler": Network("upscaler:UpscalerSettings", _UPSCALER),
     "upscaler_esrgan": Network("upscaler:EsrganSettings", _UPSCALER_ESRGAN),
 }

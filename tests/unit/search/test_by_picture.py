@@ -50,7 +50,7 @@ def test_a_stopped_search_goes_on_as_if_it_had_not_stopped(toy_space, target, tm
 def test_other_searches_and_damaged_ones_are_refused(toy_space, other_space, target, tmp_path):
     finish(PictureSearch(toy_space, target, SETTINGS, tmp_path), 1)
     for other in (dataclasses.replace(SETTINGS, seed=1), dataclasses.replace(SETTINGS, parents=2)):
-        with pytest.raises(KinlibError, match="another (seed|parents)"):
+        with pytest.raises(KinlibError, match=r"another (seed|parents)"):
             PictureSearch(toy_space, target, other, tmp_path)
     with pytest.raises(KinlibError, match="another target"):
         PictureSearch(toy_space, -target, SETTINGS, tmp_path)
