@@ -65,7 +65,7 @@ def read_pictures(files: list[Path], size: int) -> np.ndarray:
             with Image.open(file) as picture:
                 if picture.size != (178, 218):
                     raise KinlibError(f"'{file}' is {picture.size[0]} x {picture.size[1]} px, not CelebA's 178 x 218")
-                small = picture.convert("RGB").resize((size, size), Image.Resampling.LANCZOS, CROP, reducing_gap=3.0)
+                small = picture.convert("RGB").resize((size, size), Image.Resampling.LANCZOS, CROP)
         except OSError as error:
             raise KinlibError(f"'{file}' cannot be read: {error}") from error
         return np.asarray(small).transpose(2, 0, 1)  # [S, S, 3] -> [3, S, S]

@@ -20,6 +20,7 @@ from torch import Tensor
 from kinlib.evaluation.autoencoder import measure_vae
 from kinlib.faces.identity import IdentityNet, load_identity
 from kinlib.gan.residual import face_importance
+from kinlib.io.images import resize
 from kinlib.search.attributes import attribute_vectors
 from kinlib.search.vae import VAE, kl_divergence
 from kinlib.training.data.attribute_faces import AttributeFaces, load_attribute_faces
@@ -104,13 +105,14 @@ def losses(
     """The weighted losses of pictures [B, 3, S, S] in [-1, 1], by name; `importance` [S, S] of the pixels."""
     rebuilt, mean, log_variance = net(images, rng)
     weight = importance.expand(len(images), 1, -1, -1)  # [S, S] -> [B, 1, S, S]
-    found = identity.features(rebuilt)
+    rebuilt, side = rebuilt.float(), identity.input_size  # bfloat16 cannot be resized
+    found = identity.features(resize(rebuilt, side))
     with torch.no_grad():
-        wanted = identity.features(images)
+        wanted = identity.features(resize(images, side))
     divergence = kl_divergence(mean.float(), log_variance.float()).mean() / images[0].numel()
     cosine = (identity.embed(found) * identity.embed(wanted)).sum(dim=1).mean()
     return {
-        "pixels": pixels(rebuilt.float(), images, weight),
+        "pixels": pixels(rebuilt, images, weight),
         "perceptual": settings.perceptual * perceptual(found, wanted),
         "identity": settings.identity * (1 - cosine),
         "kl": settings.beta * divergence,
