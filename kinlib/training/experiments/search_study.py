@@ -39,23 +39,30 @@ from kinlib.search.baselines import METHODS, genetic
 from kinlib.search.fitness import FITNESSES, make_fitness
 from kinlib.search.genetic import CROSSOVERS, MUTATIONS, SELECTIONS
 from kinlib.search.learned_step import load_step
-from kinlib.search.spaces import SearchSpace, load_space
-from kinlib.search.steps import genetic_step
+from kinlib.search.spaces import SPACES, SearchSpace, load_space
+from kinlib.search.steps import Step, genetic_step
 from kinlib.search.vae import load_vae
 from kinlib.search.witness import WitnessFaults
 from kinlib.studio.datasets.renders import FaceSet, load_faces
 
-__all__ = ["PARTS", "People", "record_path", "recorded", "study"]
+__all__ = ["LINES", "PARTS", "PICKS", "People", "record_path", "recorded", "study"]
 
-GRID = (100, 200, 400, 700, 1000, 2000, 3000, 5000)  # pictures decoded, at which searches are compared
+GRID = (100, 200, 400, 700, 1000, 1500, 2000)  # pictures decoded, at which searches are compared
 SEEDS = 10  # each with a target of its own
-FEW_SEEDS = 5  # of the ablations
-ABLATED = 3000  # pictures of a search of the ablations
+FEW_SEEDS = 3  # of the ablations
+ABLATED = 2000  # pictures of a search of the ablations
 GENERATIONS = 500  # of the essay's search, for which sizes are compared
 SIZES = ((20, 2), (20, 10), (50, 2), (50, 10), (100, 2), (100, 10), (100, 50))  # population and parents
-SIZE_SEEDS = 3
+SIZE_SEEDS = 2
 WITNESSES, ROUNDS, COUNT, PICKS = 100, 15, 16, 4
+FEW_WITNESSES = 25  # of the searches that only one sentence rests on
 MORPHED = 4  # witnesses of one face whose composites are morphed into one
+LINES = {
+    "W, learned step": "w_learned",
+    "W, genetic": "w_genetic",
+    "autoencoder, genetic": "vae_genetic",
+}
+"""What the notebook calls the parts that compare searches by picks."""
 FAULTY = {
     "as assumed": WitnessFaults(),
     "perfect": WitnessFaults(1.0, 0.0, 0.0),
@@ -86,7 +93,7 @@ def study(data: Path, gallery: Path | None, run: Path, parts: Iterable[str] | No
     """
     make_folder(run)
     people = _people(data, gallery)
-    found = {"people": len(people.seen), "gallery": len(people.gallery)}
+    found = {"people": len(people.seen), "gallery": len(people.gallery), "count": COUNT, "picks": PICKS}
     for name in PARTS if parts is None else parts:
         if name not in PARTS:
             raise KinlibError(f"there is no part '{name}': {', '.join(PARTS)}")
@@ -213,40 +220,49 @@ def _final(net, people: People, seed: int, **options) -> float:
 # ---- by picks -------------------------------------------------------------------------------------------------------
 
 
-def _witnesses(people: People) -> dict:
-    """Identification by space, step and witness."""
-    identity, right = load_identity(), np.arange(min(WITNESSES, len(people.seen)))
-    lines: dict[str, tuple[SearchSpace, Callable, str]] = {}
-    spaces = {name: load_space(name) for name in ("w", "vae")}
-    for name, space in spaces.items():
-        lines[f"{name}, genetic"] = (space, genetic_step, "as assumed")
-    learned = load_step(spaces["w"])
-    lines["w, learned"] = (spaces["w"], learned, "as assumed")
-    lines |= {f"w, learned, {kind} witness": (spaces["w"], learned, kind) for kind in ("perfect", "bad")}
-    found, last = {}, {}
-    for line, (space, step, kind) in tqdm(lines.items(), desc="witnesses", mininterval=10):
-        searches = _searched(people, space, step, identity, right, FAULTY[kind])
-        found[line], last[line] = _described(searches), searches
-    several = [last["w, learned"]]
-    for number in range(1, MORPHED):
-        several.append(_searched(people, spaces["w"], learned, identity, right, FAULTY["as assumed"], number))
-    ranks = morphed_ranks(spaces["w"], identity, several, people.gallery, right)
-    return {
-        "faults": {name: asdict(faults) for name, faults in FAULTY.items()},
-        **{"rounds": ROUNDS, "count": COUNT, "picks": PICKS, "witnesses": len(right)},
-        "lines": found,
-        "morph": {"rank_1": interval(ranks <= 1), "top_10": interval(ranks <= 10), "witnesses": MORPHED},
-        "ceilings": _ceilings(people, spaces, identity, right),
+def _identified(space_name: str, learned: bool) -> Callable[[People], dict]:
+    """A part: how soon `WITNESSES` identify the face that they saw, in a space, by a step."""
+
+    def part(people: People) -> dict:
+        space = load_space(space_name)
+        return _described(_searched(people, space, _step(space, learned), WITNESSES, FAULTY["as assumed"]))
+
+    return part
+
+
+def _faults(people: People) -> dict:
+    """The same for witnesses with other faults, the first few of them, by the learned step in W."""
+    space, found = load_space("w"), {}
+    for name, faults in FAULTY.items():
+        searches = _searched(people, space, _step(space, True), FEW_WITNESSES, faults)
+        found[name] = asdict(faults) | _described(searches)
+    return found
+
+
+def _morphs(people: People) -> dict:
+    """Ranks of single composites, and of the morphs of `MORPHED` witnesses' composites of the same face."""
+    space, right, identity = load_space("w"), np.arange(FEW_WITNESSES), load_identity()
+    options = (space, _step(space, True), FEW_WITNESSES, FAULTY["as assumed"])
+    several = [_searched(people, *options, number) for number in range(MORPHED)]
+    alone = np.concatenate([searches.ranks[:, -1] for searches in several])
+    ranks = {"alone": alone, "morphed": morphed_ranks(space, identity, several, people.gallery, right)}
+    return {"witnesses": MORPHED} | {
+        name: {"rank_1": interval(some <= 1), "top_10": interval(some <= 10)} for name, some in ranks.items()
     }
 
 
+def _step(space: SearchSpace, learned: bool) -> Step:
+    return load_step(space) if learned else genetic_step
+
+
 def _searched(
-    people: People, space, step, identity, right: np.ndarray, faults: WitnessFaults, seed: int = 0
+    people: People, space: SearchSpace, step: Step, witnesses: int, faults: WitnessFaults, seed: int = 0
 ) -> Searches:
-    seen = people.seen[torch.from_numpy(right)]
-    # Seeds of witnesses are theirs and the search's: 1000 apart, none is shared.
+    right = np.arange(min(witnesses, len(people.seen)))
+    seen = people.seen[: len(right)]
+    # Witnesses count their seeds up from the search's: 1000 apart, none is shared.
     return run_searches(
-        *(space, step, identity, seen, people.gallery, right, faults), ROUNDS, COUNT, PICKS, seed=1000 * seed
+        *(space, step, load_identity(), seen, people.gallery, right, faults), ROUNDS, COUNT, PICKS, seed=1000 * seed
     )
 
 
@@ -259,11 +275,13 @@ def _described(searches: Searches) -> dict:
     }
 
 
-def _ceilings(people: People, spaces: dict[str, SearchSpace], identity, right: np.ndarray) -> dict:
+def _ceilings(people: People) -> dict:
     """Identification without a search: of the face itself, and of what each space's encoder makes of it."""
-    looks = {"the picture that was seen": people.seen[torch.from_numpy(right)]}
-    for name, space in spaces.items():
-        coordinates = torch.cat([space.encode(part) for part in people.pictures[torch.from_numpy(right)].split(50)])
+    identity, right = load_identity(), np.arange(min(WITNESSES, len(people.seen)))
+    looks = {"the picture that was seen": people.seen[: len(right)]}
+    for name in SPACES:
+        space = load_space(name)
+        coordinates = torch.cat([space.encode(part) for part in people.pictures[: len(right)].split(50)])
         looks[f"encoded into {name}"] = embed(space, identity, coordinates)
     ranks = {name: ranks_of(look, people.gallery, right) for name, look in looks.items()}
     return {name: {"rank_1": interval(some <= 1), "top_10": interval(some <= 10)} for name, some in ranks.items()}
@@ -274,10 +292,15 @@ def _rounded(table: pd.DataFrame) -> dict:
 
 
 PARTS: dict[str, Callable[[People], dict]] = {
+    "ceilings": _ceilings,
+    "w_genetic": _identified("w", learned=False),
+    "w_learned": _identified("w", learned=True),
+    "vae_genetic": _identified("vae", learned=False),
+    "faults": _faults,
+    "morphs": _morphs,
     "methods": _methods,
     "operators": _operators,
     "sizes": _sizes,
-    "witnesses": _witnesses,
 }
 
 
