@@ -52,7 +52,7 @@ def carry_over(pictures: Tensor, owner: Tensor, region: str) -> Tensor:
 
 
 def blur_outside(pictures: Tensor) -> Tensor:
-    """Pictures [B, 3, S, S] with all but the face blurred, so that nobody judges by the hair (Frowd et al. 2012)."""
+    """Pictures [B, 3, S, S] with all but the face blurred, so that nobody judges by the hair (Frowd et al. 2011)."""
     size = pictures.shape[-1]
     small = max(size // max(int(BLUR * size), 1) // 2, 2)
     blurred = F.interpolate(resize(pictures, small), (size, size), mode="bilinear", align_corners=False)

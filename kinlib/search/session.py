@@ -9,7 +9,7 @@
     search.picture()                                the composite
 
 The order is EvoFIT's: what is outside of the face is chosen first, then faces are picked with the outside blurred, and
-sliders come last (Frowd et al. 2012). The panel of notebook 12 is a layout over this class. A composite is a likeness
+sliders come last (Frowd et al. 2011). The panel of notebook 12 is a layout over this class. A composite is a likeness
 made from memory: it is no evidence.
 """
 

@@ -1,7 +1,7 @@
 """From what a person has picked so far to the next faces: the step between two screens of a search.
 
 A step is a function of the rounds so far, the number of faces wanted, and a random generator. `genetic_step` breeds the
-picks, as EvoFIT does (Frowd et al. 2004) and the essay proposes.
+picks, as EvoFIT does (Frowd et al. 2011) and the essay proposes.
 """
 
 from collections.abc import Callable, Sequence
