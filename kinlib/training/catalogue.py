@@ -485,7 +485,7 @@ _PICKS = Card(
     limits=(
         _RENDERS,
         Limit("Has met simulated witnesses only, who look through the identity network; people pick otherwise."),
-        Limit("Belongs to one search space: the W of the bundled generator."),
+        Limit("Belongs to one search space: that of the bundled autoencoder."),
     ),
 )
 

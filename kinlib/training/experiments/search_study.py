@@ -47,20 +47,20 @@ from kinlib.studio.datasets.renders import FaceSet, load_faces
 
 __all__ = ["LINES", "PARTS", "PICKS", "People", "record_path", "recorded", "study"]
 
-GRID = (100, 200, 400, 700, 1000, 1500, 2000)  # pictures decoded, at which searches are compared
+GRID = (100, 200, 300, 400, 600)  # pictures decoded, at which searches are compared
 SEEDS = 10  # each with a target of its own
 FEW_SEEDS = 3  # of the ablations
-ABLATED = 2000  # pictures of a search of the ablations
+ABLATED = 1000  # pictures of a search of the ablations
 GENERATIONS = 500  # of the essay's search, for which sizes are compared
-SIZES = ((20, 2), (20, 10), (50, 2), (50, 10), (100, 2), (100, 10), (100, 50))  # population and parents
-SIZE_SEEDS = 2
+SIZES = ((20, 2), (20, 10), (50, 2), (50, 10), (100, 10))  # population and parents
+SIZE_SEEDS = 3
 WITNESSES, ROUNDS, COUNT, PICKS = 100, 15, 16, 4
 FEW_WITNESSES = 25  # of the searches that only one sentence rests on
 MORPHED = 4  # witnesses of one face whose composites are morphed into one
 LINES = {
-    "W, learned step": "w_learned",
-    "W, genetic": "w_genetic",
+    "autoencoder, learned step": "vae_learned",
     "autoencoder, genetic": "vae_genetic",
+    "W, genetic": "w_genetic",
 }
 """What the notebook calls the parts that compare searches by picks."""
 FAULTY = {
@@ -220,19 +220,19 @@ def _final(net, people: People, seed: int, **options) -> float:
 # ---- by picks -------------------------------------------------------------------------------------------------------
 
 
-def _identified(space_name: str, learned: bool) -> Callable[[People], dict]:
-    """A part: how soon `WITNESSES` identify the face that they saw, in a space, by a step."""
+def _identified(space_name: str, learned: bool, witnesses: int = WITNESSES) -> Callable[[People], dict]:
+    """A part: how soon witnesses identify the face that they saw, in a space, by a step."""
 
     def part(people: People) -> dict:
         space = load_space(space_name)
-        return _described(_searched(people, space, _step(space, learned), WITNESSES, FAULTY["as assumed"]))
+        return _described(_searched(people, space, _step(space, learned), witnesses, FAULTY["as assumed"]))
 
     return part
 
 
 def _faults(people: People) -> dict:
-    """The same for witnesses with other faults, the first few of them, by the learned step in W."""
-    space, found = load_space("w"), {}
+    """The same for witnesses with other faults, the first few of them, by the learned step."""
+    space, found = load_space("vae"), {}
     for name, faults in FAULTY.items():
         searches = _searched(people, space, _step(space, True), FEW_WITNESSES, faults)
         found[name] = asdict(faults) | _described(searches)
@@ -241,7 +241,7 @@ def _faults(people: People) -> dict:
 
 def _morphs(people: People) -> dict:
     """Ranks of single composites, and of the morphs of `MORPHED` witnesses' composites of the same face."""
-    space, right, identity = load_space("w"), np.arange(FEW_WITNESSES), load_identity()
+    space, right, identity = load_space("vae"), np.arange(FEW_WITNESSES), load_identity()
     options = (space, _step(space, True), FEW_WITNESSES, FAULTY["as assumed"])
     several = [_searched(people, *options, number) for number in range(MORPHED)]
     alone = np.concatenate([searches.ranks[:, -1] for searches in several])
@@ -269,6 +269,7 @@ def _searched(
 def _described(searches: Searches) -> dict:
     tables = {name: identification(searches.ranks, within) for name, within in (("rank_1", 1), ("top_10", 10))}
     return {
+        "witnesses": len(searches.ranks),
         "viewed": searches.viewed.tolist(),
         **{name: _rounded(table) for name, table in tables.items()},
         "median_rank": np.median(searches.ranks, axis=0).tolist(),
@@ -293,9 +294,9 @@ def _rounded(table: pd.DataFrame) -> dict:
 
 PARTS: dict[str, Callable[[People], dict]] = {
     "ceilings": _ceilings,
-    "w_genetic": _identified("w", learned=False),
-    "w_learned": _identified("w", learned=True),
+    "vae_learned": _identified("vae", learned=True),
     "vae_genetic": _identified("vae", learned=False),
+    "w_genetic": _identified("w", learned=False, witnesses=FEW_WITNESSES),  # a face of W costs three times as much
     "faults": _faults,
     "morphs": _morphs,
     "methods": _methods,

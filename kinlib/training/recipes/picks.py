@@ -6,22 +6,25 @@ batch run side by side for all rounds. After each round the network's place for 
 cosine of its embedding to that of the face that was seen, which is a picture of a person of the training set.
 """
 
+import io
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import pandas as pd
 import torch
 import torch.nn.functional as F
 from accelerate import Accelerator
+from PIL import Image
 from torch import Tensor, nn
 
 from kinlib.evaluation.witness_search import embed
 from kinlib.faces.identity import load_identity
-from kinlib.io.images import resize
+from kinlib.io.images import resize, to_tensor
 from kinlib.runtime.errors import KinlibError
 from kinlib.search.learned_step import PickNet, summary
 from kinlib.search.spaces import SPACES, load_space
 from kinlib.search.witness import WitnessFaults
-from kinlib.studio.datasets.renders import load_faces
+from kinlib.studio.datasets.renders import HELD_OUT_EVERY
 from kinlib.training.engine import record
 from kinlib.training.engine.processes import launch
 from kinlib.training.engine.settings import TrainSettings
@@ -31,6 +34,7 @@ __all__ = ["PickSettings", "Surrogate", "batch_loss", "train"]
 
 STAY = 0.003  # weight of the mean square of coordinates: faces, not what the surrogate has never seen
 FIT_STEPS, FIT_BATCH = 1000, 256  # of the surrogate
+PART = 256  # pictures at once
 
 
 @dataclass(kw_only=True)
@@ -39,15 +43,15 @@ class PickSettings(TrainSettings):
 
     run: Path = Path("runs/picks")
     """folder of checkpoints and log"""
-    steps: int = 300
+    steps: int = 200
     """length of the schedule"""
-    batch: int = 64
+    batch: int = 32
     """searches in a step, over all processes"""
     lr: float = 2e-3
     """highest learning rate"""
-    space: str = "w"
+    space: str = "vae"
     """vae or w: where faces are searched"""
-    decoded: int = 5000
+    decoded: int = 3000
     """faces decoded for the surrogate"""
     rounds: int = 15
     """of a search"""
@@ -88,8 +92,7 @@ def train(settings: PickSettings) -> None:
 def _train(settings: PickSettings, accelerator: Accelerator) -> None:
     torch.manual_seed(settings.seed)
     space, identity = load_space(settings.space), load_identity()
-    training, held_out = load_faces(settings.data).split()
-    seen, others = (_embedded(faces.images, identity) for faces in (training, held_out))
+    seen, others = (_seen(settings.data, held_out, identity) for held_out in (False, True))
     surrogate, likeness = _fitted(settings, space, identity)
     net = PickNet(space.num_dimensions, settings.hidden, settings.rounds)
     net.network.copy_(torch.tensor(list(bytes.fromhex(space.fingerprint)), dtype=torch.uint8))
@@ -105,18 +108,24 @@ def _train(settings: PickSettings, accelerator: Accelerator) -> None:
             "surrogate_cosine": likeness,
             "identity_cosine_first": float(by_round[0]),
             "identity_cosine_last": float(by_round[-1]),
-            "people": held_out.table.person.nunique(),
+            "people": len(others),
         }
         trainer.run.log(**record.scalars(metrics))
-        used = {"steps_done": trainer.run.step, "pictures_used": len(seen), "people": training.table.person.nunique()}
+        used = {"steps_done": trainer.run.step, "pictures_used": len(seen), "people": len(seen)}
         recipe = asdict(settings) | used
         record.write(trainer.average, settings.out, "picks", recipe, metrics, calls=trainer.calls)
 
 
 @torch.no_grad()
-def _embedded(images: Tensor, identity) -> Tensor:
-    """uint8 [N, 3, S, S] -> embeddings [N, 512]."""
-    return torch.cat([identity(resize(part.float() / 127.5 - 1, identity.input_size)) for part in images.split(256)])
+def _seen(folder: Path, held_out: bool, identity) -> Tensor:
+    """Embeddings of the first picture of everybody who is, or is not, held out: [N, 512]."""
+    table = pd.concat(pd.read_parquet(path, columns=["person", "view", "image"]) for path in folder.glob("*.parquet"))
+    table = table[(table["view"] == 0) & ((table.person % HELD_OUT_EVERY == 0) == held_out)].sort_values("person")
+    parts = []
+    for start in range(0, len(table), PART):
+        pictures = [Image.open(io.BytesIO(data)) for data in table.image.iloc[start : start + PART]]
+        parts.append(identity(resize(to_tensor(pictures), identity.input_size)))
+    return torch.cat(parts)
 
 
 def _fitted(settings: PickSettings, space, identity) -> tuple[Surrogate, float]:

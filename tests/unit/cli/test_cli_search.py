@@ -25,7 +25,7 @@ SMALL = ("--population", "8", "--parents", "3")
         (("--out", "found"), "missing: --target"),
         (("--target", FATHER), "missing: --out"),
         (("--target", "nobody.jpg", "--out", "found"), "nobody.jpg"),
-        (("--target", "blank.png", "--out", "found"), "no face found in blank.png"),
+        (("--target", "blank.png", "--out", "found"), "no face found in 'blank.png'"),
         (("--target", FATHER, "--out", "blank.png"), "is a file"),
         (("--target", FATHER, "--out", "found", "--parents", "9", "--population", "8"), "more parents (9)"),
         (("--target", FATHER, "--out", "found", "--population", "0"), "1 or more"),
