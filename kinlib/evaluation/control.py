@@ -24,10 +24,16 @@ from torch import Tensor
 from kinlib.evaluation.bootstrap import draw_weights, estimate, mean, ratio
 from kinlib.faces.landmarks import CHIP, load_predictor, mean_landmarks
 from kinlib.faces.parsing import Parser, parse
-from kinlib.inheritance.genes.regions import GROUPS
+from kinlib.gan.generator import Generator
+from kinlib.inheritance.genes.methods import GeneMethod
+from kinlib.inheritance.genes.regions import GROUPS, region_indices
+from kinlib.inheritance.region_method import parents_masks
+from kinlib.inheritance.regions import REGIONS as REGION_MASKS
+from kinlib.inheritance.regions import blend_regions, random_shares
 from kinlib.io.face_labels import REGIONS
 
-__all__ = ["Command", "measure_control", "region_features", "summarise_control"]
+__all__ = ["BLENDED", "Command", "Features", "blend_command", "gene_command", "measure_control", "region_features"]
+__all__ += ["summarise_control"]
 
 Command = Callable[[Tensor, Tensor, Mapping[str, float], int], Tensor]
 """(fathers, mothers [C, L, 512], the father's share of some groups, seed) -> pictures [C, 3, S, S] in [-1, 1]."""
@@ -42,6 +48,9 @@ LANDMARKS = {
 }
 COLOURED = ("hair", "eyes", "brows", "mouth", "skin")
 OUTLINED = ("hair", "eyes", "brows", "nose", "mouth", "jaw", "shape")
+BLENDED = tuple(name for name in GROUPS if name in REGION_MASKS)
+"""The groups that `kinlib.inheritance.regions` has a region for."""
+BATCH = 16  # pictures synthesised at a time
 CELLS = 32  # of a mask along each side: a pixel's shift of a border counts little, a lock of hair much
 
 
@@ -91,6 +100,7 @@ def measure_control(
     pictures: tuple[Tensor, Tensor],
     parser: Parser,
     seeds: Sequence[int],
+    groups: Sequence[str] = tuple(GROUPS),
 ) -> pd.DataFrame:
     """Every group of regions from either parent, for every couple.
 
@@ -100,6 +110,7 @@ def measure_control(
         pictures: of these parents, as the generator synthesises them, [C, 3, S, S].
         parser: see `region_features`.
         seeds: of the children; each gives one child for each command.
+        groups: those that the method can be told; the others, too, are looked at.
 
     Returns:
         One row for each couple, seed and group: `right`, the share of both commands that were followed; `inside`,
@@ -117,10 +128,10 @@ def measure_control(
 
     tables = []
     for seed in seeds:
-        whole = [command(*parents, dict.fromkeys(GROUPS, share), seed) for share in (1.0, 0.0)]
+        whole = [command(*parents, dict.fromkeys(groups, share), seed) for share in (1.0, 0.0)]
         whole_features = [region_features(shown, parser) for shown in whole]
         swapped = {group: distance(*whole_features, group) for group in GROUPS}
-        for group in GROUPS:
+        for group in groups:
             children = [command(*parents, {group: share}, seed) for share in (1.0, 0.0)]
             one, other = (region_features(shown, parser) for shown in children)
             followed = [distance(one, fathers, group) < distance(one, mothers, group)]
@@ -140,6 +151,45 @@ def measure_control(
     return pd.concat(tables, ignore_index=True)
 
 
+def gene_command(method: GeneMethod, generator: Generator, kept_layers: int) -> Command:
+    """Commands to children by crossover of genes, without noise: what the command changes is all that changes.
+
+    Args:
+        method: without a pool.
+        generator: of pictures.
+        kept_layers: layers that genes decide; see `kinlib.inheritance.genes.crossover.decode_child`.
+    """
+
+    @torch.no_grad()
+    def command(fathers: Tensor, mothers: Tensor, shares: Mapping[str, float], seed: int) -> Tensor:
+        of_regions = {index: share for name, share in shares.items() for index in region_indices(name)}
+        source = torch.Generator().manual_seed(seed)
+        codes = method.cross(fathers, mothers, source, of_regions, kept_layers, gene_spread=0.0)
+        return generator.synthesis(codes, batch_size=BATCH).clamp(-1, 1)
+
+    return command
+
+
+def blend_command(generator: Generator, parser: Parser) -> Command:
+    """Commands to children whose feature maps are blended by region (`kinlib.inheritance.regions`).
+
+    Args:
+        generator: of pictures.
+        parser: of the regions; it knows `BLENDED` of the groups.
+    """
+
+    @torch.no_grad()
+    def command(fathers: Tensor, mothers: Tensor, shares: Mapping[str, float], seed: int) -> Tensor:
+        source, pictures = torch.Generator().manual_seed(seed), []
+        for father, mother in zip(fathers.split(1), mothers.split(1), strict=True):
+            masks = parents_masks(generator, parser, father, mother)
+            chosen = random_shares(source) | {list(REGION_MASKS).index(name): share for name, share in shares.items()}
+            pictures.append(blend_regions(generator, father, mother, masks, chosen).clamp(-1, 1))
+        return torch.cat(pictures)
+
+    return command
+
+
 def summarise_control(table: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     """Means with intervals over couples.
 
@@ -152,7 +202,7 @@ def summarise_control(table: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
         shares of the whole swap; each with the 95% interval in `.._low` and `.._high`.
     """
     rows = []
-    for group in (*GROUPS, "all"):
+    for group in (*table.group.unique(), "all"):
         chosen = table if group == "all" else table[table.group == group]
         couples = chosen.groupby("couple").mean(numeric_only=True)
         draws = draw_weights(len(couples), seed=seed)

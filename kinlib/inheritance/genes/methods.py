@@ -16,7 +16,7 @@ from kinlib.inheritance.genes.networks import GeneDecoder, GeneEncoder, Genes
 from kinlib.inheritance.genes.pool import GenePool, load_pool
 from kinlib.inheritance.notes import add_note
 
-__all__ = ["GeneMethod", "build", "build_with_pool"]
+__all__ = ["GeneMethod", "build", "build_with_pool", "load_method"]
 
 
 PART = 32  # people of a pool whose genes are derived at a time: 80 MB of genes of the published size
@@ -100,15 +100,26 @@ class GeneMethod:
         return Genes(*(part.transpose(1, 2) for part in found))  # [B, N, R, D]
 
 
+def load_method(preset: str, with_pool: bool = False) -> GeneMethod:
+    """The networks of a preset, and its pool if wanted.
+
+    Raises:
+        KinlibError: if the preset has none, or a file is absent or damaged.
+    """
+    encoder, decoder = load_genes(_path(preset, "genes"))
+    pool = load_pool(_path(preset, "gene_pool"), encoder.sizes.num_layers) if with_pool else None
+    return GeneMethod(encoder, decoder, pool)
+
+
 def build(preset: str) -> Callable:
     """The method `genes` of a preset."""
-    return GeneMethod(*load_genes(_path(preset, "genes"))).cross
+    return load_method(preset).cross
 
 
 def build_with_pool(preset: str) -> Callable:
     """The method `genes_pool` of a preset; its option `pool` is the path of another pool than the bundled one."""
-    encoder, decoder = load_genes(_path(preset, "genes"))
-    layers = encoder.sizes.num_layers
+    method = load_method(preset)
+    encoder, decoder, layers = method.encoder, method.decoder, method.encoder.sizes.num_layers
     opened = lru_cache(maxsize=4)(lambda path: GeneMethod(encoder, decoder, load_pool(path, layers)))
     bundled = _path(preset, "gene_pool")
 

@@ -42,19 +42,21 @@ def cycle_loss(encoder: GeneEncoder, decoder: GeneDecoder, read: Genes, rng: tor
 
 
 def regional_loss(
-    decoder: GeneDecoder, generator: Generator, genes: Tensor, labels: Tensor, rng: torch.Generator
+    decoder: GeneDecoder, generator: Generator, genes: Tensor, codes: Tensor, labels: Tensor, rng: torch.Generator
 ) -> Tensor:
     """Pictures of faces with some regions' genes from another person.
 
-    Where either of the two has these regions, the swapped face is compared with the owner's reconstruction, elsewhere
-    with the receiver's; both are means of absolute differences over these pixels. Each face gets a group of regions, or
-    one region, from the other face of the batch that holds the head most alike: between two poses, no reconstruction
-    shows what the swapped face should be.
+    Where either of the two has these regions, the swapped face is compared with the picture of the owner's code,
+    elsewhere with that of the receiver's; both are means of absolute differences over these pixels. (Pictures decoded
+    from their genes would be no targets: the loss is 0 if all genes decode to one face.) Each face gets a group of
+    regions, or one region, from the other face of the batch that holds the head most alike: between two poses, neither
+    picture shows what the swapped face should be.
 
     Args:
         decoder: of genes.
         generator: of pictures of S px.
         genes: [B, N, R, D].
+        codes: of the same faces, W+ [B, L, 512].
         labels: region maps [B, S, S].
         rng: of the regions.
     """
@@ -63,8 +65,7 @@ def regional_loss(
     taken = _some_regions(count, genes.shape[2], rng).to(genes.device)  # [b, R]
     swapped = torch.where(taken[:, None, :, None], genes[owner], genes[:count])
     with torch.no_grad():
-        receiver = generator.synthesis(decoder(genes[:count]))
-        wanted = generator.synthesis(decoder(genes[owner]))
+        receiver, wanted = (generator.synthesis(given) for given in (codes[:count], codes[owner]))
     found = generator.synthesis(decoder(swapped))
     # [b, R] -> [b, S, S]: whether the label of a pixel is among the taken ones
     inside = sum(taken.gather(1, shown[:count].flatten(1)).view_as(labels[:count]) for shown in (labels, labels[owner]))
