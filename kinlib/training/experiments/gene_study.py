@@ -189,8 +189,8 @@ def study(data: Path, run: Path, steps: int, lines: Sequence[str] = tuple(LINES)
                 "options": LINES[name],
                 "metrics": trained["metrics"],
                 "control": control.to_dict("records"),
-                "crossover": protocol.measure(_with(GeneMethod(*networks), options), seed=seed),
-                "with the pool": protocol.measure(_with(GeneMethod(*networks, pool), options | mutation), seed=seed),
+                "crossover": measure(GeneMethod(*networks), options),
+                "with the pool": measure(GeneMethod(*networks, pool), options | mutation),
             },
         )
 
