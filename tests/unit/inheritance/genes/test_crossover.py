@@ -246,9 +246,12 @@ def bundled(tmp_path: Path, monkeypatch, networks, pool_file) -> Path:
     return folder
 
 
-def test_without_weights_there_are_no_such_methods(capsys):
-    if (config.data_dir() / "weights" / "studio" / "genes.safetensors").exists():
-        pytest.skip("the weights of genes are bundled")
+def test_without_weights_there_are_no_such_methods(bundled, capsys):
+    records = json.loads((bundled / "manifest.json").read_text())
+    for name in ("genes.safetensors", "gene_pool.safetensors"):
+        (bundled / name).unlink()
+        del records[name]
+    (bundled / "manifest.json").write_text(json.dumps(records))
     assert not {"genes", "genes_pool"} & {*registry.names(), *registry.available("studio")}
     assert "region_shares" not in {option.name for option in registry.all_options()}
     main(["child", "--help"])
