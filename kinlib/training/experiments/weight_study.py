@@ -20,7 +20,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from kinlib.evaluation import learned_weights
-from kinlib.evaluation.learned_weights import interval
+from kinlib.evaluation.bootstrap import mean_interval
 from kinlib.inheritance import registry
 from kinlib.inheritance.weight_network import AdaptiveDimensionWeightModel, combine, similarity_loss
 from kinlib.io.files import write_bytes, write_json
@@ -190,8 +190,8 @@ def _held_out(nets: dict, held_out: Couples) -> dict:
         inherit, rng = registry.create(name), torch.Generator().manual_seed(0)  # coins for each couple
         losses[name] = _losses_of(inherit(held_out.father, held_out.mother, rng), processor, held_out)
     return {
-        "loss": {name: _rounded(interval(some)) for name, some in losses.items()},
-        "above_average": {name: _rounded(interval(some - losses["average"])) for name, some in losses.items()},
+        "loss": {name: _rounded(mean_interval(some)) for name, some in losses.items()},
+        "above_average": {name: _rounded(mean_interval(some - losses["average"])) for name, some in losses.items()},
     }
 
 
@@ -278,7 +278,7 @@ def _dominance(nets: dict, kin: KinCodes, held_out: Couples) -> dict:
         for name, net in nets.items():
             child = combine(father, mother, learned_weights.weights_of(net, father, mother))
             shares[name] = _by_father(learned_weights.dominant_share(child, *sides), pairs[:, 0])
-        found[trait] = {name: _rounded(interval(share)) for name, share in shares.items()}
+        found[trait] = {name: _rounded(mean_interval(share)) for name, share in shares.items()}
         found[trait] |= {"probability": _probability(kin, column, words, held_out, pairs), "pairs": len(pairs)}
     return found
 
