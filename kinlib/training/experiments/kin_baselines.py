@@ -87,7 +87,7 @@ def couples_of(kin: KinCodes) -> tuple[Couples, Couples]:
     }
     father, mother, young = (kin.codes[rows].float() for rows in portraits.values())
     every = Couples(father, mother, young.unflatten(0, (len(father), -1)))
-    held = torch.from_numpy(kin.held_out)[portraits["father"]]
+    held = torch.tensor(kin.held_out)[portraits["father"]]
     if not held.any() or held.all():
         raise KinlibError(f"a kin set of {len(every)} couples is too small to train on and to set some aside")
     return every[~held], every[held]

@@ -17,11 +17,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 
+from kinlib import figures
 from kinlib.checkpoints import weights
 from kinlib.faces.parsing import Parser, load_parser, probabilities
+from kinlib.figures import Plot
 from kinlib.gan.encoder import load_encoder
 from kinlib.gan.generator import Generator, load_generator
 from kinlib.gan.label_head import LabelHead, fit, pixel_features
@@ -34,7 +37,7 @@ from kinlib.runtime.errors import KinlibError
 from kinlib.training.data.label_maps import LabelledFaces, load_labelled
 from kinlib.training.recipes.parsing import confusion
 
-__all__ = ["COUNTS", "Pictures", "StudySettings", "mean_iou", "record_path", "recorded", "study"]
+__all__ = ["COUNTS", "Pictures", "StudySettings", "mean_iou", "plot", "record_path", "recorded", "study"]
 
 COUNTS = (1, 2, 5, 10, 20, 40)  # labelled pictures
 KINDS = {"classes": CLASSES, "regions": REGIONS}
@@ -150,6 +153,18 @@ def recorded() -> dict:
     if not set(KINDS) <= set(note or {}):
         raise KinlibError(f"'{record_path()}' is missing or damaged: restore it")
     return note
+
+
+def plot(found: dict) -> Plot:
+    """The curves of both kinds of labels, with the bundled parser's lines."""
+    names = {"parser": "parser, same pictures", "parser_on_renders": "parser, renders"}
+    titles = {kind: f"{len(names)} {kind}" for kind, names in KINDS.items()}
+    curves = {
+        titles[kind]: pd.DataFrame(found[kind]["curve"]).rename(columns={"pictures": "labelled pictures"})
+        for kind in KINDS
+    }
+    levels = {titles[kind]: {name: found[kind][key] for key, name in names.items()} for kind in KINDS}
+    return figures.learning_curve_plot(curves, levels, "labelled pictures", "mean IoU, held-out people")
 
 
 @torch.inference_mode()
