@@ -25,22 +25,23 @@ from kinlib.training.experiments.kin_baselines import Baseline, GeneticFactors, 
 __all__ = ["NAMES", "record_path", "recorded", "registered", "study"]
 
 NAMES = {
-    "StyleDNA's idea": lambda *parts: SharedGenes(*parts, sampled=False),
     "StyleDNA's idea, sampled": SharedGenes,
     "ChildPredictor's idea": GeneticFactors,
+    "StyleDNA's idea": lambda *parts: SharedGenes(*parts, sampled=False),
 }
-"""What is trained, by the name in tables; the first two as the two rows of Li et al. (2023, Table 3)."""
+"""What is trained, by the name in tables; StyleDNA twice, as in Li et al. (2023, Table 3)."""
 
 
-def study(folder: Path, kin: Kinship) -> dict:
-    """Train all of `NAMES` and measure them as the bundled methods are measured.
+def study(folder: Path, kin: Kinship) -> Iterator[dict]:
+    """Train all of `NAMES` and measure them as the bundled methods are measured; yields what is known after each.
 
     Args:
         folder: of a kin set; what has no codes yet is encoded.
         kin: the networks.
 
-    Returns:
-        `couples` that were trained on, and for each name its losses (`train`) and its measures as `measure` has them.
+    Yields:
+        `couples` that were trained on, and for each name its losses (`losses`) and, as far as it has been measured, its
+        measures as `measure` has them (`entries`).
     """
     for _ in encode_set(folder):
         pass
@@ -50,13 +51,13 @@ def study(folder: Path, kin: Kinship) -> dict:
     for name, build in NAMES.items():
         nets[name], losses[name] = train(build, couples, aside, corrections)
         print(name, losses[name], flush=True)
-    found = {"preset": kin.preset, "children": CHILDREN, "seed": SEED}
+    found: dict = {"preset": kin.preset, "children": CHILDREN, "seed": SEED}
     found |= {"couples": len(couples), "aside": len(aside), "losses": losses, "entries": {}}
     with registered(nets):
         for name, summary in measure(kin, heredity.load_reference(), list(nets)):
             found["entries"][name] = summary
             print(name, *(f"{part} {value[0]:.3f}" for part, value in summary.items()), sep="  ", flush=True)
-    return found
+            yield found
 
 
 @contextmanager
@@ -94,9 +95,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder that `kinlib render --kin` wrote")
     parser.add_argument("--record", action="store_true", help="keep the numbers beside the bundled data")
     given = parser.parse_args(arguments)
-    found = study(given.data, Kinship.load("studio", device="cpu"))
-    if given.record:
-        write_json(record_path(), found)
+    for found in study(given.data, Kinship.load("studio", device="cpu")):
+        if given.record:
+            write_json(record_path(), found)
 
 
 if __name__ == "__main__":

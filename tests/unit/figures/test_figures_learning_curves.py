@@ -15,7 +15,7 @@ def test_each_curve_has_its_panel_and_levels():
     first, second = plot.axes
     assert [line.get_label() for line in first.lines[1:]] == ["parser", "renders"] and len(second.lines) == 1
     assert [label.get_text() for label in first.get_xticklabels()] == ["1", "5", "40"]
-    assert (first.get_xlabel(), first.get_ylabel(), second.get_title()) == ("pictures", "IoU", "two")
+    assert (first.get_xlabel(), first.get_ylabel(), second.get_title(loc="left")) == ("pictures", "IoU", "two")
 
 
 def test_nothing_and_too_much_are_refused():
