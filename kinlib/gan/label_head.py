@@ -25,7 +25,6 @@ __all__ = ["LabelHead", "fit", "pixel_features", "train_head"]
 
 PIXELS = 2048  # of each labelled picture that are trained on
 STEPS, BATCH, LR = 400, 256, 2e-3
-PART = 2  # pictures whose features are in memory at once: 66 MB each at 128 px, 4 GB at 1024 px and full width
 
 
 class LabelHead(nn.Module):
@@ -74,19 +73,37 @@ class LabelHead(nn.Module):
         Raises:
             KinlibError: if the head was trained on another generator's features.
         """
-        found = []
-        for code in codes.split(1):
-            features = pixel_features(generator, code)[0]  # [R R, D]
-            if features.shape[1] != len(self.mean):
-                sizes = f"{features.shape[1]} features instead of {len(self.mean)}"
-                raise KinlibError(f"the label head was trained on another generator, which has {sizes}")
-            found.append(self.label(features).unflatten(0, (generator.resolution, -1)))
-        return torch.stack(found)
+        return torch.stack([self._parse(generator.features(code), generator.resolution) for code in codes.split(1)])
+
+    def _parse(self, levels: list[Tensor], size: int) -> Tensor:
+        """Label map [R, R] from the features [1, C, r, r] of all convolutions.
+
+        The first layer is linear, and so is bilinear enlargement, whose weights sum to 1: their order does not matter.
+        What is enlarged is then the hidden layer and not the features, of which a 1024 px picture would have 23 GB.
+        """
+        channels = [level.shape[1] for level in levels]
+        if sum(channels) != len(self.mean):
+            sizes = f"{sum(channels)} features instead of {len(self.mean)}"
+            raise KinlibError(f"the label head was trained on another generator, which has {sizes}")
+        parts = list(zip(levels, self.mean.split(channels), self.scale.split(channels), strict=True))
+        votes = torch.zeros(size * size, self.classes, device=self.mean.device)
+        for member in range(len(self.weights[0])):
+            first = self.weights[0][member].split(channels)  # [C, H] each
+            hidden = self.biases[0][member].view(1, -1, 1, 1)
+            for (level, mean, scale), weight in zip(parts, first, strict=True):
+                x = (level.to(self.mean) - mean.view(1, -1, 1, 1)) / scale.view(1, -1, 1, 1)
+                small = torch.einsum("bchw,cd->bdhw", x, weight)  # [1, H, r, r]
+                hidden = hidden + F.interpolate(small, (size, size), mode="bilinear", align_corners=False)
+            y = hidden.flatten(2)[0].t()  # [1, H, R, R] -> [R R, H]
+            for weight, bias in list(zip(self.weights, self.biases, strict=True))[1:]:
+                y = F.relu(y) @ weight[member] + bias[member]
+            votes += y.softmax(dim=1)
+        return votes.argmax(dim=1).byte().view(size, size)
 
 
 @torch.no_grad()
 def pixel_features(generator: Generator, codes: Tensor, pixels: Tensor | None = None) -> Tensor:
-    """Features of all convolutions at pixels of the pictures of codes, enlarged bilinearly.
+    """Features of all convolutions at pixels of the pictures of codes, interpolated bilinearly.
 
     Args:
         generator: of R pixels.
@@ -96,15 +113,18 @@ def pixel_features(generator: Generator, codes: Tensor, pixels: Tensor | None = 
     Returns:
         [B, P, D], float32; D is the number of channels of all convolutions.
     """
-    size = (generator.resolution, generator.resolution)
+    size = generator.resolution
+    if pixels is None:
+        pixels = torch.arange(size**2, device=codes.device).expand(len(codes), -1)
+    places = torch.stack([pixels % size, pixels // size], dim=2)  # x and y, [B, P, 2]
+    grid = ((places + 0.5) * 2 / size - 1).unsqueeze(2)  # pixel centres in [-1, 1], [B, P, 1, 2]
     found = []
-    for part in range(0, len(codes), PART):
-        index = None if pixels is None else pixels[part : part + PART, None]  # [b, 1, P]
-        columns = []
-        for level in generator.features(codes[part : part + PART]):
-            large = F.interpolate(level.float(), size, mode="bilinear", align_corners=False).flatten(2)  # [b, C, R R]
-            columns.append(large if index is None else large.gather(2, index.expand(-1, large.shape[1], -1)))
-        found.append(torch.cat(columns, dim=1).transpose(1, 2))  # [b, D, P] -> [b, P, D]
+    for code, place in zip(codes.split(1), grid.split(1), strict=True):  # one by one, to spare memory
+        columns = [
+            F.grid_sample(level.float(), place.to(level.device), padding_mode="border", align_corners=False)
+            for level in generator.features(code)
+        ]  # [1, C, P, 1] each
+        found.append(torch.cat(columns, dim=1).squeeze(3).transpose(1, 2))  # [1, D, P] -> [1, P, D]
     return torch.cat(found)
 
 

@@ -279,12 +279,12 @@ def _controls(names: dict[str, tuple[str, ...]], layers: int, live: bool) -> dic
     """All controls by name, but for the groups and regions."""
     people = {
         f"pool_{kind}": widgets.Dropdown(
-            options=[ANY, *names.get(kind, ())], description=f"pool: {kind}", disabled=not names, **WIDE
+            options=[ANY, *names.get(kind, ())], value=ANY, description=f"pool: {kind}", disabled=not names, **WIDE
         )
         for kind in ("age", "sex", "group")
     }
     return {
-        "start": widgets.Dropdown(options=[CHOOSE, *STARTS, DRAWN], description="begin with", **WIDE),
+        "start": widgets.Dropdown(options=[CHOOSE, *STARTS, DRAWN], value=CHOOSE, description="begin with", **WIDE),
         "seed": widgets.BoundedIntText(value=0, min=0, max=SEEDS, description="seed", **WIDE),
         "another": widgets.Button(description="another child", icon="refresh", tooltip="the next seed", **FITTED),
         "kept_layers": widgets.IntSlider(

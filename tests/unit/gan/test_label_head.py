@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from kinlib.gan.generator import Generator
 from kinlib.gan.label_head import LabelHead, pixel_features, train_head
@@ -48,6 +49,27 @@ def test_pixels_are_those_that_were_asked_for(generator):
     index = torch.tensor([[5, 200], [0, 255], [17, 17]])
     few = pixel_features(generator, some, index)
     torch.testing.assert_close(few, torch.stack([one[at] for one, at in zip(whole, index, strict=True)]))
+
+
+def test_pixels_between_features_are_interpolated(generator):
+    some = codes(2, 5)
+    large = [
+        F.interpolate(level, (SIZE, SIZE), mode="bilinear", align_corners=False) for level in generator.features(some)
+    ]
+    torch.testing.assert_close(pixel_features(generator, some), torch.cat(large, dim=1).flatten(2).transpose(1, 2))
+
+
+def test_a_whole_picture_is_labelled_as_its_pixels_are(generator):
+    torch.manual_seed(0)
+    head, some = LabelHead(36, 5, members=3, hidden=(8, 6)), codes(2, 6)
+    features = pixel_features(generator, some)
+    head.mean.copy_(features.mean(dim=(0, 1)))
+    head.scale.copy_(features.std(dim=(0, 1)))
+    for bias in head.biases:
+        torch.nn.init.normal_(bias)
+    found = head.parse(generator, some).flatten(1)
+    assert found.unique().numel() > 2
+    assert (found == head.label(features.flatten(0, 1)).view(2, -1)).float().mean() > 0.999  # ties in rounding
 
 
 def test_members_see_the_same_pixels_in_their_own_ways():
