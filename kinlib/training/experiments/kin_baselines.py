@@ -30,7 +30,8 @@ from kinlib.training.engine.loop import batches
 __all__ = ["Baseline", "BaselineSettings", "Couples", "GeneticFactors", "SharedGenes", "couples_of", "train"]
 
 EXTERNAL = 1 / 16  # share of external factors: 32 of 512 numbers
-CHECKS = 25  # times that the couples set aside are looked at
+CHECKS = 40  # times that the couples set aside are looked at
+FIRST = 0.01  # factor on the last layer's weights: training begins at the mean child
 
 
 @dataclass(frozen=True)
@@ -41,16 +42,18 @@ class BaselineSettings:
         components: K, of W+.
         genes, hidden: numbers of a parent's gene, and width of the networks.
         steps, batch, lr, weight_decay: of AdamW.
+        dropout: rate behind both hidden layers.
         seed: of everything.
     """
 
     components: int = 64
     genes: int = 64
     hidden: int = 128
-    steps: int = 1500
+    steps: int = 800
     batch: int = 32
-    lr: float = 1e-3
+    lr: float = 5e-4
     weight_decay: float = 0.1
+    dropout: float = 0.3
     seed: int = 0
 
 
@@ -104,6 +107,7 @@ class Baseline(nn.Module):
     def __init__(self, components: Components, num_layers: int):
         super().__init__()
         self.components, self.num_layers = components, num_layers
+        self.register_buffer("centre", torch.zeros(len(components.scale)))  # components of the mean child
 
     def forward(self, father: Tensor, mother: Tensor, noise: Callable[..., Tensor]) -> Tensor:
         """Components [B, K] of children from those of the parents; `noise` gives uniform numbers of a shape."""
@@ -111,6 +115,7 @@ class Baseline(nn.Module):
 
     def settle(self, father: Tensor, mother: Tensor, children: Tensor) -> None:
         """Fix what is not trained by descent, from components of parents [C, K] and of their children [C, T, K]."""
+        self.centre.copy_(children.mean(dim=(0, 1)))
 
     @torch.no_grad()
     def inherit(self, father: Tensor, mother: Tensor, generator: torch.Generator) -> Tensor:
@@ -136,13 +141,13 @@ class SharedGenes(Baseline):
         super().__init__(components, num_layers)
         count = len(components.scale)
         self.sampled = sampled
-        self.encoder = _network(count, settings.hidden, settings.genes)
-        self.decoder = _network(settings.genes, settings.hidden, count)
+        self.encoder = _network(count, settings, settings.genes)
+        self.decoder = _network(settings.genes, settings, count, FIRST)
 
     def forward(self, father: Tensor, mother: Tensor, noise: Callable[..., Tensor]) -> Tensor:
         genes = self.encoder(father), self.encoder(mother)  # [B, G] each
         joined = torch.lerp(*genes, noise(*genes[0].shape)) if self.sampled else torch.maximum(*genes)
-        return self.decoder(joined)
+        return self.centre + self.decoder(joined)
 
 
 class GeneticFactors(Baseline):
@@ -156,13 +161,13 @@ class GeneticFactors(Baseline):
     def __init__(self, components: Components, num_layers: int, settings: BaselineSettings):
         super().__init__(components, num_layers)
         count = len(components.scale)
-        self.mapping = _network(2 * count, settings.hidden, count)
+        self.mapping = _network(2 * count, settings, count, FIRST)
         self.register_buffer("external", torch.zeros(count, dtype=torch.bool))
-        self.register_buffer("centre", torch.zeros(count))  # of the external factors of true children
-        self.register_buffer("spread", torch.zeros(count))
+        self.register_buffer("spread", torch.zeros(count))  # of true children
 
     def settle(self, father: Tensor, mother: Tensor, children: Tensor) -> None:
         """Choose the external factors: the least correlation of children with the mean of their parents."""
+        super().settle(father, mother, children)
         parents = ((father + mother) / 2)[:, None].expand_as(children).flatten(0, 1)
         young = children.flatten(0, 1)
         known = torch.stack(
@@ -170,11 +175,10 @@ class GeneticFactors(Baseline):
         ).nan_to_num()
         least = known.argsort()[: max(round(EXTERNAL * len(known)), 1)]
         self.external[least] = True
-        self.centre.copy_(young.mean(dim=0))
         self.spread.copy_(young.std(dim=0))
 
     def forward(self, father: Tensor, mother: Tensor, noise: Callable[..., Tensor]) -> Tensor:
-        genetic = self.mapping(torch.cat([father, mother], dim=1))
+        genetic = self.centre + self.mapping(torch.cat([father, mother], dim=1))
         normal = torch.special.ndtri(noise(*genetic.shape).clamp(1e-6, 1 - 1e-6))
         return torch.where(self.external, self.centre + self.spread * normal, genetic)
 
@@ -213,7 +217,7 @@ def train(
     young, weight = _read_children(components, couples), components.scale / components.scale.square().mean().sqrt()
     optimizer = torch.optim.AdamW(net.parameters(), settings.lr, weight_decay=settings.weight_decay)
     order = batches(len(couples), min(settings.batch, len(couples)), rng)
-    best, kept = float("inf"), copy.deepcopy(net.state_dict())
+    best, kept = _error(net, aside, fixed, weight), copy.deepcopy(net.state_dict())
     for step in range(settings.steps):
         index = next(order)
         added = corrections[torch.randint(len(corrections), (2, len(index)), generator=rng)]  # [2, B, L, 512]
@@ -242,11 +246,20 @@ def _read_children(components: Components, couples: Couples) -> Tensor:
 @torch.no_grad()
 def _error(net: Baseline, couples: Couples, correction: Tensor, weight: Tensor) -> float:
     """Squared error of the middle child, with all noise at its median."""
+    net.eval()
     parents = (net.components.read(codes + correction) for codes in (couples.father, couples.mother))
     found = net(*parents, lambda *shape: torch.full(shape, 0.5))
+    net.train()
     return float(((found[:, None] - _read_children(net.components, couples)) * weight).square().mean())
 
 
-def _network(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
-    layers = [nn.Linear(inputs, hidden), nn.PReLU(), nn.Linear(hidden, hidden), nn.PReLU(), nn.Linear(hidden, outputs)]
+def _network(inputs: int, settings: BaselineSettings, outputs: int, last: float = 1.0) -> nn.Sequential:
+    """Two hidden layers; `last` is a factor on the initial weights of the last one."""
+    sizes, layers = (inputs, settings.hidden, settings.hidden), []
+    for before, after in zip(sizes[:-1], sizes[1:], strict=True):
+        layers += [nn.Linear(before, after), nn.PReLU(), nn.Dropout(settings.dropout)]
+    layers.append(nn.Linear(settings.hidden, outputs))
+    with torch.no_grad():
+        for part in layers[-1].parameters():
+            part.mul_(last)
     return nn.Sequential(*layers)
