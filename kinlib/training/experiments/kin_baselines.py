@@ -11,11 +11,11 @@ sets them apart from the course's methods.
   numbers; the others are external factors, which are noise. `GeneticFactors` takes for these the components that the
   parents tell least of, and samples them as they vary among true children.
 
-Trained on hundreds of couples they overfit: `train` keeps the state that was best on couples set aside.
+Trained on tens or hundreds of couples they overfit: `train` keeps the state that was best on couples set aside.
 """
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -203,22 +203,41 @@ def train(
         child: 1 is no better than to ignore the parents.
     """
     settings = settings or BaselineSettings()
-    rng = torch.Generator().manual_seed(settings.seed)
     everybody = torch.cat([couples.father, couples.mother, couples.children.flatten(0, 1)])
     count, layers = min(settings.components, len(everybody) // 2), everybody.shape[1]
-    with torch.random.fork_rng(devices=[]):
+    components = Components(count, everybody[0].numel())
+    with torch.random.fork_rng(devices=[]):  # components, initial weights and dropout
         torch.manual_seed(settings.seed)
-        components = Components(count, everybody[0].numel())
         components.fit(everybody)
         net = build(components, layers, settings)
-    read, fixed = components.read, corrections.mean(dim=0)
-    parents = [read(codes + fixed) for codes in (couples.father, couples.mother)]
-    net.settle(*parents, _read_children(components, couples))
-    young, weight = _read_children(components, couples), components.scale / components.scale.square().mean().sqrt()
+        fixed, weight = corrections.mean(dim=0), components.scale / components.scale.square().mean().sqrt()
+        parents = [components.read(codes + fixed) for codes in (couples.father, couples.mother)]
+        net.settle(*parents, _read_children(components, couples))
+        least, kept = _error(net, aside, fixed, weight), copy.deepcopy(net.state_dict())
+        for step, _ in enumerate(_steps(net, couples, corrections, weight, settings), 1):
+            if step % max(settings.steps // CHECKS, 1) == 0:
+                error = _error(net, aside, fixed, weight)
+                if error < least:
+                    least, kept = error, copy.deepcopy(net.state_dict())
+    net.load_state_dict(kept)
+    metrics = {}
+    for name, some in (("seen", couples), ("aside", aside)):
+        ignorant = ((_read_children(components, some) - net.centre) * weight).square().mean()
+        metrics[name] = _error(net, some, fixed, weight) / float(ignorant)
+    return net.eval().requires_grad_(False), {name: round(value, 4) for name, value in metrics.items()}
+
+
+def _steps(
+    net: Baseline, couples: Couples, corrections: Tensor, weight: Tensor, settings: BaselineSettings
+) -> Iterator[float]:
+    """Descend; yields the loss of each step."""
+    rng, read = torch.Generator().manual_seed(settings.seed), net.components.read
     optimizer = torch.optim.AdamW(net.parameters(), settings.lr, weight_decay=settings.weight_decay)
-    order = batches(len(couples), min(settings.batch, len(couples)), rng)
-    best, kept = _error(net, aside, fixed, weight), copy.deepcopy(net.state_dict())
-    for step in range(settings.steps):
+    order, young = (
+        batches(len(couples), min(settings.batch, len(couples)), rng),
+        _read_children(net.components, couples),
+    )
+    for _ in range(settings.steps):
         index = next(order)
         added = corrections[torch.randint(len(corrections), (2, len(index)), generator=rng)]  # [2, B, L, 512]
         shown = [read(codes[index] + some) for codes, some in zip((couples.father, couples.mother), added, strict=True)]
@@ -228,14 +247,7 @@ def train(
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
-        if (step + 1) % max(settings.steps // CHECKS, 1) == 0:
-            error = _error(net, aside, fixed, weight)
-            if error < best:
-                best, kept = error, copy.deepcopy(net.state_dict())
-    net.load_state_dict(kept)
-    ignorant = ((_read_children(components, aside) - young.mean(dim=(0, 1))) * weight).square().mean()
-    metrics = {"seen": _error(net, couples, fixed, weight) / float(ignorant), "aside": best / float(ignorant)}
-    return net.eval().requires_grad_(False), {name: round(value, 4) for name, value in metrics.items()}
+        yield float(loss.detach())
 
 
 def _read_children(components: Components, couples: Couples) -> Tensor:

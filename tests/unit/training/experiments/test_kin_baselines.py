@@ -60,6 +60,20 @@ def test_randomness_comes_from_the_generator_alone(trained):
     assert torch.equal(first, again) and torch.equal(first, other) == (kind == "larger")
 
 
+def test_training_follows_its_seed():
+    """Also where others have drawn random numbers in between."""
+    few = BaselineSettings(components=8, genes=4, hidden=8, steps=10)
+    given = couples(30, 1), couples(5, 11), torch.zeros(1, LAYERS, 512)
+    first, _ = train(GeneticFactors, *given, few)
+    torch.rand(3)
+    state, again = torch.random.get_rng_state(), train(GeneticFactors, *given, few)[0]
+    assert all(
+        torch.equal(one, other)
+        for one, other in zip(first.state_dict().values(), again.state_dict().values(), strict=True)
+    )
+    assert torch.equal(state, torch.random.get_rng_state())
+
+
 def test_external_factors_are_what_parents_tell_least_of():
     components = Components(32, LAYERS * 512)
     net = GeneticFactors(components, LAYERS, SETTINGS)
