@@ -38,13 +38,13 @@ __all__ += ["summarise_control"]
 Command = Callable[[Tensor, Tensor, Mapping[str, float], int], Tensor]
 """(fathers, mothers [C, L, 512], the father's share of some groups, seed) -> pictures [C, 3, S, S] in [-1, 1]."""
 
-LANDMARKS = {
+LANDMARKS: dict[str, slice | list[int]] = {
     "eyes": slice(36, 48),
     "brows": slice(17, 27),
     "nose": slice(27, 36),
     "mouth": slice(48, 68),
     "jaw": slice(4, 13),
-    "shape": slice(0, 17),
+    "shape": [0, 1, 2, 3, 13, 14, 15, 16],
 }
 COLOURED = ("hair", "eyes", "brows", "mouth", "skin")
 OUTLINED = ("hair", "eyes", "brows", "nose", "mouth", "jaw", "shape")
@@ -151,13 +151,13 @@ def measure_control(
     return pd.concat(tables, ignore_index=True)
 
 
-def gene_command(method: GeneMethod, generator: Generator, kept_layers: int) -> Command:
+def gene_command(method: GeneMethod, generator: Generator, kept_layers: int | None = None) -> Command:
     """Commands to children by crossover of genes, without noise: what the command changes is all that changes.
 
     Args:
         method: without a pool.
         generator: of pictures.
-        kept_layers: layers that genes decide; see `kinlib.inheritance.genes.crossover.decode_child`.
+        kept_layers: layers that genes decide; see `GeneMethod.cross`.
     """
 
     @torch.no_grad()

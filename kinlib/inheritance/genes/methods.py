@@ -10,7 +10,7 @@ from torch import Tensor
 
 from kinlib.checkpoints import weights
 from kinlib.inheritance.genes.chance import Sources, drawn
-from kinlib.inheritance.genes.crossover import crossover, decode_child, draw_mutated, draw_weights
+from kinlib.inheritance.genes.crossover import KEPT_LAYERS, crossover, decode_child, draw_mutated, draw_weights
 from kinlib.inheritance.genes.files import load_genes
 from kinlib.inheritance.genes.networks import GeneDecoder, GeneEncoder, Genes
 from kinlib.inheritance.genes.pool import GenePool, load_pool
@@ -40,7 +40,7 @@ class GeneMethod:
         mother: Tensor,
         generator: Sources,
         region_shares: dict[int, float] | None,
-        kept_layers: int,
+        kept_layers: int | None,
         gene_spread: float,
         eta: float = 0.0,
         gamma: float = 0.0,
@@ -56,7 +56,8 @@ class GeneMethod:
             father, mother: W+ [B, L, 512].
             generator: of weights, mutation, people of the pool, and noise; one, or one for each child.
             region_shares: the father's share by region; drawn where it is not given.
-            kept_layers: layers that the genes decide; the others are the parents' mean.
+            kept_layers: layers that the genes decide; the others are the parents' mean. None takes the paper's 8 for
+                networks of its layout, and all for ours, which obey commands better so.
             gene_spread: factor on the standard deviation of genes.
             eta: share of the regions that are wholly the pool's; those of `region_shares` never are.
             gamma: the pool's weight in the other regions.
@@ -70,6 +71,9 @@ class GeneMethod:
         chosen = chosen.mutate(mutated)
         given = self._mutation(chosen.pool, generator, pool_age, pool_sex, pool_group) if chosen.pool.any() else None
         genes = crossover(father_genes, mother_genes, chosen, given).expand(children).sample(generator, gene_spread)
+        if kept_layers is None:
+            sizes = self.decoder.sizes
+            kept_layers = sizes.num_layers if sizes.components else KEPT_LAYERS
         return decode_child(self.decoder, genes, father, mother, kept_layers)
 
     def _genes(self, codes: Tensor) -> Genes:

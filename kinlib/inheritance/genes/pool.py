@@ -13,6 +13,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -122,7 +123,11 @@ def age_names(years: Sequence[float], ages: Sequence[str] = AGES) -> list[str]:
 
 
 def save_pool(
-    path: str | Path, codes: Tensor, labels: dict[str, Sequence[str]], names: dict[str, Sequence[str]]
+    path: str | Path,
+    codes: Tensor,
+    labels: dict[str, Sequence[str]],
+    names: dict[str, Sequence[str]],
+    source: dict[str, Any] | None = None,
 ) -> None:
     """Write a pool, whole or not at all.
 
@@ -131,6 +136,7 @@ def save_pool(
         codes: W+ [P, L, 512].
         labels: P names of each kind: "age", "sex" and "group".
         names: all names of each kind, which may be more than those that occur.
+        source: where the people are from, to be kept with them; values as JSON has them.
 
     Raises:
         KinlibError: if there is nobody, a label is unknown, or there are not as many labels as codes.
@@ -147,7 +153,8 @@ def save_pool(
             raise KinlibError(f"unknown {kind} '{min(unknown)}' of a gene pool: choose from {', '.join(names[kind])}")
         order = {name: i for i, name in enumerate(names[kind])}
         tensors[kind] = torch.tensor([order[name] for name in labels[kind]], dtype=torch.uint8)
-    about: dict = {"format": FORMAT, "layers": codes.shape[1]} | {kind: list(names[kind]) for kind in KINDS}
+    about: dict = {"format": FORMAT, "layers": codes.shape[1], "source": source or {}}
+    about |= {kind: list(names[kind]) for kind in KINDS}
     write_bytes(Path(path), save(tensors, {ABOUT: json.dumps(about)}))
 
 
