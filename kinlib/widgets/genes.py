@@ -17,7 +17,6 @@ import ipywidgets as widgets
 from kinlib import figures
 from kinlib.inheritance import registry
 from kinlib.inheritance.genes.choices import ANY, HALF, REGION_GROUPS, RegionChoices, share_in_words
-from kinlib.inheritance.genes.crossover import KEPT_LAYERS
 from kinlib.inheritance.genes.pool import load_pool
 from kinlib.kinship.kinship import Face, Kinship, Photo
 from kinlib.runtime import config
@@ -288,7 +287,7 @@ def _controls(names: dict[str, tuple[str, ...]], layers: int, live: bool) -> dic
         "seed": widgets.BoundedIntText(value=0, min=0, max=SEEDS, description="seed", **WIDE),
         "another": widgets.Button(description="another child", icon="refresh", tooltip="the next seed", **FITTED),
         "kept_layers": widgets.IntSlider(
-            value=min(KEPT_LAYERS, layers),
+            value=layers,  # all, as for networks with principal components; the published ones take 8
             min=0,
             max=layers,
             description="layers of genes",
