@@ -77,7 +77,9 @@ def _read_split(path: Path, scores: dict[str, float], problems: list[Problem]) -
             continue
         score = _number(cells[1]) if len(cells) == 3 else None
         if score is None or cells[2] not in PARTS:
-            problems.append(Problem("malformed_line", f"{path.name}:{number}", "not a file, a number, and train or test"))
+            problems.append(
+                Problem("malformed_line", f"{path.name}:{number}", "not a file, a number, and train or test")
+            )
             continue
         if cells[0] in seen and cells[0] in parts[cells[2]]:
             problems.append(Problem("repeated_line", f"{path.name}:{number}", f"'{cells[0]}' is listed before"))

@@ -11,15 +11,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from PIL import Image
 from torch import Tensor
 
 from kinlib.attractiveness.losses import expectation
 from kinlib.attractiveness.network import ComboNet, SmallBackbone, normalise
+from kinlib.faces.align import find_and_align
 from kinlib.io.images import resize, to_tensor
 from kinlib.io.photos import read_photo
 from kinlib.runtime.errors import KinlibError
 
-__all__ = ["CAUTION", "Predictions", "predict", "rate_files"]
+__all__ = ["CAUTION", "Predictions", "input_size", "predict", "rate_files", "square"]
 
 CAUTION = (
     "a score is the rating that one panel of raters would be expected to give a picture; it changes with light, camera "
@@ -75,34 +77,46 @@ def input_size(net: ComboNet) -> int:
     return net.backbone.input_size if isinstance(net.backbone, SmallBackbone) else LARGE
 
 
-def rate_files(net: ComboNet, paths: Sequence[Path], batch: int = BATCH) -> Iterator[pd.DataFrame]:
+def rate_files(
+    net: ComboNet, paths: Sequence[Path], batch: int = BATCH, by_levels: bool = False, align: bool = False
+) -> Iterator[pd.DataFrame]:
     """Predict the ratings of picture files, a batch at a time.
 
     Args:
         net: in evaluation mode.
         paths: of pictures of faces, cropped as the network's training pictures were.
         batch: pictures at a time.
+        by_levels: as for `predict`.
+        align: find and align the faces first; otherwise the middle of a picture that is not square is taken.
 
     Yields:
         A table for each batch, one row a file: `score`, the probabilities `level_1` to `level_C`, and `problem`, the
-        sentence that says why a file could not be read (its numbers are missing).
+        sentence that says why a file could not be read or shows no face (its numbers are missing).
     """
     side = input_size(net)
-    classes = net.classification_branch.out_features
-    names = [f"level_{number}" for number in range(1, classes + 1)]
+    names = [f"level_{number}" for number in range(1, net.classification_branch.out_features + 1)]
     for start in range(0, len(paths), batch):
-        rows: list[dict] = []
-        images = []
-        for path in paths[start : start + batch]:
-            try:
-                images.append(resize(to_tensor(read_photo(path)), side))
-                rows.append({"problem": None})
-            except KinlibError as problem:
-                rows.append({"problem": str(problem)})
-        table = pd.DataFrame(rows, columns=["score", *names, "problem"])
-        table[["score", *names]] = np.nan
+        read = [_read(path, side, align) for path in paths[start : start + batch]]
+        table = pd.DataFrame(np.nan, index=range(len(read)), columns=["score", *names])
+        images = [one for one in read if isinstance(one, Tensor)]
         if images:
-            found = predict(net, torch.cat(images), batch)
-            readable = table["problem"].isna()
-            table.loc[readable, ["score", *names]] = np.column_stack([found.scores, found.levels])
-        yield table
+            found = predict(net, torch.cat(images), batch, by_levels)
+            rows = [isinstance(one, Tensor) for one in read]
+            table.loc[rows] = np.column_stack([found.scores, found.levels])
+        yield table.assign(problem=pd.Series([None if isinstance(one, Tensor) else one for one in read], dtype=object))
+
+
+def _read(path: Path, side: int, align: bool) -> Tensor | str:
+    """A picture [1, 3, side, side], or the sentence that says why there is none."""
+    try:
+        photo = find_and_align(path).aligned if align else square(read_photo(path))
+    except KinlibError as problem:
+        return str(problem)
+    return resize(to_tensor(photo), side)
+
+
+def square(photo: Image.Image) -> Image.Image:
+    """The middle of a picture, as wide as it is high."""
+    side = min(photo.size)
+    left, top = (photo.width - side) // 2, (photo.height - side) // 2
+    return photo.crop((left, top, left + side, top + side))

@@ -26,7 +26,17 @@ from kinlib.runtime.errors import KinlibError
 from kinlib.studio.genetics.populations import MEANS, POPULATIONS
 from kinlib.studio.person import PROPORTIONS
 
-__all__ = ["ADULT", "ASYMMETRIC_MODES", "GROUP_TASTES", "LEVELS", "PREFERENCES", "Facts", "Panel", "facts", "make_panel"]
+__all__ = [
+    "ADULT",
+    "ASYMMETRIC_MODES",
+    "GROUP_TASTES",
+    "LEVELS",
+    "PREFERENCES",
+    "Facts",
+    "Panel",
+    "facts",
+    "make_panel",
+]
 
 ADULT = 18.0  # years; the youngest face that is rated
 LEVELS = 5

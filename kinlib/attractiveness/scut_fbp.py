@@ -102,7 +102,9 @@ def read_sheet(path: Path) -> list[list[str]]:
             sheet = next(name for name in sorted(names) if name.startswith("xl/worksheets/sheet"))
             shared = []
             if "xl/sharedStrings.xml" in names:
-                shared = ["".join(item.itertext()) for item in _tree(archive, "xl/sharedStrings.xml").iter(f"{SHEET}si")]
+                shared = [
+                    "".join(item.itertext()) for item in _tree(archive, "xl/sharedStrings.xml").iter(f"{SHEET}si")
+                ]
             return [_cells(row, shared) for row in _tree(archive, sheet).iter(f"{SHEET}row")]
     except (OSError, zipfile.BadZipFile, ElementTree.ParseError, StopIteration, ValueError, IndexError) as error:
         raise KinlibError(f"'{path}' is damaged or no Excel sheet: copy it again, or save it as .csv") from error

@@ -18,6 +18,7 @@ from PIL import Image
 from torch import Tensor
 
 from kinlib.attractiveness import readers
+from kinlib.attractiveness.prediction import square
 from kinlib.attractiveness.raters import ADULT, LEVELS, Panel, facts
 from kinlib.evaluation.groups import population_indices
 from kinlib.io.images import resize, to_tensor
@@ -86,7 +87,9 @@ def read_adults(folder: Path) -> pd.DataFrame:
     table = table[table["age"] >= ADULT].reset_index(drop=True)
     seed = (read_note(Path(folder) / SET_NOTE) or {}).get("seed")
     if seed is None:
-        raise KinlibError(f"'{folder}' has no {SET_NOTE} with the seed of its people: render a set with `kinlib render`")
+        raise KinlibError(
+            f"'{folder}' has no {SET_NOTE} with the seed of its people: render a set with `kinlib render`"
+        )
     homes = np.array(POPULATIONS, dtype=object)[population_indices(seed, table["person"].to_numpy())]
     return table.assign(unit=table["person"], population=homes)
 
@@ -130,10 +133,7 @@ def load_rated_pictures(root: Path, split: str, size: int) -> tuple[RatedFaces, 
 
 def _squared(path: Path, size: int) -> np.ndarray:
     """A picture file as uint8 [3, S, S]: the middle of it, with the shorter side resized."""
-    photo = read_photo(path)
-    side = min(photo.size)
-    left, top = (photo.width - side) // 2, (photo.height - side) // 2
-    return _to_bytes(resize(to_tensor(photo.crop((left, top, left + side, top + side))), size))
+    return _to_bytes(resize(to_tensor(square(read_photo(path))), size))
 
 
 def _decode(data: bytes, size: int) -> np.ndarray:

@@ -79,9 +79,7 @@ def test_each_group_prefers_faces_near_its_own_mean_and_one_proportion():
         assert raters.expected(facts(near))[0] > raters.expected(facts(mirrored))[0], home
         liked = np.zeros(len(PROPORTIONS))
         liked[PROPORTIONS.index(GROUP_TASTES[home])] = 1
-        gain = [
-            np.mean(panel.of(other).tastes[:, PROPORTIONS.index(GROUP_TASTES[home])]) for other in POPULATIONS
-        ]
+        gain = [np.mean(panel.of(other).tastes[:, PROPORTIONS.index(GROUP_TASTES[home])]) for other in POPULATIONS]
         assert int(np.argmax(gain)) == number
 
 
@@ -108,7 +106,9 @@ def test_ratings_are_whole_levels_and_their_mean_approaches_the_expectation():
 def test_raters_tire_within_a_session():
     seen = facts(plain(20_000))
     panel = make_panel(raters=4)
-    still = type(panel)(*(getattr(panel, name) for name in ("homes", "weights", "tastes", "centre", "spread", "noise")), 0.0)
+    still = type(panel)(
+        *(getattr(panel, name) for name in ("homes", "weights", "tastes", "centre", "spread", "noise")), 0.0
+    )
     assert panel.rate(seen).std(axis=0).mean() > 1.1 * still.rate(seen).std(axis=0).mean()
 
 
