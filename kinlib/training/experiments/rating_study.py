@@ -14,7 +14,7 @@ Tests are always on all pictures of the test fold and the mean of 60 raters.
 import argparse
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 import torch
 from PIL import Image
+from safetensors.torch import load_file, save
 from scipy.stats import pearsonr
 from torch import Tensor
 from tqdm import tqdm
@@ -32,7 +33,7 @@ from kinlib.attractiveness.prediction import predict
 from kinlib.attractiveness.raters import Facts, Panel, facts, make_panel
 from kinlib.checkpoints import weights
 from kinlib.evaluation.bootstrap import draw_weights, estimate, mean
-from kinlib.io.files import write_json, write_whole
+from kinlib.io.files import write_bytes, write_json, write_whole
 from kinlib.io.images import resize, to_tensor
 from kinlib.io.resume import read_note
 from kinlib.runtime import config
@@ -47,6 +48,7 @@ from kinlib.training.recipes.attractiveness import optimizer_of, step_schedule
 __all__ = ["CONDITIONS", "Study", "measure_losses", "probe_path", "record_path", "recorded"]
 
 CONDITIONS = ("all", "few pictures", "coarse ratings", "imbalance")
+PARTS = ("losses", "raters", "transfer", "bundled", "whole")
 SEEDS = (0, 1)  # of the division into folds, of weights and of batches
 FEW, COARSE, RARE = 200, 3, 0.1  # pictures; raters; share kept of the rarer levels
 BASELINE = "mse"
@@ -87,31 +89,49 @@ class Study:
         return self.ratings.mean(axis=1)
 
 
-def load(data: Path) -> Study:
-    """Read a set of renders and rate it."""
+def load(data: Path, run: Path) -> Study:
+    """Read a set of renders and rate it; features are kept in the folder `run`."""
     panel = make_panel()
     faces = load_rated_renders(data, panel)
-    seen = facts(faces.table)
-    return Study(faces, describe_pictures(faces.images), seen, panel, panel.rate(seen))
+    seen, kept = facts(faces.table), run / "features.safetensors"
+    if not kept.exists():
+        write_bytes(kept, save({"features": describe_pictures(faces.images).contiguous()}))
+    return Study(faces, load_file(kept)["features"], seen, panel, panel.rate(seen))
 
 
-def measure_losses(study: Study) -> dict:
+def measure_losses(study: Study, run: Path, seeds: Sequence[int] = SEEDS) -> dict:
     """Every loss in every condition, on fixed features: error, correlation, and the difference from `BASELINE`'s.
+
+    Args:
+        study: what is shared.
+        run: folder in which each condition and seed is kept.
+        seeds: of the division into folds, of weights and of batches.
 
     Returns:
         condition -> loss -> `mae`, `pearson`, `mae_rare` (of pictures outside the commonest level), `mae_gain` and
         `pearson_gain` (above those of `BASELINE`; a smaller error is a gain), each [mean, low, high] over folds.
     """
     found: dict[str, dict[str, list[dict]]] = {name: {loss: [] for loss in LOSSES} for name in CONDITIONS}
-    jobs = [(name, seed) for name in CONDITIONS for seed in SEEDS]
-    for name, seed in tqdm(jobs, desc="losses", mininterval=30):
-        for train, test in person_folds(study.people, seed):
-            rows, labels = _condition(study, name, train, seed)
-            for loss in LOSSES:
-                net = fit_head(study.features[rows], labels, loss, seed)
-                predicted = predict_scores(net, study.features[test], loss)
-                found[name][loss].append(_fit_of(predicted, study.truth[test]))
+    for seed in seeds:
+        for name in CONDITIONS:
+            note = run / f"losses-{name.replace(' ', '_')}-{seed}.json"
+            if read_note(note) is None:
+                write_json(note, _losses_in(study, name, seed))
+            for loss, rows in read_note(note).items():
+                found[name][loss] += rows
     return {name: _beside_baseline(rows) for name, rows in found.items()}
+
+
+def _losses_in(study: Study, condition: str, seed: int) -> dict[str, list[dict]]:
+    """A row for each fold, by loss."""
+    found: dict[str, list[dict]] = {loss: [] for loss in LOSSES}
+    for train, test in person_folds(study.people, seed):
+        rows, labels = _condition(study, condition, train, seed)
+        for loss in LOSSES:
+            net = fit_head(study.features[rows], labels, loss, seed)
+            predicted = predict_scores(net, study.features[test], loss)
+            found[loss].append(_fit_of(predicted, study.truth[test]))
+    return found
 
 
 def _condition(study: Study, name: str, train: np.ndarray, seed: int) -> tuple[Tensor, Tensor]:
@@ -135,7 +155,8 @@ def _fit_of(predicted: np.ndarray, truth: np.ndarray) -> dict[str, float]:
     levels = levels_of(torch.from_numpy(truth)).numpy()
     rare = levels != np.bincount(levels).argmax()
     correlation = pearsonr(predicted, truth)[0] if predicted.std() > 1e-6 else 0.0
-    return {"mae": errors.mean(), "pearson": correlation, "mae_rare": errors[rare].mean()}
+    found = {"mae": errors.mean(), "pearson": correlation, "mae_rare": errors[rare].mean()}
+    return {name: float(value) for name, value in found.items()}
 
 
 def _beside_baseline(rows: dict[str, list[dict]]) -> dict[str, dict[str, list[float]]]:
@@ -218,7 +239,7 @@ def measure_whole(study: Study, run: Path) -> dict:
             note = run / f"whole-{loss}-{seed}.json"
             if read_note(note) is None:
                 predicted = _predict_whole(_train_whole(training, loss, seed), held_out, loss)
-                write_json(note, {k: float(v) for k, v in _fit_of(predicted, held_out.scores.numpy()).items()})
+                write_json(note, _fit_of(predicted, held_out.scores.numpy()))
             found[loss].append(read_note(note))
     return {
         loss: {name: [_short(f(row[name] for row in rows)) for f in (_mean, min, max)] for name in rows[0]}
@@ -324,21 +345,21 @@ def recorded() -> dict:
     return found
 
 
-def study(data: Path, run: Path) -> dict:
-    """All parts, from the folder where they are there."""
+def study(data: Path, run: Path, only: str | None = None) -> dict:
+    """All parts, or one of `PARTS`; what the folder `run` holds is not computed again."""
     run.mkdir(parents=True, exist_ok=True)
-    probes = _probes(run)
-    loaded = load(data)
+    loaded = load(data, run)
     parts: dict[str, Callable[[], dict]] = {
-        "losses": lambda: measure_losses(loaded),
+        "losses": lambda: measure_losses(loaded, run),
         "raters": lambda: measure_raters(loaded),
         "transfer": lambda: measure_transfer(loaded),
-        "bundled": lambda: measure_bundled(loaded, probes),
+        "bundled": lambda: measure_bundled(loaded, _probes(run)),
         "whole": lambda: measure_whole(loaded, run),
     }
     found: dict = {"pictures": len(loaded.faces), "people": len(np.unique(loaded.people)), "panel": len(loaded.panel)}
     found["levels"] = np.bincount(levels_of(torch.from_numpy(loaded.truth)).numpy(), minlength=5).tolist()
-    for name, compute in parts.items():
+    for name in [only] if only else PARTS:
+        compute = parts[name]
         note = run / f"{name}.json"
         if read_note(note) is None:
             write_json(note, compute())
@@ -387,14 +408,17 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder that `kinlib render` wrote")
     parser.add_argument("--run", type=Path, required=True, help="folder for what is computed")
+    parser.add_argument("--only", choices=PARTS, help="this part")
     parser.add_argument("--record", action="store_true", help="keep the results beside the bundled data")
     given = parser.parse_args(arguments)
-    found = study(given.data, given.run)
-    print(json.dumps(found["losses"], indent=1))
+    found = study(given.data, given.run, given.only)
+    print(json.dumps(found, indent=1))
     if given.record:
+        found = (read_note(record_path()) or {}) | found
         write_json(record_path(), found)
-        keep_probes(_probes(given.run))
-        print(f"wrote {record_path()} and {probe_path()}")
+        if "bundled" in found:
+            keep_probes(_probes(given.run))
+        print(f"wrote {record_path()}")
 
 
 if __name__ == "__main__":

@@ -26,7 +26,8 @@ def write_set(folder, people: int = 72, seed: int = 0):
     rng = np.random.default_rng(seed)
     rows = []
     for person in range(people):
-        identity, proportions = rng.normal(size=NUM_SHAPE), rng.normal(size=len(PROPORTIONS))
+        # Only the smile differs; a face without any asymmetry would have the best rating whatever it does.
+        identity, proportions = np.full(NUM_SHAPE, 0.9), np.resize([1.0, -1.0], len(PROPORTIONS))
         for view in range(2):
             smile, age = float(rng.uniform(0, 0.9)), 10.0 if person % 9 == 1 else float(rng.uniform(25, 35))
             pixels = np.clip(rng.normal(40 + 200 * smile, 10, (32, 32, 3)), 0, 255).astype(np.uint8)
@@ -71,13 +72,13 @@ def test_a_run_learns_and_records_what_it_did(tmp_path, loss):
     (tmp_path / "data").mkdir()
     data, out = write_set(tmp_path / "data"), tmp_path / "out"
     settings = AttractivenessSettings(
-        data, out, run=tmp_path / "run", loss=loss, epochs=25, batch=16, lr=0.02, raters=12
+        data, out, run=tmp_path / "run", loss=loss, epochs=10, batch=16, lr=0.05, raters=12
     )
     train(settings)
     report = json.loads((out / "attractiveness.json").read_text())
-    assert report["recipe"]["loss"] == loss and report["recipe"]["steps_done"] == 25 * 7
+    assert report["recipe"]["loss"] == loss and report["recipe"]["steps_done"] == 10 * 7
     metrics = report["metrics"]
-    assert metrics["pearson"][0] > 0.5 and metrics["mae_value"] < metrics["guess"]
+    assert metrics["pearson"][0] > 0.7 and metrics["mae_value"] < metrics["guess"]
     assert {"women", "18 to 39 years"} <= set(metrics["groups"]) and metrics["people"] == 4
     net = load_combonet(out / "attractiveness.safetensors")
     faces = load_rated_renders(data, make_panel(12))
