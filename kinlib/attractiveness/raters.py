@@ -23,6 +23,7 @@ import numpy as np
 import pandas as pd
 
 from kinlib.runtime.errors import KinlibError
+from kinlib.studio.datasets.sampling import member, member_genome, sessions
 from kinlib.studio.genetics.populations import MEANS, POPULATIONS
 from kinlib.studio.person import PROPORTIONS
 
@@ -36,6 +37,8 @@ __all__ = [
     "Panel",
     "facts",
     "make_panel",
+    "population_means",
+    "sample_people",
 ]
 
 ADULT = 18.0  # years; the youngest face that is rated
@@ -122,6 +125,33 @@ def facts(table: pd.DataFrame) -> Facts:
     }
     averageness = _standard("distance", np.sqrt((from_mean**2).mean(axis=2)))
     return Facts(np.column_stack([raw[name] for name in FREE]), averageness, proportions)
+
+
+def sample_people(count: int, seed: int = 0) -> pd.DataFrame:
+    """Adults of a seed as they would be photographed, without pictures: what `facts` takes, and who they are.
+
+    Args:
+        count: how many; the first adults of the seed.
+        seed: as that of a set of renders.
+
+    Returns:
+        One row a person: `person`, `population`, `male`, `age`, `smile`, `freckles`, `melanin`, `identity`,
+        `proportions`.
+    """
+    rows: list[dict] = []
+    number = 0
+    while len(rows) < count:
+        person = member(seed, number)
+        look, (shot,) = next(sessions(person, seed, number, 1))
+        if look.age >= ADULT:
+            traits = person.traits
+            row = {"person": number, "male": person.male, "age": look.age}
+            row["population"] = POPULATIONS[int(member_genome(seed, number).ancestry[0].argmax())]
+            row["smile"] = (shot.expression.get("mouthSmile_L", 0.0) + shot.expression.get("mouthSmile_R", 0.0)) / 2
+            row |= {"freckles": traits.freckles, "melanin": traits.melanin}
+            rows.append(row | {"identity": traits.shape, "proportions": traits.proportions})
+        number += 1
+    return pd.DataFrame(rows)
 
 
 def population_means() -> np.ndarray:

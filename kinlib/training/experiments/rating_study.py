@@ -333,6 +333,20 @@ def probe_path() -> Path:
     return config.data_dir() / "studio" / "rating_probes.parquet"
 
 
+def load_probes() -> pd.DataFrame:
+    """The bundled probes with their pictures, 64 px, in the column `picture`.
+
+    Raises:
+        KinlibError: if the file is missing or damaged.
+    """
+    try:
+        table = pd.read_parquet(probe_path())
+        pictures = [Image.open(io.BytesIO(data)).convert("RGB") for data in table["image"]]
+    except (OSError, ValueError, KeyError) as error:
+        raise KinlibError(f"'{probe_path()}' is missing or damaged: restore it") from error
+    return table.drop(columns="image").assign(picture=pictures)
+
+
 def recorded() -> dict:
     """The study's results.
 

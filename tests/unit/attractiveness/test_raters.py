@@ -12,6 +12,7 @@ from kinlib.attractiveness.raters import (
     facts,
     make_panel,
     population_means,
+    sample_people,
 )
 from kinlib.runtime.errors import KinlibError
 from kinlib.studio.genetics.populations import POPULATIONS
@@ -131,3 +132,12 @@ def test_an_empty_panel_and_unknown_homes_are_refused():
     for changes in ({"raters": 0}, {"homes": ("nowhere",)}, {"homes": ()}):
         with pytest.raises(KinlibError, match="a panel needs raters"):
             make_panel(**changes)
+
+
+def test_sampled_people_are_adults_with_all_that_raters_need():
+    table = sample_people(30, seed=3)
+    assert len(table) == 30 and table["age"].min() >= ADULT and table["person"].is_unique
+    assert set(table["population"]) <= set(POPULATIONS) and table["male"].nunique() == 2
+    assert table.head(10)["age"].tolist() == sample_people(10, seed=3)["age"].tolist()
+    ratings = make_panel().rate(facts(table))
+    assert 2 < ratings.mean() < 4
