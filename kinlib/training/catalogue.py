@@ -443,11 +443,15 @@ _ATTRACTIVENESS = Card(
     title="Network of mean ratings",
     metrics=(
         Metric(
-            "mae_value",
+            "mae",
             "mean error of the mean rating, from 1 to 5 ({people} people; guessing {guess:.2f})",
             "{:.2f}",
         ),
-        Metric("pearson_value", "correlation of predicted and true mean ratings", "{:.2f}"),
+        Metric(
+            "pearson",
+            "correlation of predicted and true mean ratings ({pearson_low:.2f} to {pearson_high:.2f})",
+            "{:.2f}",
+        ),
     ),
     columns=(
         Column("mae", "mean error", "{:.2f}", lower_is_better=True),

@@ -41,7 +41,7 @@ from kinlib.runtime.errors import KinlibError
 from kinlib.studio.genetics.populations import POPULATIONS
 from kinlib.training.data.rated_faces import RatedFaces, augment, load_rated_renders
 from kinlib.training.engine.loop import batches
-from kinlib.training.experiments.rating_heads import describe_pictures, fit_head, person_folds, predict_scores
+from kinlib.training.experiments.rating_heads import LR, describe_pictures, fit_head, person_folds, predict_scores
 from kinlib.training.experiments.rating_probes import BASE, IGNORED, LIKED, render_probes
 from kinlib.training.recipes.attractiveness import optimizer_of, step_schedule
 
@@ -52,6 +52,8 @@ PARTS = ("losses", "raters", "transfer", "bundled", "whole")
 SEEDS = (0, 1)  # of the division into folds, of weights and of batches
 FEW, COARSE, RARE = 200, 3, 0.1  # pictures; raters; share kept of the rarer levels
 BASELINE = "mse"
+LINES = {name: (name, LR) for name in LOSSES} | {"combo, lr 0.001": ("combo", 0.001)}
+"""What is trained in every condition: name -> loss and learning rate; the paper's, and a smaller one for its loss."""
 RATERS = (1, 2, 5, 10, 20, 60)
 WHOLE = ("mse", "combo", "combo_published", "label_distribution")  # losses with which whole networks are trained
 WHOLE_STEPS, WHOLE_LR = 700, 0.02
@@ -108,29 +110,32 @@ def measure_losses(study: Study, run: Path, seeds: Sequence[int] = SEEDS) -> dic
         seeds: of the division into folds, of weights and of batches.
 
     Returns:
-        condition -> loss -> `mae`, `pearson`, `mae_rare` (of pictures outside the commonest level), `mae_gain` and
+        condition -> line -> `mae`, `pearson`, `mae_rare` (of pictures outside the commonest level), `mae_gain` and
         `pearson_gain` (above those of `BASELINE`; a smaller error is a gain), each [mean, low, high] over folds.
     """
-    found: dict[str, dict[str, list[dict]]] = {name: {loss: [] for loss in LOSSES} for name in CONDITIONS}
+    found: dict[str, dict[str, list[dict]]] = {name: {line: [] for line in LINES} for name in CONDITIONS}
     for seed in seeds:
         for name in CONDITIONS:
             note = run / f"losses-{name.replace(' ', '_')}-{seed}.json"
-            if read_note(note) is None:
-                write_json(note, _losses_in(study, name, seed))
-            for loss, rows in read_note(note).items():
-                found[name][loss] += rows
+            known = read_note(note) or {}
+            if missing := [line for line in LINES if line not in known]:
+                known |= _losses_in(study, name, seed, missing)
+                write_json(note, known)
+            for line in LINES:
+                found[name][line] += known[line]
     return {name: _beside_baseline(rows) for name, rows in found.items()}
 
 
-def _losses_in(study: Study, condition: str, seed: int) -> dict[str, list[dict]]:
-    """A row for each fold, by loss."""
-    found: dict[str, list[dict]] = {loss: [] for loss in LOSSES}
+def _losses_in(study: Study, condition: str, seed: int, lines: list[str]) -> dict[str, list[dict]]:
+    """A row for each fold, by line."""
+    found: dict[str, list[dict]] = {line: [] for line in lines}
     for train, test in person_folds(study.people, seed):
         rows, labels = _condition(study, condition, train, seed)
-        for loss in LOSSES:
-            net = fit_head(study.features[rows], labels, loss, seed)
+        for line in lines:
+            loss, lr = LINES[line]
+            net = fit_head(study.features[rows], labels, loss, seed, lr=lr)
             predicted = predict_scores(net, study.features[test], loss)
-            found[loss].append(_fit_of(predicted, study.truth[test]))
+            found[line].append(_fit_of(predicted, study.truth[test]))
     return found
 
 

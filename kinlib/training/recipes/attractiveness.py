@@ -109,7 +109,7 @@ def _train(settings: AttractivenessSettings, accelerator: Accelerator) -> None:
         trainer.step(loss(*found, training.scores[index].to(place)))
     if trainer.run.is_main:
         metrics = evaluate(trainer.average.eval().cpu(), held_out, settings.loss)
-        trainer.run.log(**{name: metrics[name][0] for name in ("mae", "pearson")})
+        trainer.run.log(**{name: metrics[name] for name in ("mae", "pearson")})
         trainer.write("attractiveness", metrics, len(training), training.table["unit"].nunique())
 
 
@@ -137,17 +137,18 @@ def _begin_at(net: ComboNet, scores: Tensor) -> None:
 
 
 def evaluate(net: ComboNet, held_out: RatedFaces, loss: str) -> dict:
-    """MAE, RMSE, Pearson and Spearman correlation on held-out people, each as [value, low, high].
+    """MAE, RMSE, Pearson and Spearman correlation on held-out people.
 
     Returns:
-        The measures; `pearson_value` and `mae_value` alone for the card; `guess`, the error of the mean rating; and
-        under `groups` for each group of pictured people the error, and the mean of predictions and of ratings.
+        The measures with the ends of their intervals (`mae`, `mae_low`, `mae_high`, ...); `guess`, the error of the
+        mean rating; and under `groups` for each group of pictured people the error, and the means of predictions and
+        of ratings.
     """
     predicted = predict(net, held_out.images.float() / 127.5 - 1, by_levels=loss == "label_distribution")
     scores, found = held_out.scores.numpy(), predicted.scores
     metrics: dict = {"people": held_out.table["unit"].nunique(), "pictures": len(held_out)}
-    metrics |= measure(found, scores, held_out.table["unit"].to_numpy())
-    metrics |= {f"{name}_value": metrics[name][0] for name in ("mae", "pearson")}
+    for name, numbers in measure(found, scores, held_out.table["unit"].to_numpy()).items():
+        metrics |= dict(zip((name, f"{name}_low", f"{name}_high"), numbers, strict=True))
     metrics["guess"] = round(float(np.abs(scores - scores.mean()).mean()), 4)
     groups = groups_of(held_out.table)
     metrics["groups"] = {

@@ -45,7 +45,7 @@ def small(monkeypatch):
         monkeypatch.setattr(rating_study, name, value)
     monkeypatch.setattr(rating_study, "CONDITIONS", ("all", "imbalance"))
     monkeypatch.setattr(rating_study, "render_probes", lambda people: probe_table())
-    monkeypatch.setattr(rating_study, "fit_head", lambda *given: fit_head(*given, steps=40, lr=0.02))
+    monkeypatch.setattr(rating_study, "fit_head", lambda *given, lr=0.02: fit_head(*given, steps=40, lr=0.02))
     monkeypatch.setattr(rating_heads, "COMPONENTS", 16)
 
 
@@ -56,7 +56,7 @@ def test_the_study_and_that_nothing_is_computed_twice(small, tmp_path, monkeypat
     found = rating_study.study(data, run)
     json.dumps(found)
     assert found["people"] == 42 and found["pictures"] == 84 and sum(found["levels"]) == 84
-    assert set(found["losses"]) == {"all", "imbalance"} and set(found["losses"]["all"]) == set(LOSSES)
+    assert set(found["losses"]) == {"all", "imbalance"} and set(found["losses"]["all"]) == {*LOSSES, "combo, lr 0.001"}
     assert found["losses"]["all"]["mse"]["mae_gain"][0] == 0
     assert found["losses"]["all"]["l1"]["pearson"][0] > 0.3  # brightness tells the smile
     assert found["raters"]["60"]["label"][0] > found["raters"]["1"]["label"][0]
