@@ -21,7 +21,7 @@ from kinlib.checkpoints.state_dicts import load_state
 from kinlib.checkpoints.weights import open_checkpoint
 from kinlib.runtime.errors import KinlibError
 
-__all__ = ["BACKBONES", "SMALL", "ComboNet", "SmallBackbone", "load_combonet", "normalise"]
+__all__ = ["BACKBONES", "SMALL", "ComboNet", "SmallBackbone", "load_backbone", "load_combonet", "normalise"]
 
 # Of ImageNet's pictures, in [0, 1]; torchvision's constants.
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -132,6 +132,20 @@ def normalise(images: Tensor) -> Tensor:
     """Images [B, 3, H, W] in [-1, 1], as everywhere in kinlib, to what networks trained on ImageNet take."""
     mean, std = (images.new_tensor(values).view(3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD))
     return ((images + 1) / 2 - mean) / std
+
+
+def load_backbone(net: ComboNet, path: str | Path) -> None:
+    """Fill a large backbone with ImageNet weights, in timm's or torchvision's names; their classifier is left out.
+
+    Args:
+        net: with the backbone "seresnext50" or "resnet18"; it is changed in place.
+        path: .pth or .safetensors: timm's seresnext50_32x4d, or torchvision's resnet18.
+
+    Raises:
+        KinlibError: if the file is missing, damaged, or holds another network.
+    """
+    state = {name: tensor for name, tensor in open_checkpoint(path).items() if not str(name).startswith("fc.")}
+    load_state(net.backbone, state, path, optional=("num_batches_tracked",))
 
 
 def load_combonet(path: str | Path) -> ComboNet:

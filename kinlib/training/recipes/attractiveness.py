@@ -5,7 +5,8 @@ of the schedule (every 50 of 200 epochs); random crops, rotations and colours. W
 are simulated (`kinlib.attractiveness.raters`), the network is small, takes 64 px and is initialised at random instead
 of from ImageNet, and the learning rate is larger for it.
 
-A published set (SCUT-FBP, SCUT-FBP5500, HotOrNot) takes the place of the renders if `data` holds one.
+Large backbones begin with ImageNet weights if `start` names them, as in the paper. A published set (SCUT-FBP,
+SCUT-FBP5500, HotOrNot) takes the place of the renders if `data` holds one.
 """
 
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from torch import Tensor, nn
 
 from kinlib.attractiveness import readers
 from kinlib.attractiveness.losses import LOSSES
-from kinlib.attractiveness.network import BACKBONES, SMALL, ComboNet, SmallBackbone, normalise
+from kinlib.attractiveness.network import BACKBONES, SMALL, ComboNet, SmallBackbone, load_backbone, normalise
 from kinlib.attractiveness.prediction import predict
 from kinlib.attractiveness.raters import make_panel
 from kinlib.evaluation.groups import groups_of
@@ -46,6 +47,8 @@ class AttractivenessSettings(TrainSettings):
     """l1, mse, smooth_l1, smooth_huber, combo, label_distribution, or smooth_huber_published, combo_published"""
     backbone: str = SMALL
     """small, resnet18 or seresnext50"""
+    start: Path | None = None
+    """file of ImageNet weights for a large backbone: timm's seresnext50_32x4d, or torchvision's resnet18"""
     epochs: int = 60
     """length of the schedule; the paper has 200"""
     batch: int = 64
@@ -75,6 +78,8 @@ class AttractivenessSettings(TrainSettings):
             raise KinlibError(f"there is no loss '{self.loss}': {', '.join(LOSSES)}")
         if self.backbone not in BACKBONES:
             raise KinlibError(f"there is no backbone '{self.backbone}': {', '.join(BACKBONES)}")
+        if self.start is not None and self.backbone == SMALL:
+            raise KinlibError("--start is for a large backbone: give --backbone resnet18 or seresnext50 with it")
         if self.epochs < 1 or self.raters < 1:
             raise KinlibError("--epochs and --raters must be 1 or more")
 
@@ -91,6 +96,8 @@ def _train(settings: AttractivenessSettings, accelerator: Accelerator) -> None:
     training, held_out = load(settings, size)
     settings.steps = settings.steps or settings.epochs * max(1, len(training) // settings.batch)
     net = ComboNet(settings.backbone, training.levels)
+    if settings.start is not None:
+        load_backbone(net, settings.start)
     _begin_at(net, training.scores)
     place = accelerator.device
     trainer = SupervisedTrainer(

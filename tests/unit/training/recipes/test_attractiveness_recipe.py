@@ -118,6 +118,7 @@ def test_a_published_set_takes_the_place_of_renders(tmp_path, capsys):
     [
         ({"loss": "l3"}, "there is no loss 'l3'"),
         ({"backbone": "vgg"}, "there is no backbone 'vgg'"),
+        ({"start": "imagenet.pth"}, "--start is for a large backbone"),
         ({"epochs": 0}, "--epochs and --raters"),
         ({"data": "nowhere"}, "does not exist"),
     ],
