@@ -26,11 +26,12 @@ __all__ = ["BASE", "IGNORED", "LIKED", "Probe", "probes_of", "render_probes"]
 
 BASE = "as is"
 LIKED = ("smile", "age", "evenness", "symmetry", "averageness")
-IGNORED = ("light", "camera", "make-up", "hair, beard, glasses, clothes")
+IGNORED = ("light", "camera", "make-up", "hair, beard, glasses, clothes", "skin tone")
 DRAWS = 4  # of each that no rater reacts to, and of the expression
 SMILES, AGES, FRECKLES = (0.0, 0.45, 0.9), (20.0, 45.0, 60.0, 75.0), (0.0, 0.8)
 FACTORS = (0.0, 1.6)  # on a person's own asymmetry, and on the distance of proportions from the mean
 LIPSTICK = (0.4, 0.8)
+SKIN_TONES = (0.1, 0.4, 0.8)  # melanin
 SIZE, QUALITY = 128, 93
 
 
@@ -86,11 +87,15 @@ def probes_of(person: Person, rng: np.random.Generator) -> Iterator[Probe]:
         yield Probe("expression", draw, person, look, replace(shot, expression=random_expression(rng)))
     for value in LIPSTICK if not person.male else ():
         yield Probe("make-up", value, person, replace(look, lipstick=value), shot)
+    for value in SKIN_TONES:
+        yield Probe("skin tone", value, _changed(person, "skin tone", value), look, shot)
 
 
 def _changed(person: Person, name: str, value: float) -> Person:
-    """The same person with other freckles, or with `value` times the own asymmetry or distance from the mean."""
+    """The same person with other freckles or melanin, or `value` times the own asymmetry or distance from the mean."""
     traits = person.traits
+    if name == "skin tone":
+        return replace(person, traits=replace(traits, melanin=value))
     if name == "evenness":
         return replace(person, traits=replace(traits, freckles=value))
     if name == "averageness":

@@ -59,7 +59,7 @@ WHOLE = ("mse", "combo", "combo_published", "label_distribution")  # losses with
 WHOLE_STEPS, WHOLE_LR = 700, 0.02
 PEOPLE = 12  # with probes
 BUNDLED = 2  # of them, whose pictures are kept for the notebook
-SHOWN = (BASE, "smile", "age", "light", "camera", "make-up")  # factors of those
+SHOWN = (BASE, "smile", "age", "light", "camera", "make-up", "skin tone")  # factors of those
 
 
 @dataclass(frozen=True, eq=False)
@@ -300,7 +300,7 @@ def measure_bundled(study: Study, probes: pd.DataFrame) -> dict:
             "population": held_out.table["population"].tolist(),
             "age": [round(x) for x in held_out.table["age"].tolist()],
         },
-        "changes": {name: _changes(probes, name) for name in LIKED},
+        "changes": {name: _changes(probes, name) for name in (*LIKED, "skin tone")},
         "shares": {name: _share(probes, name, "score", scores.var()) for name in factors},
         "wanted_shares": {name: _share(probes, name, "wanted", wanted.var()) for name in factors},
         "people": int(probes["person"].nunique()),
