@@ -18,8 +18,9 @@ way here. The published code differs from the paper in more:
 from dataclasses import dataclass, replace
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
+from kinlib.inheritance.genes.chance import Sources, drawn
 from kinlib.inheritance.genes.networks import GeneDecoder, Genes
 from kinlib.io.face_labels import REGIONS
 from kinlib.runtime.errors import KinlibError
@@ -82,7 +83,7 @@ class Weights:
 
 def draw_weights(
     children: int,
-    generator: Generator,
+    generator: Sources,
     shares: dict[int, float] | None = None,
     gamma: float = 0.0,
     regions: int = len(REGIONS),
@@ -101,16 +102,16 @@ def draw_weights(
     """
     if not 0 <= gamma <= 1:
         raise KinlibError(f"gamma must be a number from 0 to 1, not {gamma}")
-    drawn = torch.rand(children, regions, generator=generator, device=generator.device).cpu()  # [B, R]
+    given = drawn(torch.rand, (children, regions), generator)  # [B, R]
     for region, share in (shares or {}).items():
         if not 0 <= region < regions:
             raise KinlibError(f"there is no region {region}: there are {regions}")
-        drawn[:, region] = share
-    return Weights(drawn * (1 - gamma), (1 - drawn) * (1 - gamma), torch.full_like(drawn, gamma))
+        given[:, region] = share
+    return Weights(given * (1 - gamma), (1 - given) * (1 - gamma), torch.full_like(given, gamma))
 
 
 def draw_mutated(
-    children: int, eta: float, generator: Generator, kept: tuple[int, ...] = (), regions: int = len(REGIONS)
+    children: int, eta: float, generator: Sources, kept: tuple[int, ...] = (), regions: int = len(REGIONS)
 ) -> Tensor:
     """Which regions are wholly the pool's: bool [B, R], a share `eta` of all regions in every child, drawn at random.
 
@@ -126,7 +127,7 @@ def draw_mutated(
     """
     if not 0 <= eta <= 1:
         raise KinlibError(f"eta must be a number from 0 to 1, not {eta}")
-    order = torch.rand(children, regions, generator=generator, device=generator.device).cpu()
+    order = drawn(torch.rand, (children, regions), generator)
     order[:, list(kept)] = 2.0  # behind all others
     count = min(round(eta * regions), regions - len(set(kept)))
     mutated = torch.zeros(children, regions, dtype=torch.bool)
