@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from kinlib.evaluation.blends import SEEDS_APART
-from kinlib.evaluation.bootstrap import draw_weights, estimate, mean
+from kinlib.evaluation.bootstrap import mean_interval
 from kinlib.evaluation.cross_dataset import halves, pairs_of
 from kinlib.evaluation.diversity import mean_pairwise_distance
 from kinlib.evaluation.embedding import embed_pictures
@@ -80,13 +80,13 @@ def _row(verifier: Verifier, tested: FamilyEmbeddings, children: Sequence[np.nda
     """Measures of one source of children."""
     verified = verify(verifier, sample_pairs(tested.parents, children, None, seed, tested.homes), seed)
     each = np.array([mean_pairwise_distance(some) if len(some) > 1 else np.nan for some in children])
-    value, low, high = estimate(mean(each), draw_weights(len(each), seed=seed))
+    diversity = mean_interval(each, seed)
     return {
         "accuracy": verified.loc["accuracy", "value"],
         "auc": verified.loc["auc", "value"],
         "auc_low": verified.loc["auc", "low"],
         "auc_high": verified.loc["auc", "high"],
-        "diversity": value,
-        "diversity_low": low,
-        "diversity_high": high,
+        "diversity": diversity["mean"],
+        "diversity_low": diversity["low"],
+        "diversity_high": diversity["high"],
     }

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kinlib.evaluation.bootstrap import draw_weights, estimate, mean
+from kinlib.evaluation.bootstrap import mean_interval
 from kinlib.evaluation.preprocessing.detail import neighbour_differences
 from kinlib.faces.parsing import Parser, Parsing, parse
 from kinlib.gan.generator import Generator
@@ -157,8 +157,7 @@ def summarise(table: pd.DataFrame, by: str | list[str], names: Sequence[str], se
         for name in names:
             column = part[name].to_numpy(dtype=float)
             column = column[np.isfinite(column)]
-            centre, low, high = estimate(mean(column), draw_weights(len(column), seed=seed))
-            found = {"name": name, "mean": centre, "low": low, "high": high, "couples": len(column)}
+            found = {"name": name, **mean_interval(column, seed), "couples": len(column)}
             rows.append(dict(zip(columns, values, strict=True)) | found)
     return pd.DataFrame(rows)
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from kinlib.runtime.errors import KinlibError
 
-__all__ = ["MAX_DRAWS", "Statistic", "difference", "draw_weights", "estimate", "mean", "ratio"]
+__all__ = ["MAX_DRAWS", "Statistic", "difference", "draw_weights", "estimate", "mean", "mean_interval", "ratio"]
 
 MAX_DRAWS = 1_000_000  # weights of 100 couples then take 0.8 GB
 
@@ -101,6 +101,22 @@ def estimate(statistic: Statistic, weights: np.ndarray, confidence: float = 0.95
     without_one = statistic.at(1 - np.eye(len(usable))[usable])  # [count]; leaving out the others changes nothing
     low, high = np.quantile(draws, _shares(value, draws, without_one[np.isfinite(without_one)], count, confidence))
     return value, float(low), float(high)
+
+
+def mean_interval(column: np.ndarray, seed: int = 0, num_bootstrap: int = 1000) -> dict[str, float]:
+    """Mean of one number [C] for each couple, or person, with its 95% interval: `mean`, `low`, `high`.
+
+    Args:
+        column: the numbers; NaN is left out, and of fewer than three numbers `low` and `high` are NaN.
+        seed: of the draws.
+        num_bootstrap: how many.
+
+    Raises:
+        KinlibError: if there are no numbers.
+    """
+    column = np.asarray(column, dtype=np.float64)
+    found = estimate(mean(column), draw_weights(len(column), num_bootstrap, seed))
+    return dict(zip(("mean", "low", "high"), found, strict=True))
 
 
 def difference(first: Statistic, second: Statistic) -> Statistic:

@@ -14,7 +14,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from kinlib.evaluation.bootstrap import draw_weights, estimate, mean
+from kinlib.evaluation.bootstrap import mean_interval
 from kinlib.runtime.errors import KinlibError
 
 __all__ = ["distance_to_others", "diversity", "lpips_distances", "mean_pairwise_distance"]
@@ -75,7 +75,7 @@ def diversity(
     if not children:
         raise KinlibError("there are no children to compare")
     each = np.array([distance(found) for found in children.values()])
-    return pd.Series(estimate(mean(each), draw_weights(len(each), seed=seed)), ["value", "low", "high"])
+    return pd.Series(mean_interval(each, seed)).rename({"mean": "value"})
 
 
 def lpips_distances(pictures: Tensor) -> float:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from kinlib.evaluation.bootstrap import draw_weights, estimate, mean
+from kinlib.evaluation.bootstrap import mean_interval
 from kinlib.runtime.errors import KinlibError
 
 __all__ = ["FEWEST", "Gap", "gap", "gaps", "holm", "metrics_by_group"]
@@ -71,8 +71,7 @@ def metrics_by_group(values: Mapping[str, np.ndarray], groups: Mapping[str, np.n
         for group, inside in {"all": np.ones(len(column), bool), **rows_of}.items():
             part = column[inside & np.isfinite(column)]
             if len(part):
-                value, low, high = estimate(mean(part), draw_weights(len(part), seed=seed))
-                rows.append((metric, group, len(part), value, low, high))
+                rows.append((metric, group, len(part), *mean_interval(part, seed).values()))
     return pd.DataFrame(rows, columns=["metric", "group", "units", "value", "low", "high"])
 
 

@@ -13,10 +13,10 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from kinlib.evaluation import bootstrap
+from kinlib.evaluation.bootstrap import mean_interval
 
 __all__ = ["agreement", "consistent_pairs", "dominant_share", "fit_direction", "layer_means", "overview", "pull"]
-__all__ += ["interval", "weights_of"]
+__all__ += ["weights_of"]
 
 BATCH = 64
 RIDGE = 100.0  # of the direction of a trait, in units of the codes' variance; by eye, among 10, 100 and 1000
@@ -30,14 +30,6 @@ def weights_of(model: Callable[[Tensor, Tensor], Tensor], father: Tensor, mother
     return torch.cat([model(*pair) for pair in pairs])
 
 
-def interval(values: np.ndarray, seed: int = 0) -> dict[str, float]:
-    """Mean of one number for each couple [C], and its 95% interval over couples: `mean`, `low`, `high`."""
-    values = np.asarray(values, dtype=np.float64)
-    statistic = bootstrap.mean(values)
-    found = bootstrap.estimate(statistic, bootstrap.draw_weights(len(values), seed=seed))
-    return dict(zip(("mean", "low", "high"), found, strict=True))
-
-
 def layer_means(weights: Tensor) -> pd.DataFrame:
     """Mean weight of each layer with its interval over couples (the report's Fig 8.1.1): layer, mean, low, high.
 
@@ -45,7 +37,7 @@ def layer_means(weights: Tensor) -> pd.DataFrame:
         weights: [C, L, 512].
     """
     by_couple = weights.mean(dim=2).numpy()  # [C, L]
-    return pd.DataFrame([{"layer": layer} | interval(column) for layer, column in enumerate(by_couple.T)])
+    return pd.DataFrame([{"layer": layer} | mean_interval(column) for layer, column in enumerate(by_couple.T)])
 
 
 def consistent_pairs(weights: Tensor, count: int = 20) -> pd.DataFrame:
@@ -82,7 +74,7 @@ def overview(weights: Tensor) -> pd.DataFrame:
         "fixed": (mean - 0.5).abs().mean().expand(len(weights)),
         "varying": (weights - mean).abs().mean(dim=(1, 2)),
     }
-    return pd.DataFrame({name: interval(values.numpy()) for name, values in rows.items()}).T
+    return pd.DataFrame({name: mean_interval(values.numpy()) for name, values in rows.items()}).T
 
 
 def pull(loss: Callable[[Tensor, Tensor], Tensor], father: Tensor, mother: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ Both distances compare the distributions of features. They say nothing about sin
 picture shows: for that see `kinlib.evaluation.heredity`.
 """
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -64,8 +65,9 @@ def detection_rate(images: Tensor) -> float:
     """
     from kinlib.faces.keypoints import detect
 
-    if images.ndim != 4 or images.shape[1] != 3 or not len(images):
-        raise KinlibError(f"pictures must be [N, 3, S, S] with N of 1 or more, not {list(images.shape)}")
+    if not isinstance(images, Tensor) or images.ndim != 4 or images.shape[1] != 3 or not len(images):
+        kind = list(images.shape) if isinstance(images, Tensor) else type(images).__name__
+        raise KinlibError(f"pictures must be a tensor [N, 3, S, S] with N of 1 or more, not {kind}")
     if not torch.isfinite(images).all():
         raise KinlibError("the pictures hold values that are not finite")
     if images.abs().max() > LARGEST:
@@ -76,8 +78,11 @@ def detection_rate(images: Tensor) -> float:
 
 
 def _checked(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """Both as float64, for differences of large sums."""
+    """Both as float64, for differences of large sums; arrays are taken as well."""
+    x, y = (torch.as_tensor(z) if isinstance(z, np.ndarray) else z for z in (x, y))
     for features in (x, y):
+        if not isinstance(features, Tensor):
+            raise KinlibError(f"features must be a tensor or an array [N, D], not {type(features).__name__}")
         if features.ndim != 2 or len(features) < 2:
             raise KinlibError(f"features must be [N, D] with N of 2 or more, not {list(features.shape)}")
         if not torch.isfinite(features).all():

@@ -32,6 +32,9 @@ __all__ = [
     "turn_degrees",
 ]
 
+# px, width of the detector's box. Notebook 06 reduces aligned faces, whose box is half as wide: at 32 px as much
+# of the person is encoded as at full size (cosine of identity 0.91), at 16 px a little less (0.87), at 8 px 0.61.
+LEAST_FACE, SMALL_FACE = 16, 32
 UNSURE = 0.97  # detector's score below which the user is told
 CUT_OFF = 0.08  # share of the face's box that lies beyond the photo's edge
 FAR_TURNED = 40.0  # degrees of yaw; encoders were trained on few faces beyond
@@ -50,7 +53,8 @@ class AlignedFace:
         quad: float64 [4, 2], the crop's corners in the upright photo; for `map_to_crop` and `map_from_crop`.
         used: which points drove the crop: "68+5", both; or "5".
         rotated: degrees, clockwise, by which the photo was rotated first: 0, 90, 180 or 270.
-        notes: sentences for the user: a rotated photo, other faces, an uncertain detection, large yaw, a face cut off.
+        notes: sentences for the user: a rotated photo, other faces, an uncertain detection, a small face, large yaw, a
+            face cut off.
     """
 
     aligned: Image.Image
@@ -102,24 +106,36 @@ def find_and_align(
         device: where the detector computes; None picks the best there is.
 
     Raises:
-        KinlibError: if the photo cannot be read or shows no face, or the predictor named cannot be loaded.
+        KinlibError: if the photo cannot be read, shows no face or one that is less than 16 px wide, or the predictor
+            named cannot be loaded.
     """
     upright = find_upright(read_photo(photo), predictor, device)
     return align_found(upright, size, name or photo_name(photo))
 
 
-def align_found(photo: UprightPhoto, size: int = 256, name: str = "the picture") -> AlignedFace:
+def align_found(photo: UprightPhoto, size: int = 256, name: str = "the picture", enlarged: int = 1) -> AlignedFace:
     """Cut the FFHQ crop of the first face of a photo from `kinlib.faces.orientation`; otherwise `find_and_align`.
 
+    Args:
+        photo: with its faces.
+        size: side of the crop in pixels.
+        name: what to call the photo in messages.
+        enlarged: how many times it was enlarged after it was read; its face counts at the size that it had.
+
     Raises:
-        KinlibError: if there is no face, its points form none or lie outside.
+        KinlibError: if there is no face, it is less than 16 px wide, or its points form none or lie outside.
     """
     if not photo.faces:
         raise KinlibError(f"no face found in {name}: use a photo that shows one face from the front, well lit")
+    if (width := photo.faces[0].width / enlarged) < LEAST_FACE:
+        raise KinlibError(
+            f"the face in {name} is only about {int(width)} px wide, and at least {LEAST_FACE} px are needed: "
+            "use a larger picture, or one taken from nearer"
+        )
     if photo.points is None:
         raise KinlibError(f"the points found in {name} do not form a face: use a photo that shows one from the front")
     return AlignedFace(
-        notes=_notes(photo, name),
+        notes=_notes(photo, name, enlarged),
         aligned=cut_quad(photo.image, photo.points.quad, size),
         keypoints=photo.faces[0],
         landmarks=photo.points.landmarks,
@@ -144,7 +160,7 @@ def turn_degrees(points: np.ndarray) -> float:
     return float(np.degrees(np.arcsin(np.clip(sideways / NOSE_DEPTH, -1.0, 1.0))))
 
 
-def _notes(photo: UprightPhoto, name: str) -> list[str]:
+def _notes(photo: UprightPhoto, name: str, enlarged: int) -> list[str]:
     """What the user should know about the detection."""
     face, notes = photo.faces[0], []
     if photo.rotated:
@@ -154,6 +170,8 @@ def _notes(photo: UprightPhoto, name: str) -> list[str]:
     beyond = np.concatenate([-face.box[:2], face.box[2:] - photo.image.size]) / np.tile(face.box[2:] - face.box[:2], 2)
     if face.score < UNSURE:
         notes.append(f"the face in {name} was found with little certainty ({face.score:.2f}): check the crop")
+    if (width := face.width / enlarged) < SMALL_FACE:
+        notes.append(f"the face in {name} is only about {int(width)} px wide: below {SMALL_FACE} px likeness is lost")
     if abs(turn_degrees(face.points)) > FAR_TURNED:
         notes.append(f"the face in {name} is turned far to the side: the result will be poor")
     if beyond.max() > CUT_OFF:

@@ -56,6 +56,11 @@ class Keypoints:
         """Of the box, in square pixels."""
         return float((self.box[2] - self.box[0]) * (self.box[3] - self.box[1]))
 
+    @property
+    def width(self) -> float:
+        """Of the box, in pixels."""
+        return float(self.box[2] - self.box[0])
+
 
 def detect(
     images: Picture | Sequence[Picture], min_score: float = MIN_SCORE, device: "torch.device | str | None" = None
@@ -77,11 +82,18 @@ def detect(
 
 
 def detect_all(
-    images: Picture | Sequence[Picture], min_score: float = MIN_SCORE, device: "torch.device | str | None" = None
+    images: Picture | Sequence[Picture],
+    min_score: float = MIN_SCORE,
+    device: "torch.device | str | None" = None,
+    magnify: int = 1,
 ) -> list[list[Keypoints]]:
-    """All faces of each picture, the largest box first; arguments and errors as for `detect`."""
+    """All faces of each picture, the largest box first; arguments and errors as for `detect`.
+
+    With `magnify` = 2 the pictures are scanned at twice the size: faces of half the size are found as well, in about
+    four times the time.
+    """
     pictures = [_as_picture(image) for image in _as_list(images)]
-    scales = [_scan_scale(picture.size) for picture in pictures]
+    scales = [_scan_scale(picture.size) * magnify for picture in pictures]
     faces: list[list[Keypoints]] = [[] for _ in pictures]
     for indices in _batches([_scaled_size(p.size, s) for p, s in zip(pictures, scales, strict=True)]):
         scanned = np.stack([_scaled(pictures[i], scales[i]) for i in indices])  # [B, H, W, 3]

@@ -14,6 +14,7 @@ from kinlib.figures.edits import rescoring_plot
 from kinlib.figures.family import family_picture, family_row, panels
 from kinlib.figures.genetics import Mark, chromosome_picture, gamete_picture, mid_parent_plot
 from kinlib.figures.intervals import interval_curve, interval_plot, interval_points
+from kinlib.figures.learning_curves import learning_curve_plot
 from kinlib.figures.marks import mark_face, mark_pose
 from kinlib.figures.points import close_up, landmark_picture, mark_crop
 from kinlib.figures.sheets import contact_sheet, truth_picture
@@ -43,6 +44,7 @@ __all__ = [
     "interval_plot",
     "interval_points",
     "landmark_picture",
+    "learning_curve_plot",
     "mark_crop",
     "mark_face",
     "mark_pose",

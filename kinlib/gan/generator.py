@@ -211,6 +211,27 @@ class Generator(nn.Module):
             rgb = to_rgb(x, w_plus[:, layer + 2], rgb)  # [B, 3, r, r]; the next level starts with the same code
         return rgb.contiguous()  # callers expect NCHW
 
+    def features(self, w_plus: Tensor) -> list[Tensor]:
+        """What every convolution gives on the way to a picture, with the stored noise maps.
+
+        Args:
+            w_plus: [B, L, 512].
+
+        Returns:
+            [B, C, r, r] for each of the L - 1 convolutions, r = 4, 8, 8, ..., R, R.
+
+        Raises:
+            ValueError: if the codes have the wrong shape.
+        """
+        w_plus = self._check_codes(w_plus)
+        maps = self._noise_maps("const", w_plus, None)
+        x = self.input(len(w_plus)).contiguous(memory_format=torch.channels_last)  # [B, C, 4, 4]
+        found = []
+        for i, conv in enumerate([self.conv1, *self.convs]):
+            x = conv(x, w_plus[:, i], maps[i])  # [B, C, r, r]
+            found.append(x)
+        return found
+
     def forward(self, z: Tensor, psi: float = 1.0) -> Tensor:
         """z [B, 512] -> pictures [B, 3, R, R]."""
         return self.synthesis(self.truncate(self.broadcast(self.mapping(z)), psi))

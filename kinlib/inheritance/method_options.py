@@ -79,7 +79,9 @@ def _check_region_shares(value: Any) -> dict[int, float]:
     return check_shares(value)
 
 
-def _check_layers(value: Any) -> int:
+def _check_layers(value: Any) -> int | None:
+    if value is None or (isinstance(value, str) and value == "auto"):
+        return None
     found = number("the number of kept layers", 0, 18)(value)
     if found != int(found):
         raise KinlibError(f"the number of kept layers must be a whole number from 0 to 18, not {value}")
@@ -114,7 +116,13 @@ GENE_OPTIONS = (
         _check_region_shares,
         str,
     ),
-    Option("kept_layers", "layers that genes decide; the others are the parents' mean", 8, _check_layers, int),
+    Option(
+        "kept_layers",
+        "layers that genes decide, the others being the parents' mean; 8 for StyleGene's networks, all for ours",
+        "auto",
+        _check_layers,
+        str,
+    ),
     Option(
         "gene_spread", "how much genes vary around their mean, from 0 to 1", 1.0, number("the spread of genes", 0, 1)
     ),

@@ -52,6 +52,7 @@ class Method:
         options: those it takes; each arrives at the built callable as `check` returned it.
         sexed: whether it takes the child's sex: `sex` arrives at the built callable as "female", "male" or None.
         alone: whether it takes None for a parent who is unknown.
+        batched: whether it takes, in place of a generator, a list of B: one for each child of a batch.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Method:
     options: tuple[Option, ...] = ()
     sexed: bool = False
     alone: bool = False
+    batched: bool = False
 
     def check_parents(self, father: Any, mother: Any) -> None:
         """Check that there are as many parents as the method needs; None stands for one who is unknown.
@@ -174,7 +176,12 @@ def _build_genes_pool(preset: str) -> Callable:
 
 _GENES = (
     Method(
-        "genes", "each region's genes mixed from both parents'", _build_genes, needs=("genes",), options=GENE_OPTIONS
+        "genes",
+        "each region's genes mixed from both parents'",
+        _build_genes,
+        needs=("genes",),
+        options=GENE_OPTIONS,
+        batched=True,
     ),
     Method(
         "genes_pool",
@@ -182,6 +189,7 @@ _GENES = (
         _build_genes_pool,
         needs=("genes", "gene_pool"),
         options=(*GENE_OPTIONS, *POOL_OPTIONS),
+        batched=True,
     ),
 )
 _METHODS: dict[str, Method] = {method.name: method for method in (*_UNTRAINED, _NEURAL, _LEARNED, *_GENES)}

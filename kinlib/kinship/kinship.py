@@ -259,7 +259,10 @@ class Kinship:
 
         sources = [torch.Generator().manual_seed(operator.index(seed) + i) for i in range(n)]
         with gathered_notes() as told:
-            codes = torch.cat([inherit(*parents, source) for source in sources])  # [n, L, 512]
+            if weights is None and registry.find(method).batched:
+                codes = inherit(*(parent.expand(n, -1, -1) for parent in parents), sources)  # [n, L, 512]
+            else:
+                codes = torch.cat([inherit(*parents, source) for source in sources])
         codes = self.generator.truncate(codes.to(self.device), truncation)
         codes = set_attributes(codes, self.directions, wanted)
         pictures = self.synthesise(codes)

@@ -6,7 +6,7 @@ Age, sex and group are what the preset's demography network says, for photograph
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from PIL import Image
@@ -51,9 +51,10 @@ class _People:
         self.labels["sex"] += [SEX[name] for name in table.dominant_gender]
         self.labels["group"] += list(table.dominant_race)
 
-    def save(self, path: Path, preset: str) -> None:
-        """Write the pool."""
-        save_pool(path, torch.cat(self.codes), self.labels, {"age": AGES, "sex": SEXES, "group": GROUPS[preset]})
+    def save(self, path: Path, preset: str, **source: Any) -> None:
+        """Write the pool; `source` says where the people are from."""
+        names = {"age": AGES, "sex": SEXES, "group": GROUPS[preset]}
+        save_pool(path, torch.cat(self.codes), self.labels, names, {"preset": preset} | source)
 
 
 def pool_of_folder(folder: str | Path, out: str | Path, device: str | None = None) -> Iterator[int]:
@@ -116,7 +117,7 @@ def pool_of_samples(
             pictures = generator.synthesis(codes, batch_size=BATCH).clamp(-1, 1)
         people.add(codes, analyse(pictures, preset, device=device))
         yield min(begin + BATCH, count)
-    people.save(Path(out), preset)
+    people.save(Path(out), preset, samples=count, seed=seed, truncation=TRUNCATION)
 
 
 def _opened(path: Path) -> Image.Image:

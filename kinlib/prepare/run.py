@@ -174,7 +174,8 @@ def _keep(prepared: PreparedPart, out: Path) -> Path:
 def _finish(out: Path, rows: list[Row], earlier: list[Row], note: dict) -> None:
     """Put the rows together, and write the note when all is there."""
     write_whole(out / TABLE, lambda file: join(rows, file))
-    for gone in {row.aligned for row in earlier} - {row.aligned for row in rows}:
+    faces = [{row.aligned for row in some if row.aligned} for some in (earlier, rows)]  # a row that failed has none
+    for gone in faces[0] - faces[1]:
         (out / gone).unlink(missing_ok=True)
     _sweep(out)
     write_json(out / NOTE, note)

@@ -154,7 +154,7 @@ def _align(work: Work, networks: Networks) -> None:
         work.factor = view.factor
     if work.status == "ok":
         with _attempt(work, "align", "no crop"):
-            work.face = view.put_back(align_found(view.photo, ALIGNED_SIZE))
+            work.face = view.put_back(align_found(view.photo, ALIGNED_SIZE, enlarged=view.factor))
 
 
 def _estimate_pose(work: Work) -> None:

@@ -5,7 +5,7 @@
 | image | path relative to the data set's folder, with slashes |
 | person, family | as in `kinlib.families`; missing in a plain folder |
 | status, reason | one of `STATUSES`; why, where it is not "ok" |
-| notes | what to know of a face that is "ok": others beside it, a rotated picture, a face turned aside, cut off |
+| notes | what to know of a face that is "ok": others beside it, a rotated picture, small, turned aside, cut off |
 | rotated | degrees, clockwise, by which the picture was rotated for its face to stand upright: 0, 90, 180, 270 |
 | width, height | of the upright picture, in pixels |
 | faces | how many were found; what follows is about the largest |

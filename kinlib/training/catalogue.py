@@ -489,6 +489,34 @@ _PICKS = Card(
     ),
 )
 
+_ATTRACTIVENESS = Card(
+    title="Network of mean ratings",
+    metrics=(
+        Metric(
+            "mae",
+            "mean error of the mean rating, from 1 to 5 ({people} people; guessing {guess:.2f})",
+            "{:.2f}",
+        ),
+        Metric(
+            "pearson",
+            "correlation of predicted and true mean ratings ({pearson_low:.2f} to {pearson_high:.2f})",
+            "{:.2f}",
+        ),
+    ),
+    columns=(
+        Column("mae", "mean error", "{:.2f}", lower_is_better=True),
+        Column("predicted", "mean predicted rating", "{:.2f}"),
+        Column("rated", "mean true rating", "{:.2f}"),
+    ),
+    limits=(
+        _RENDERS,
+        Limit("Predicts what simulated raters were told to like: it says nothing about what people like."),
+        Limit("A score is no property of a person: it changes with the panel of raters, and with light and camera."),
+        Limit("Was trained on grown-ups only, and is not to be applied to pictures of children."),
+        Limit("Is offered by `kinlib rate` for folders of pictures and used nowhere else in the project."),
+    ),
+)
+
 # In the order of the cards.
 NETWORKS = {
     "generator": Network("generator:GeneratorSettings"),
@@ -505,6 +533,7 @@ NETWORKS = {
     "genes": Network("genes:GeneSettings", _GENES),
     "vae": Network("vae:VAESettings", _VAE),
     "picks": Network("picks:PickSettings", _PICKS),
+    "attractiveness": Network("attractiveness:AttractivenessSettings", _ATTRACTIVENESS),
     "upscaler": Network("upscaler:UpscalerSettings", _UPSCALER),
     "upscaler_esrgan": Network("upscaler:EsrganSettings", _UPSCALER_ESRGAN),
 }

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from kinlib.evaluation.bootstrap import draw_weights, estimate, mean
+from kinlib.evaluation.bootstrap import mean_interval
 
 __all__ = ["as_table", "change_from", "interval", "intervals"]
 
@@ -46,9 +46,7 @@ def interval(values: np.ndarray, seed: int = 0) -> dict[str, float]:
 
     Fewer than three people have no interval: NaN.
     """
-    values = np.asarray(values, dtype=float)
-    centre, low, high = estimate(mean(values), draw_weights(len(values), RESAMPLES, seed))
-    return {"mean": centre, "low": low, "high": high, "people": len(values)}
+    return mean_interval(values, seed, RESAMPLES) | {"people": len(values)}
 
 
 def intervals(table: pd.DataFrame, by: str | Sequence[str], column: str, seed: int = 0) -> pd.DataFrame:

@@ -10,7 +10,8 @@ The paper mixes sampled genes. Its published code mixes means and logarithms of 
 averaged samples would have less variance than either parent's, which averaged log-variances have not. It is done that
 way here. The published code differs from the paper in more:
 
-- the background is the father's always; here it is a region like the others;
+- the background is the father's always; here it is a region like the others, but for mutation: pictures are taken
+  somewhere, which nobody inherits from a pool;
 - the pool's person is drawn anew for every region, which is done here as well;
 - without a pool it takes both parents for one, without a word; here `mutate` asks for a pool.
 """
@@ -18,8 +19,9 @@ way here. The published code differs from the paper in more:
 from dataclasses import dataclass, replace
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
+from kinlib.inheritance.genes.chance import Sources, drawn
 from kinlib.inheritance.genes.networks import GeneDecoder, Genes
 from kinlib.io.face_labels import REGIONS
 from kinlib.runtime.errors import KinlibError
@@ -82,10 +84,11 @@ class Weights:
 
 def draw_weights(
     children: int,
-    generator: Generator,
+    generator: Sources,
     shares: dict[int, float] | None = None,
     gamma: float = 0.0,
     regions: int = len(REGIONS),
+    unmixed: tuple[int, ...] = (),
 ) -> Weights:
     """Weights of each region of each child.
 
@@ -95,22 +98,25 @@ def draw_weights(
         shares: the father's share of what the parents give together, by region.
         gamma: the pool's weight in every region.
         regions: R.
+        unmixed: regions that take nothing from the pool.
 
     Raises:
         KinlibError: if a region does not exist, or gamma is not in [0, 1].
     """
     if not 0 <= gamma <= 1:
         raise KinlibError(f"gamma must be a number from 0 to 1, not {gamma}")
-    drawn = torch.rand(children, regions, generator=generator, device=generator.device).cpu()  # [B, R]
+    given = drawn(torch.rand, (children, regions), generator)  # [B, R]
     for region, share in (shares or {}).items():
         if not 0 <= region < regions:
             raise KinlibError(f"there is no region {region}: there are {regions}")
-        drawn[:, region] = share
-    return Weights(drawn * (1 - gamma), (1 - drawn) * (1 - gamma), torch.full_like(drawn, gamma))
+        given[:, region] = share
+    pool = torch.full_like(given, gamma)
+    pool[:, list(unmixed)] = 0.0
+    return Weights(given * (1 - pool), (1 - given) * (1 - pool), pool)
 
 
 def draw_mutated(
-    children: int, eta: float, generator: Generator, kept: tuple[int, ...] = (), regions: int = len(REGIONS)
+    children: int, eta: float, generator: Sources, kept: tuple[int, ...] = (), regions: int = len(REGIONS)
 ) -> Tensor:
     """Which regions are wholly the pool's: bool [B, R], a share `eta` of all regions in every child, drawn at random.
 
@@ -126,7 +132,7 @@ def draw_mutated(
     """
     if not 0 <= eta <= 1:
         raise KinlibError(f"eta must be a number from 0 to 1, not {eta}")
-    order = torch.rand(children, regions, generator=generator, device=generator.device).cpu()
+    order = drawn(torch.rand, (children, regions), generator)
     order[:, list(kept)] = 2.0  # behind all others
     count = min(round(eta * regions), regions - len(set(kept)))
     mutated = torch.zeros(children, regions, dtype=torch.bool)

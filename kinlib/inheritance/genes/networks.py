@@ -23,6 +23,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from kinlib.inheritance.genes.chance import Sources, drawn
 from kinlib.io.face_labels import REGIONS
 from kinlib.runtime.errors import KinlibError
 
@@ -40,14 +41,14 @@ class Genes(NamedTuple):
     mean: Tensor
     log_variance: Tensor
 
-    def sample(self, generator: torch.Generator, spread: float = 1.0) -> Tensor:
+    def sample(self, generator: Sources, spread: float = 1.0) -> Tensor:
         """Genes [B, N, R, D] (Eq. 4).
 
         Args:
-            generator: of the noise; noise is sampled on its device, so that a seed means the same on every device.
+            generator: of the noise; one, or one for each of the B.
             spread: factor on the standard deviation; 0 gives the mean.
         """
-        noise = torch.randn(self.mean.shape, generator=generator, device=generator.device).to(self.mean)
+        noise = drawn(torch.randn, tuple(self.mean.shape), generator).to(self.mean)
         return self.mean + spread * torch.exp(0.5 * self.log_variance) * noise
 
     def expand(self, count: int) -> "Genes":

@@ -3,8 +3,9 @@
 The published pool keeps genes, two tensors of 18 x 34 x 512 numbers for each of 11,000 people: 27.8 GB on disk and in
 memory. This one keeps codes in half precision, reads from disk those that are drawn, and derives genes of these only.
 
-Its file is safetensors: `latents` float16 [P, L, 512]; `age`, `sex` and `group` uint8 [P], indices of the names that
-its metadata hold. Which ages, sexes and groups there are is the file's: the paper has 9 x 2 x 7.
+Its file is safetensors: `latents` float16 [P, L, 512], or [P, 1, 512] for codes in W, the same for all layers; `age`,
+`sex` and `group` uint8 [P], indices of the names that its metadata hold. Which ages, sexes and groups there are is the
+file's: the paper has 9 x 2 x 7.
 """
 
 import json
@@ -12,6 +13,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,7 +30,7 @@ AGES = ("0-2", "3-9", "10-19", "20-29", "30-39", "40-49", "50-59", "60-69", "70+
 
 SEXES = ("female", "male")
 KINDS = ("age", "sex", "group")
-FORMAT = "kinlib gene pool 1"
+FORMAT = "kinlib gene pool 2"
 ABOUT = "pool"  # the only entry of the metadata: safetensors writes several in an order of chance
 
 
@@ -50,12 +52,14 @@ class GenePool:
     """People's codes on disk, and what they are sorted by.
 
     Attributes:
-        latents: float16 [P, L, 512], read from the file when it is indexed.
+        latents: float16 [P, L, 512], read from the file when it is indexed; [P, 1, 512] for codes in W.
+        num_layers: L.
         labels: uint8 [P] by kind: "age", "sex" and "group".
         names: of these labels, by kind.
     """
 
     latents: np.ndarray
+    num_layers: int
     labels: dict[str, np.ndarray]
     names: dict[str, tuple[str, ...]]
 
@@ -90,7 +94,7 @@ class GenePool:
     def codes(self, people: Tensor) -> Tensor:
         """Codes of people, float32 [..., L, 512] for indices [...]."""
         found = self.latents[people.flatten().numpy()].astype(np.float32)  # reads these rows only
-        return torch.from_numpy(found).unflatten(0, tuple(people.shape))
+        return torch.from_numpy(found).unflatten(0, tuple(people.shape)).expand(*people.shape, self.num_layers, -1)
 
     def counts(self) -> dict[tuple[str, str, str], int]:
         """How many people there are of each (age, sex, group) that occurs."""
@@ -119,7 +123,11 @@ def age_names(years: Sequence[float], ages: Sequence[str] = AGES) -> list[str]:
 
 
 def save_pool(
-    path: str | Path, codes: Tensor, labels: dict[str, Sequence[str]], names: dict[str, Sequence[str]]
+    path: str | Path,
+    codes: Tensor,
+    labels: dict[str, Sequence[str]],
+    names: dict[str, Sequence[str]],
+    source: dict[str, Any] | None = None,
 ) -> None:
     """Write a pool, whole or not at all.
 
@@ -128,13 +136,15 @@ def save_pool(
         codes: W+ [P, L, 512].
         labels: P names of each kind: "age", "sex" and "group".
         names: all names of each kind, which may be more than those that occur.
+        source: where the people are from, to be kept with them; values as JSON has them.
 
     Raises:
         KinlibError: if there is nobody, a label is unknown, or there are not as many labels as codes.
     """
     if codes.ndim != 3 or not len(codes):
         raise KinlibError(f"a gene pool needs codes of the shape [P, L, 512], not {list(codes.shape)}")
-    tensors = {"latents": codes.half().contiguous()}
+    kept = codes[:, :1] if (codes == codes[:, :1]).all() else codes
+    tensors = {"latents": kept.half().contiguous()}
     for kind in KINDS:
         if len(labels[kind]) != len(codes):
             raise KinlibError(f"there are {len(labels[kind])} labels of {kind} for {len(codes)} people")
@@ -143,7 +153,8 @@ def save_pool(
             raise KinlibError(f"unknown {kind} '{min(unknown)}' of a gene pool: choose from {', '.join(names[kind])}")
         order = {name: i for i, name in enumerate(names[kind])}
         tensors[kind] = torch.tensor([order[name] for name in labels[kind]], dtype=torch.uint8)
-    about = {"format": FORMAT} | {kind: list(names[kind]) for kind in KINDS}
+    about: dict = {"format": FORMAT, "layers": codes.shape[1], "source": source or {}}
+    about |= {kind: list(names[kind]) for kind in KINDS}
     write_bytes(Path(path), save(tensors, {ABOUT: json.dumps(about)}))
 
 
@@ -166,18 +177,20 @@ def load_pool(path: str | Path, num_layers: int | None = None) -> GenePool:
         names = {kind: tuple(about[kind]) for kind in KINDS}
         if about["format"] != FORMAT:
             raise ValueError("another format")
+        layers = int(about["layers"])
         latents = _mapped(path, header["latents"], 8 + length, "F16", np.float16)
         labels = {kind: np.array(_mapped(path, header[kind], 8 + length, "U8", np.uint8)) for kind in KINDS}
     except OSError as error:
         raise KinlibError(f"the gene pool '{path}' cannot be read ({error.strerror or error})") from error
     except (ValueError, KeyError, TypeError, struct.error, MemoryError, OverflowError) as error:
         raise KinlibError(f"'{path}' is no gene pool, or damaged: make one with `kinlib pool`") from error
-    sizes_fit = latents.ndim == 3 and all(len(labels[kind]) == len(latents) for kind in KINDS)
+    sizes_fit = latents.ndim == 3 and latents.shape[1] in (1, layers)
+    sizes_fit = sizes_fit and all(len(labels[kind]) == len(latents) for kind in KINDS)
     if not sizes_fit or any(len(labels[kind]) and labels[kind].max() >= len(names[kind]) for kind in KINDS):
         raise KinlibError(f"'{path}' is no gene pool, or damaged: make one with `kinlib pool`")
-    if num_layers is not None and latents.shape[1] != num_layers:
-        raise KinlibError(f"the gene pool '{path}' has codes of {latents.shape[1]} layers instead of {num_layers}")
-    return GenePool(latents, labels, names)
+    if num_layers is not None and layers != num_layers:
+        raise KinlibError(f"the gene pool '{path}' has codes of {layers} layers instead of {num_layers}")
+    return GenePool(latents, layers, labels, names)
 
 
 def _mapped(path: Path, entry: dict, start: int, dtype: str, kind: type) -> np.ndarray:

@@ -107,6 +107,7 @@ def encode_corrections(folder: Path, parts: Sequence[int] = CORRECTED) -> Tensor
     every = _parts(folder)
     for part in dict.fromkeys(every[number % len(every)] for number in parts):
         table = pd.read_parquet(part, columns=["image", "role"])
+        # [n, S, S, 3] uint8 -> [n, 3, S, S] in [-1, 1]
         pictures = _decoded(table.image[table.role != "child"], "RGB").permute(0, 3, 1, 2).float() / 127.5 - 1
         found.append(_encode(encoder, pictures, passes=None) - _encode(encoder, pictures, passes=0))
     return torch.cat(found)
@@ -123,7 +124,7 @@ def load_codes(folder: Path) -> KinCodes:
     parts = [part for part in parts if f"{part.stem}/codes" in known]
     if not parts:
         raise KinlibError(f"there are no codes in '{folder}': encode it first")
-    facts = [pd.read_parquet(part, columns=_facts(part)) for part in parts]
+    facts = [pd.read_parquet(part, columns=_facts(part)) for part in parts]  # without pictures
     codes, degraded = (torch.cat([known[f"{part.stem}/{kind}"] for part in parts]) for kind in ("codes", "degraded"))
     return KinCodes(pd.concat(facts, ignore_index=True), codes, degraded, int(note["seed"]))
 
@@ -162,12 +163,14 @@ def _encode_part(part: Path, encoder: Encoder, seed: int) -> dict[str, Tensor]:
     pictures = pictures.permute(0, 3, 1, 2)  # [n, 3, S, S]
     child = torch.tensor([role == "child" for role in table.get("role", [None] * len(table))])
     clean = pictures.float() / 127.5 - 1
-    codes = _encode(encoder, clean, passes=0)
+    codes = _encode(encoder, clean, passes=0)  # [n, L, 512]
     if child.any():
-        codes[child] = _encode(encoder, clean[child], passes=None)
+        codes[child] = _encode(encoder, clean[child], passes=None)  # as many as users get
+    # Each part has a generator of its own, so that views do not depend on which parts were encoded before.
     augment, rng = Augmentation(pictures.shape[-1]), torch.Generator().manual_seed(seed + int(part.stem[-5:]))
-    parents = pictures[~child], masks[~child]
+    parents = pictures[~child], masks[~child]  # the mask keeps the face where backgrounds change
     views = [_encode(encoder, augment(*parents, rng).source, passes=0) for _ in range(VIEWS)]
+    # Half precision is enough for codes (notebook 06).
     return {f"{part.stem}/codes": codes.half(), f"{part.stem}/degraded": torch.stack(views, 1).half()}
 
 

@@ -68,7 +68,7 @@ def couples_of(kin: KinCodes, embeddings: Tensor) -> tuple[Couples, Couples]:
     ]
     number = table.couple[portraits & (table.role == "father")].to_numpy(np.int64, copy=True)
     everybody = Couples(*codes, embeddings.unflatten(0, (len(number), -1)), torch.from_numpy(number))
-    held_out = torch.from_numpy(np.isin(number, table.couple[kin.held_out].unique()))
+    held_out = torch.from_numpy(np.isin(number, table.couple[kin.held_out].unique()))  # bool [C]
     return everybody[~held_out], everybody[held_out]
 
 
@@ -85,6 +85,7 @@ def embed_children(folder: Path, kin: KinCodes, cache: Path) -> Tensor:
     couples = set(kin.table.couple)
     found, new = [], False
     for part in sorted(Path(folder).glob("part-*.parquet")):
+        # A part holds whole couples, and codes are made part by part.
         if not couples.issuperset(pd.read_parquet(part, columns=["couple"]).couple):
             continue  # it has no codes yet
         if part.stem not in known:
@@ -92,7 +93,7 @@ def embed_children(folder: Path, kin: KinCodes, cache: Path) -> Tensor:
         found.append(known[part.stem])
     if new:
         write_bytes(cache / EMBEDDINGS, save(known, {"identity": network}))
-    return torch.cat(found)
+    return torch.cat(found)  # parts are in the order of the table, [C * T, 512]
 
 
 def _embed(part: Path) -> Tensor:

@@ -49,7 +49,7 @@ def fit_identity_map(components: Tensor, embeddings: Tensor, weight: float = 1.0
     """
     x, y = (some.double() - some.double().mean(dim=0) for some in (components, embeddings))
     _, _, axes = torch.svd_lowrank(y, min(DIMENSIONS, *y.shape), niter=4)
-    gram = x.T @ x + RIDGE * torch.eye(x.shape[1], dtype=x.dtype)
+    gram = x.T @ x + RIDGE * torch.eye(x.shape[1], dtype=x.dtype)  # [K, K]
     slopes = torch.linalg.solve(gram, x.T @ (y @ axes))  # [K, D]
-    size = (x @ slopes).square().mean().sqrt()
+    size = (x @ slopes).square().mean().sqrt()  # of what the map itself gives, not of the embeddings
     return (slopes * (weight / size)).float()

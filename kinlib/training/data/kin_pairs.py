@@ -61,13 +61,13 @@ class PortraitCodes:
         gram = x.T @ x + RIDGE * torch.eye(x.shape[1], dtype=torch.float64)
         self.slopes = torch.linalg.solve(gram, x.T @ (codes.double() - self.centre))  # [F, K]
         # Left out one by one, by the diagonal of the hat matrix: residuals of the fit itself would be too small.
-        leverage = (x * torch.linalg.solve(gram, x.T).T).sum(dim=1, keepdim=True) + 1 / len(x)
-        self.residuals = (codes.double() - self.centre - x @ self.slopes) / (1 - leverage)
+        leverage = (x * torch.linalg.solve(gram, x.T).T).sum(dim=1, keepdim=True) + 1 / len(x)  # [N, 1]
+        self.residuals = (codes.double() - self.centre - x @ self.slopes) / (1 - leverage)  # [N, K]
 
     def __call__(self, traits: pd.DataFrame, rng: np.random.Generator | None = None) -> Tensor:
         """Components [N, K]; with a generator a random portrait's residual is added to each."""
         x = self._standard(torch.from_numpy(trait_features(traits)).double())
-        found = self.centre + x @ self.slopes
+        found = self.centre + x @ self.slopes  # [N, F] @ [F, K] -> [N, K]
         if rng is not None:
             found = found + self.residuals[torch.from_numpy(rng.integers(0, len(self.residuals), len(found)))]
         return found.float()
@@ -93,8 +93,9 @@ def trait_features(traits: pd.DataFrame) -> np.ndarray:
     words = [(traits[column] == word).to_numpy(np.float32) for column, word in _WORDS]
     curls = [(traits.hair_curl > curl).to_numpy(np.float32) for curl in CURLS]
     male = (traits.sex == "male").to_numpy(np.float32)
-    hair = np.stack([*words, *curls], axis=1)
-    age = traits.age.to_numpy(np.float32) - CHILD_AGE
+    hair = np.stack([*words, *curls], axis=1)  # [N, words and curls]
+    age = traits.age.to_numpy(np.float32) - CHILD_AGE  # 0 for children, of whom the map is asked
+    # Once more with the sign of the sex: by how much each counts differently in men and women.
     sexed = np.concatenate([hair, numbers], axis=1) * (2 * male[:, None] - 1)
     squares = numbers[:, :1] ** 2  # of melanin: the tone curve bends most there
     return np.concatenate([shape, proportions, numbers, squares, hair, sexed, male[:, None], age[:, None]], axis=1)
@@ -130,7 +131,7 @@ def make_pairs(fathers: Genomes, mothers: Genomes, portraits: PortraitCodes, cou
         young = children(fathers[father[some]], mothers[mother[some]], num, rng)
         sexes = np.where(male[some], SEXES.index("male"), SEXES.index("female")).repeat(num)
         traits = phenotypes(young.with_sex(sexes)).to_frame().assign(age=CHILD_AGE)
-        parts.append(portraits(traits, rng).unflatten(0, (len(some), num)))
+        parts.append(portraits(traits, rng).unflatten(0, (len(some), num)))  # [C * T, K] -> [C, T, K]
     index = [torch.from_numpy(np.asarray(rows)).long() for rows in (father, mother)]
     return Pairs(*index, torch.from_numpy(male).float(), torch.cat(parts))
 

@@ -42,7 +42,7 @@ class Parents:
     @property
     def shifts(self) -> Tensor:
         """What another picture adds to a portrait, of those of the kin set: [N, K]."""
-        views = self.views[: self.couples]
+        views = self.views[: self.couples]  # others' first view is no portrait
         return (views[:, 1:] - views[:, :1]).flatten(0, 1)
 
 
@@ -58,7 +58,7 @@ def find_parents(net: Sampler, kin: KinCodes, others: KinCodes | None, role: str
     genomes = couple_genomes(kin)[("father", "mother").index(role)]
     couples = np.sort(kin.table.couple.unique())
     kept = np.flatnonzero(np.isin(couples, kin.table.couple[~kin.held_out].unique()))
-    rows = np.flatnonzero((kin.table.role == role) & ~kin.held_out)
+    rows = np.flatnonzero((kin.table.role == role) & ~kin.held_out)  # all their pictures
     found = Parents(genomes[kept], _views(net, kin, rows, kin.table.couple.to_numpy()[rows]), len(kept))
     if others is None:
         return found
@@ -68,7 +68,7 @@ def find_parents(net: Sampler, kin: KinCodes, others: KinCodes | None, role: str
     everybody = concatenate([member_genome(others.seed, int(person)) for person in unique])
     grown_up = np.array([json.loads(text)["age"] >= ADULT for text in others.table.attributes])
     rows = np.flatnonzero(grown_up & np.isin(people, unique[everybody.sex == sex]))
-    chosen = np.isin(unique, people[rows])
+    chosen = np.isin(unique, people[rows])  # people with at least one picture as a grown-up
     more = _views(net, others, rows, people[rows])
     most = torch.arange(max(found.views.shape[1], more.shape[1]))  # views are repeated where there are fewer
     views = torch.cat([some[:, most % some.shape[1]] for some in (found.views, more)])
@@ -92,14 +92,14 @@ def photographed(net: Sampler, portraits: Tensor, shifts: Tensor, rng: torch.Gen
         rng: of the choice.
     """
     moved = (net.child_mean - net.mean) @ net.axes.t() / net.scale  # children's components have another mean
-    shift = shifts[torch.randint(len(shifts), (len(portraits),), generator=rng)]
-    other = torch.rand(len(portraits), 1, generator=rng) < 0.5
+    shift = shifts[torch.randint(len(shifts), (len(portraits),), generator=rng)]  # [B, K]
+    other = torch.rand(len(portraits), 1, generator=rng) < 0.5  # [B, 1]
     return (portraits + moved.cpu() + shift * other).clamp(-LIMIT, LIMIT)
 
 
 def child_components(net: Sampler, codes: Tensor) -> Tensor:
     """Standardised components of children's codes, held as the sampler's own: [N, K]."""
-    found = (codes.float().flatten(1) - net.child_mean) @ net.axes.t() / net.scale
+    found = (codes.float().flatten(1) - net.child_mean) @ net.axes.t() / net.scale  # [N, L * 512] -> [N, K]
     return found.clamp(-LIMIT, LIMIT)
 
 

@@ -97,7 +97,7 @@ def _decode(table: pd.DataFrame) -> tuple[Tensor, Tensor, Tensor]:
         return np.array(Image.open(io.BytesIO(data)))
 
     with ThreadPoolExecutor() as pool:  # Pillow decodes without holding the interpreter's lock
-        images = np.stack(list(pool.map(read, table.image)))
+        images = np.stack(list(pool.map(read, table.image)))  # uint8 [N, S, S, 3]
         labels = np.stack([np.stack(list(pool.map(read, table[name]))) for name in ("mask", "regions")], axis=1)
     if labels[:, 0].max() >= len(CLASSES) or labels[:, 1].max() >= len(REGIONS):
         raise KinlibError("the label maps hold numbers beyond the known classes and regions: render a new set")

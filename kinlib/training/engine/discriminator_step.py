@@ -39,7 +39,7 @@ def discriminator_step(
     with accelerator.autocast():
         real_logits = discriminator(diff_augment(real)).float()
         fake_logits = discriminator(diff_augment(fakes)).float()
-    loss = losses.gan_discriminator(real_logits, fake_logits)
+    loss = losses.gan_discriminator(real_logits, fake_logits)  # over pictures and, of patches, over these
     accelerator.backward(loss)
     if r1 and number % R1_EVERY == 0:
         # On half of the batch, which halves the time that the second derivatives take.

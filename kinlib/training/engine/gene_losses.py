@@ -8,10 +8,12 @@ from torch import Tensor
 
 from kinlib.gan.generator import Generator
 from kinlib.inheritance.genes.networks import GeneDecoder, GeneEncoder, Genes
+from kinlib.inheritance.genes.regions import GROUPS, region_indices
 
 __all__ = ["cycle_loss", "gene_loss", "latent_loss", "regional_loss"]
 
-SYNTHESISED = 4  # faces of a batch in the regional loss, two pictures each: a third of a step of 32 on a CPU
+SYNTHESISED = 4  # faces of a batch in the regional loss, three pictures each: a third of a step of 32 on a CPU
+NOSE = region_indices("nose")
 
 
 def latent_loss(found: Tensor, wanted: Tensor) -> Tensor:
@@ -40,32 +42,57 @@ def cycle_loss(encoder: GeneEncoder, decoder: GeneDecoder, read: Genes, rng: tor
 
 
 def regional_loss(
-    decoder: GeneDecoder, generator: Generator, genes: Tensor, labels: Tensor, rng: torch.Generator
+    decoder: GeneDecoder, generator: Generator, genes: Tensor, codes: Tensor, labels: Tensor, rng: torch.Generator
 ) -> Tensor:
-    """Pictures of faces with one region's genes from another person.
+    """Pictures of faces with some regions' genes from another person.
 
-    The swapped face is compared with the owner's reconstruction where the owner has the region, and with the receiver's
-    where neither has it; both are means of absolute differences over these pixels. Each face of the batch has a region
-    of its own, and the face before it as owner.
+    Where either of the two has these regions, the swapped face is compared with the picture of the owner's code,
+    elsewhere with that of the receiver's; both are means of absolute differences over these pixels. (Pictures decoded
+    from their genes would be no targets: the loss is 0 if all genes decode to one face.) Each face gets a group of
+    regions, or one region, from the other face of the batch that holds the head most alike: between two poses, neither
+    picture shows what the swapped face should be.
 
     Args:
         decoder: of genes.
-        generator: of pictures of R px, as large as the region maps.
+        generator: of pictures of S px.
         genes: [B, N, R, D].
+        codes: of the same faces, W+ [B, L, 512].
         labels: region maps [B, S, S].
         rng: of the regions.
     """
-    genes, labels = genes[:SYNTHESISED], labels[:SYNTHESISED].long()
-    region = torch.randint(1, genes.shape[2], (len(genes),), generator=rng).to(genes.device)  # 0 is the background
-    owner, owner_labels = genes.roll(1, 0), labels.roll(1, 0)
-    taken = torch.arange(genes.shape[2], device=genes.device) == region[:, None]  # [B, R]
-    swapped = torch.where(taken[:, None, :, None], owner, genes)
+    labels, count = labels.long(), min(SYNTHESISED, len(labels))
+    owner = _alike_in_pose(labels, count)  # [b]
+    taken = _some_regions(count, genes.shape[2], rng).to(genes.device)  # [b, R]
+    swapped = torch.where(taken[:, None, :, None], genes[owner], genes[:count])
     with torch.no_grad():
-        receiver = generator.synthesis(decoder(genes))
+        receiver, wanted = (generator.synthesis(given) for given in (codes[:count], codes[owner]))
     found = generator.synthesis(decoder(swapped))
-    inside = (owner_labels == region[:, None, None]).float()[:, None]  # [B, 1, S, S]
-    outside = 1 - torch.maximum(inside, (labels == region[:, None, None]).float()[:, None])
-    return _masked_mean(found - receiver.roll(1, 0), inside) + _masked_mean(found - receiver, outside)
+    # [b, R] -> [b, S, S]: whether the label of a pixel is among the taken ones
+    inside = sum(taken.gather(1, shown[:count].flatten(1)).view_as(labels[:count]) for shown in (labels, labels[owner]))
+    inside = inside.clamp(max=1).float()[:, None]  # [b, 1, S, S]
+    return _masked_mean(found - wanted, inside) + _masked_mean(found - receiver, 1 - inside)
+
+
+def _alike_in_pose(labels: Tensor, count: int) -> Tensor:
+    """For the first faces, the other face whose nose lies nearest: aligned faces differ there by yaw and pitch."""
+    nose = torch.isin(labels, torch.tensor(NOSE, device=labels.device)).float()  # [B, S, S]
+    places = torch.arange(labels.shape[-1], device=labels.device).float()
+    total = nose.sum(dim=(1, 2)).clamp_min(1)
+    centre = torch.stack([(nose.sum(dim=axis) * places).sum(dim=1) / total for axis in (1, 2)], dim=1)  # [B, 2]
+    distance = torch.cdist(centre[:count], centre)
+    return distance.fill_diagonal_(float("inf")).argmin(dim=1)
+
+
+def _some_regions(count: int, regions: int, rng: torch.Generator) -> Tensor:
+    """Regions to swap in each face, bool [b, R]: of one group in half of them, else one; never the background."""
+    taken = torch.zeros(count, regions, dtype=torch.bool)
+    for row in taken:
+        if torch.rand((), generator=rng) < 0.5:
+            group = list(GROUPS)[int(torch.randint(len(GROUPS), (), generator=rng))]
+            row[list(region_indices(group))] = True
+        else:
+            row[int(torch.randint(1, regions, (), generator=rng))] = True
+    return taken
 
 
 def _root_mean_square(x: Tensor) -> Tensor:

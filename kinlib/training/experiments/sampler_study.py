@@ -87,7 +87,7 @@ def ladder(kin: KinCodes, components: int, pairs: int, steps: int = STEPS, seed:
     torch.manual_seed(seed)
     net = Sampler(components, kin.codes[0].numel())
     fit_axes(net, kin)
-    portraits, spaces = portrait_codes(net, kin), find_spaces(net, kin, 1.0)
+    portraits, spaces = portrait_codes(net, kin), find_spaces(net, kin, 1.0)  # codes and identity, at equal weights
     fathers, mothers = (find_parents(net, kin, None, role) for role in ("father", "mother"))
     paired = make_pairs(fathers.genomes, mothers.genomes, portraits, pairs, SHOWN, seed)
     held = held_out_couples(kin)
@@ -105,6 +105,7 @@ def ladder(kin: KinCodes, components: int, pairs: int, steps: int = STEPS, seed:
             asked = [describe(people) for people in (held.fathers, held.mothers)]
         trained = _train(components, shown, paired, spaces, steps, seed)
         drawn = _answers(trained, asked, seed)
+        # As the identity network sees them: the second of the two spaces.
         found[rung] = _distance(drawn @ spaces.maps[1], truth @ spaces.maps[1], seed)
     return found
 
@@ -124,7 +125,7 @@ def options(net: Sampler, kin: KinCodes, corrections: Tensor, seed: int = 0) -> 
     """
     portraits, spaces = portrait_codes(net, kin), find_spaces(net, kin, 0.0)
     held = held_out_couples(kin)
-    added = corrections[torch.arange(len(held.fathers)) % len(corrections)]
+    added = corrections[torch.arange(len(held.fathers)) % len(corrections)]  # [H, L, 512], counted round
     fathers, mothers = (code + added for code in held.codes["album shots"])
     truth = _true_children(held.fathers, held.mothers, portraits, SAMPLES, seed)
     rng = torch.Generator().manual_seed(seed)
@@ -139,8 +140,8 @@ def options(net: Sampler, kin: KinCodes, corrections: Tensor, seed: int = 0) -> 
         "father only": (drawn(lambda: net.sample(fathers, None, rng)), nobody, truth),
         "mother only": (drawn(lambda: net.sample(None, mothers, rng)), nobody, truth),
     }
-    son = net.to_codes(_true_children(held.fathers, held.mothers, portraits, 1, seed + 1)[:, 0])
-    women = portraits_of(held.mothers, portraits, SAMPLES, seed)
+    son = net.to_codes(_true_children(held.fathers, held.mothers, portraits, 1, seed + 1)[:, 0])  # [H, L, 512]
+    women = portraits_of(held.mothers, portraits, SAMPLES, seed)  # [H, M, K]
     # Of any woman each, not one wrong woman's over and over, who would be an easy baseline.
     any_woman = women.flatten(0, 1)[torch.randint(women[..., 0].numel(), women.shape[:2], generator=rng)]
     with_father = drawn(lambda: net.other_parent(son, fathers, "female", rng))
@@ -178,7 +179,7 @@ def _true_children(fathers: Genomes, mothers: Genomes, portraits: PortraitCodes,
     """Components of portraits of true children: [C, num, K]."""
     rng = np.random.default_rng([seed, 5])
     young = phenotypes(children(fathers, mothers, num, rng)).to_frame().assign(age=CHILD_AGE)
-    return portraits(young, rng).unflatten(0, (len(fathers), num))
+    return portraits(young, rng).unflatten(0, (len(fathers), num))  # [C * num, K] -> [C, num, K]
 
 
 def _grandchildren(held: Couples, portraits: PortraitCodes, seed: int) -> Tensor:
@@ -208,9 +209,9 @@ def _genome(people: Genomes) -> np.ndarray:
 
 def _describer(describe: Callable, people: Genomes, components: int) -> Callable[[Genomes], Tensor]:
     """A function from people to [N, components]: standardised principal components of what describes them."""
-    known = torch.from_numpy(np.float32(describe(people)))
-    centre, scale = known.mean(dim=0), known.std(dim=0).clamp_min(1e-3)
-    standard = (known - centre) / scale
+    known = torch.from_numpy(np.float32(describe(people)))  # [P, F]
+    centre, scale = known.mean(dim=0), known.std(dim=0).clamp_min(1e-3)  # an allele that nobody has does not vary
+    standard = (known - centre) / scale  # [P, F]
     _, strength, axes = torch.svd_lowrank(standard, min(components, *standard.shape), niter=4)
     # Not of unit variance: the small ones are noise. Of unit variance in all, as codes are.
     size = strength.square().mean().sqrt() / len(known) ** 0.5
@@ -242,8 +243,8 @@ def _train(components: int, shown: list[Tensor], pairs: Pairs, spaces: Spaces, s
 
 
 def _forward(net: Sampler, parents: list[Tensor], male: Tensor, noise: Tensor) -> Tensor:
-    people = torch.stack([*parents, torch.zeros_like(parents[0])], dim=1)
-    known = people.new_tensor([[1.0, 1.0, 0.0]]).expand(len(people), -1)
+    people = torch.stack([*parents, torch.zeros_like(parents[0])], dim=1)  # [B, 3, K]
+    known = people.new_tensor([[1.0, 1.0, 0.0]]).expand(len(people), -1)  # both parents, no child
     return net(people, known, torch.zeros_like(male), male, noise)
 
 

@@ -81,7 +81,7 @@ def fit(
     order, steps = batches(len(train_set), condition.batch, rng), len(train_set) // condition.batch
     rows = [_losses(net, processor, train_set, held_out, 0)]
     for epoch in range(1, condition.epochs + 1):
-        done = (epoch - 1) / condition.epochs
+        done = (epoch - 1) / condition.epochs  # dropout and noise change between epochs
         net.train().set_dropout(dropout_at(done, *condition.dropout))
         for _ in range(steps):
             some = train_set[next(order)]
@@ -91,7 +91,7 @@ def fit(
             loss.backward()
             torch.nn.utils.clip_grad_norm_(net.parameters(), CLIP)
             optimizer.step()
-        average.update(net)
+        average.update(net)  # once an epoch: the report does not say how often
         rows.append(_losses(net, processor, train_set, held_out, epoch))
         on_epoch(epoch)
     return net.eval(), average, pd.DataFrame(rows)
@@ -103,13 +103,13 @@ def turning_point(history: pd.DataFrame) -> tuple[int, float]:
     Args:
         history: from `fit`.
     """
-    best = history.held_out.idxmin()
+    best = history.held_out.idxmin()  # row of the table
     return int(history.epoch[best]), float(history.held_out.iloc[-1] - history.held_out[best])
 
 
 def stalling_epoch(history: pd.DataFrame) -> int:
     """The first epoch with `STALLED` of all that the loss on held-out couples ever gains; 0 if it gains nothing."""
-    gained = history.held_out.iloc[0] - history.held_out
+    gained = history.held_out.iloc[0] - history.held_out  # [epochs + 1], of the untrained network's loss
     return int(history.epoch[(gained >= STALLED * gained.max()).idxmax()])
 
 
@@ -128,6 +128,6 @@ def per_sample_loss(net, processor: Processor, father: Tensor, mother: Tensor, c
     codes = combine(father, mother, net(father, mother))
     total = torch.zeros(())
     for code, truth in zip(codes, children, strict=True):
-        embedding = processor.generate_embeddings_from_latent(code.unsqueeze(0))
+        embedding = processor.generate_embeddings_from_latent(code.unsqueeze(0))  # [L, 512] -> [1, 512]
         total = total + similarity_loss(embedding.expand_as(truth), truth).mean()
     return total / len(codes)

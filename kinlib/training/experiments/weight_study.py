@@ -20,7 +20,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from kinlib.evaluation import learned_weights
-from kinlib.evaluation.learned_weights import interval
+from kinlib.evaluation.bootstrap import mean_interval
 from kinlib.inheritance import registry
 from kinlib.inheritance.weight_network import AdaptiveDimensionWeightModel, combine, similarity_loss
 from kinlib.io.files import write_bytes, write_json
@@ -88,7 +88,7 @@ def study(data: Path, run: Path, seeds: Iterable[int] = SEEDS, lines: Iterable[s
     nets["untrained"] = [AdaptiveDimensionWeightModel(tuple(held_out.father.shape[1:]), SMALL.width).eval()]
     if "neural" in registry.available("studio"):
         nets["neural"] = [_bundled()]
-    first = {name: some[0] for name, some in nets.items()}
+    first = {name: some[0] for name, some in nets.items()}  # the first seed: what networks say, not how they vary
     return {
         "couples": {"train": len(train_set), "held_out": len(held_out), "trios": min(TRIOS, len(train_set))},
         "curves": _curves(pd.concat(histories)),
@@ -127,7 +127,7 @@ def _trained(name: str, seed: int, train_set: Couples, held_out: Couples, run: P
     if weights.exists() and history.exists():
         net.load_state_dict(load_file(weights))
         return net, pd.read_csv(history)
-    shown = train_set[: min(TRIOS, len(train_set))].trios() if few else train_set
+    shown = train_set[: min(TRIOS, len(train_set))].trios() if few else train_set  # one child each, as in the report
     net, _, table = fit(condition, make_processor(kind, shape, matrix), shown, held_out, seed)
     table.to_csv(history, index=False)
     write_bytes(weights, save({key: value.contiguous() for key, value in net.state_dict().items()}))
@@ -187,11 +187,11 @@ def _held_out(nets: dict, held_out: Couples) -> dict:
     processor = real_processor()
     losses = {name: _losses(net, processor, held_out) for name, net in nets.items()}
     for name in ("average", "per_layer", "mask"):
-        inherit, rng = registry.create(name), torch.Generator().manual_seed(0)
+        inherit, rng = registry.create(name), torch.Generator().manual_seed(0)  # coins for each couple
         losses[name] = _losses_of(inherit(held_out.father, held_out.mother, rng), processor, held_out)
     return {
-        "loss": {name: _rounded(interval(some)) for name, some in losses.items()},
-        "above_average": {name: _rounded(interval(some - losses["average"])) for name, some in losses.items()},
+        "loss": {name: _rounded(mean_interval(some)) for name, some in losses.items()},
+        "above_average": {name: _rounded(mean_interval(some - losses["average"])) for name, some in losses.items()},
     }
 
 
@@ -206,10 +206,10 @@ def _losses(net: Callable, processor: Processor, couples: Couples) -> np.ndarray
 
 @torch.no_grad()
 def _losses_of(child: Tensor, processor: Processor, couples: Couples) -> np.ndarray:
-    embeddings = torch.cat([processor.generate_embeddings_from_latent(part) for part in child.split(32)])
+    embeddings = torch.cat([processor.generate_embeddings_from_latent(part) for part in child.split(32)])  # [C, 512]
     num = couples.children.shape[1]
-    losses = similarity_loss(embeddings.repeat_interleave(num, dim=0), couples.children.flatten(0, 1))
-    return losses.unflatten(0, (-1, num)).mean(dim=1).numpy()
+    losses = similarity_loss(embeddings.repeat_interleave(num, dim=0), couples.children.flatten(0, 1))  # [C * T]
+    return losses.unflatten(0, (-1, num)).mean(dim=1).numpy()  # [C, T] -> [C]
 
 
 def _described(net: Callable, couples: Couples) -> dict:
@@ -231,19 +231,19 @@ def _agreements(nets: dict, couples: Couples) -> dict:
         "pull of the other matrix": make_processor("mock", shape, OTHER_MATRIX),
         "pull of the real gradient": real_processor(),
     }
-    maps = {}
+    maps = {}  # of each loss, [L, 512]
     for name, processor in processors.items():
 
         def loss(weights: Tensor, index: Tensor, processor: Processor = processor) -> Tensor:
             some = couples[index]
             child = combine(some.father, some.mother, weights)
-            target = torch.nn.functional.normalize(some.children.mean(dim=1), dim=1)
+            target = torch.nn.functional.normalize(some.children.mean(dim=1), dim=1)  # [B, 512], unit length
             return similarity_loss(processor.generate_embeddings_from_latent(child), target)
 
         maps[name] = learned_weights.pull(loss, couples.father, couples.mother)
     found = {}
     for name, net in nets.items():
-        mean = learned_weights.weights_of(net, couples.father, couples.mother).mean(dim=0)
+        mean = learned_weights.weights_of(net, couples.father, couples.mother).mean(dim=0)  # [L, 512]
         found[name] = {pull: round(learned_weights.agreement(mean, other), 4) for pull, other in maps.items()}
     maps = {
         pull: {name: round(learned_weights.agreement(one, other), 4) for name, other in maps.items()}
@@ -263,22 +263,22 @@ def _dominance(nets: dict, kin: KinCodes, held_out: Couples) -> dict:
     shown = portraits.to_numpy() & ~kin.held_out
     for trait, (column, words) in DARK.items():
         dark = kin.table[column].isin(words).to_numpy()
-        seen = kin.codes[torch.from_numpy(np.flatnonzero(shown))].float()
+        seen = kin.codes[torch.from_numpy(np.flatnonzero(shown))].float()  # [N, L, 512]
         direction = learned_weights.fit_direction(seen, dark[shown])
-        along = (seen * direction).sum(dim=(1, 2)).numpy()
-        scale = float(along[dark[shown]].mean() - along[~dark[shown]].mean())
+        along = (seen * direction).sum(dim=(1, 2)).numpy()  # [N]
+        scale = float(along[dark[shown]].mean() - along[~dark[shown]].mean())  # distance of both classes along it
         fathers, mothers = (
             dark[np.flatnonzero(portraits & (kin.table.role == role) & kin.held_out)] for role in ("father", "mother")
         )
         pairs = np.argwhere(fathers[:, None] != mothers[None])  # [P, 2]: a father's and a mother's row
-        carries = torch.from_numpy(fathers[pairs[:, 0]]).view(-1, 1, 1)
-        father, mother = held_out.father[pairs[:, 0]], held_out.mother[pairs[:, 1]]
+        carries = torch.from_numpy(fathers[pairs[:, 0]]).view(-1, 1, 1)  # [P, 1, 1], whether it is the father
+        father, mother = held_out.father[pairs[:, 0]], held_out.mother[pairs[:, 1]]  # [P, L, 512]
         sides = torch.where(carries, father, mother), torch.where(carries, mother, father), direction, scale
         shares = {"true children": _true_share(kin, dark, direction, scale)}
         for name, net in nets.items():
             child = combine(father, mother, learned_weights.weights_of(net, father, mother))
             shares[name] = _by_father(learned_weights.dominant_share(child, *sides), pairs[:, 0])
-        found[trait] = {name: _rounded(interval(share)) for name, share in shares.items()}
+        found[trait] = {name: _rounded(mean_interval(share)) for name, share in shares.items()}
         found[trait] |= {"probability": _probability(kin, column, words, held_out, pairs), "pairs": len(pairs)}
     return found
 
@@ -295,7 +295,7 @@ def _true_share(kin: KinCodes, dark: np.ndarray, direction: Tensor, scale: float
     shares = []
     for _, couple in table.groupby("couple"):
         father, mother = (couple[couple.role == role].iloc[0] for role in ("father", "mother"))
-        if father.dark == mother.dark:
+        if father.dark == mother.dark:  # such a couple says nothing of dominance
             continue
         carrier, other = (father, mother) if father.dark else (mother, father)
         rows = [couple.row[couple.role == "child"].tolist(), [carrier.row], [other.row]]

@@ -150,7 +150,7 @@ def evaluate(net: DemographyNet, held_out: FaceSet, truth: Labels) -> dict:
         `emotion_accuracy_mean`, the mean over the emotions that occur, since most are smiles; and as `guess` what
         always predicting the commonest label reaches.
     """
-    found = answers(net.eval(), held_out.images.float() / 127.5 - 1)
+    found = answers(net.eval(), held_out.images.float() / 127.5 - 1)  # shares and years, [N, ...] each
     hits = {  # of each picture, [N]
         "age_mae": (found["age"] - truth.age).abs(),
         "sex_accuracy": (found["gender"].argmax(1) == truth.gender).float(),

@@ -77,7 +77,7 @@ def train(settings: DirectionSettings) -> None:
     training, held_out = load_faces(settings.data).split()
     codes, test_codes = encode_all(encoder, training), encode_all(encoder, held_out)
     attributes, test = attribute_table(training.table), attribute_table(held_out.table)
-    steps = steps_held_fixed(codes, attributes.to_numpy())
+    steps = steps_held_fixed(codes, attributes.to_numpy())  # [attributes, L, 512]
     checked = test_codes[:CHECKED]
     before = _encode_synthesised(generator, encoder, checked)
     tensors, metrics, readings = {}, {}, {}
@@ -95,7 +95,7 @@ def train(settings: DirectionSettings) -> None:
             f"{name}.probe": probe / scale,
             f"{name}.range": torch.tensor([low, high, offset, scale]),
         }
-        readings[name] = (test_codes * probe).sum(dim=(1, 2)).numpy() + offset
+        readings[name] = (test_codes * probe).sum(dim=(1, 2)).numpy() + offset  # [N, L, 512] -> [N]
         metrics[name] = _quality(readings[name], test[name].to_numpy())
         move = (high - low) / 2  # half the range, added to codes of held-out people
         after = _encode_synthesised(generator, encoder, checked + move * step)
@@ -114,7 +114,7 @@ def _probe(codes: Tensor, values: Tensor, settings: DirectionSettings) -> tuple[
     # The decomposition is randomised (Halko et al. 2011); the caller's random state is left as it was.
     generator_state = torch.random.get_rng_state()
     torch.manual_seed(0)
-    u, s, v = torch.pca_lowrank(flat, q=settings.components, center=True, niter=2)
+    u, s, v = torch.pca_lowrank(flat, q=settings.components, center=True, niter=2)  # [N, q], [q], [L * 512, q]
     torch.random.set_rng_state(generator_state)
     centred = values - values.mean()
     # Ridge regression in the basis of the principal components: each singular value s becomes s / (s^2 + penalty).

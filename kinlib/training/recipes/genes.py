@@ -18,8 +18,10 @@ encoder's genes are held fixed there; `joint` lets the gradient through.
 Beyond the paper, each by its weight:
 - `direct`: |w - D(E_lat(w))|, for the genes that are used when children are drawn;
 - `cycle`: genes of a child that was put together of two people, against the genes that its code is read to have;
-- `regional`: of a face with one region's genes from another person, pictures inside that region against the owner's,
-  outside of it against the receiver's.
+- `regional`: of a face with some regions' genes from another person, pictures inside these regions against the
+  owner's, outside of them against the receiver's.
+
+The last two begin after the first third of the schedule.
 """
 
 from dataclasses import asdict, dataclass, replace
@@ -48,6 +50,7 @@ from kinlib.training.engine.settings import TrainSettings
 
 __all__ = ["GeneSettings", "evaluate", "learning_rate", "losses", "train"]
 
+BEFORE_SWAPS = 1 / 3  # of the schedule: genes that say little yet would learn to decode to one face
 HALVINGS = 3  # equal parts of the schedule, each at half the learning rate of the one before (4.1: 10 of 30 epochs)
 LEAST_PEOPLE = 40  # of which two are held out
 
@@ -134,7 +137,8 @@ def _train(settings: GeneSettings, accelerator: Accelerator) -> None:
     while run.going():
         optimizer.param_groups[0]["lr"] = settings.lr * learning_rate(run.progress())
         with accelerator.autocast():
-            terms = losses(networks, training.batch(next(order), device), settings, rng, generator)
+            now = settings if run.progress() >= BEFORE_SWAPS else replace(settings, cycle=0.0, regional=0.0)
+            terms = losses(networks, training.batch(next(order), device), now, rng, generator)
         optimizer.zero_grad(set_to_none=True)
         accelerator.backward(sum(terms.values()))
         step(accelerator, optimizer)
@@ -208,7 +212,8 @@ def losses(
     if settings.cycle:
         terms["cycle"] = settings.cycle * cycle_loss(networks.encoder, networks.decoder, read, rng)
     if settings.regional:
-        terms["regional"] = settings.regional * regional_loss(networks.decoder, generator, read.mean, labels, rng)
+        found = regional_loss(networks.decoder, generator, read.mean, codes, labels, rng)
+        terms["regional"] = settings.regional * found
     return terms
 
 

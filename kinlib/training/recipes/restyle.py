@@ -93,25 +93,27 @@ def _train(settings: RestyleSettings, accelerator: Accelerator) -> None:
     encoder = _started(settings, training).to(device)
     identity = load_identity(settings.identity).to(device)
     average = EMA(encoder.residual, EMA_HALF_LIFE)
+    # 0.99 as in StyleGAN2; 0.9, which an adversary would not allow, because there is none.
     optimizer = torch.optim.Adam(encoder.residual.parameters(), settings.lr, betas=(0.9, 0.99), fused=True)
     optimizer = accelerator.prepare(optimizer)
     run = Run(settings.run, accelerator, settings.minutes, settings.steps)
     run.restore(residual=encoder.residual, optimizer=optimizer, average=average)
     calls, rng = run.record_call(asdict(settings)), run.seed(settings.seed)
     augment = _augmentation(settings, encoder.generator)
-    order = batches(len(training), settings.batch // accelerator.num_processes, rng)
+    order = batches(len(training), settings.batch // accelerator.num_processes, rng)  # each process has its share
     state = None
     while run.going():
-        if state is None or state.passes == settings.passes:
+        if state is None or state.passes == settings.passes:  # the last batch has taken all its passes
             index = next(order)
             views = augment(training.images[index], training.labels[index], rng)  # on the CPU
             views = Views(*(part.to(device) for part in vars(views).values()))
-            state = _Batch.begin(accelerator, encoder, views)
+            state = _Batch.begin(accelerator, encoder, views)  # on the device, codes of the first encoder
         terms = _losses(accelerator, encoder, identity, state, settings)
         optimizer.zero_grad(set_to_none=True)
         accelerator.backward(sum(terms.values()))
         optimizer.param_groups[0]["lr"] = settings.lr * _schedule(run.progress())
         step(accelerator, optimizer, MAX_NORM)
+        # After each pass: the half-life counts a picture once for each.
         average.update(encoder.residual, settings.batch)
         run.advance()
         if run.step % (LOG_BATCHES * settings.passes) == 0:
@@ -152,10 +154,10 @@ def _started(settings: RestyleSettings, training: FaceSet) -> RefiningEncoder:
     generator = use_channels_last(load_generator(settings.start / "generator.safetensors"))
     first = use_channels_last(load_encoder(settings.start / "encoder.safetensors", corrections=False))
     residual = studio_residual(generator.num_layers)
-    images = training.images[:SCALE_PICTURES].float() / 127.5 - 1
+    images = training.images[:SCALE_PICTURES].float() / 127.5 - 1  # uint8 -> [-1, 1], [N, 3, S, S]
     refining = RefiningEncoder(first, residual, generator, settings.passes).eval()
     with torch.no_grad():
-        codes, target = refining(images, passes=0), refining.target(images)
+        codes, target = refining(images, passes=0), refining.target(images)  # [N, L, 512], [N, 3, R, R]
         parts = zip(codes.split(PART), target.split(PART), strict=True)
         gradients = torch.cat([code_gradient(generator, *part) for part in parts])  # [N, L, 512]
     residual.scale.copy_(gradients.square().mean(dim=(0, 2)).sqrt())  # [L]
@@ -182,14 +184,15 @@ def _losses(
     """Take one pass, and return its losses by name."""
     views = state.views
     with accelerator.autocast():
-        offsets = encoder.correction(state.codes, state.target, state.offsets)
+        offsets = encoder.correction(state.codes, state.target, state.offsets)  # [B, L, 512]
         codes = state.codes + offsets
-        generated = encoder.generator.synthesis(codes)
+        generated = encoder.generator.synthesis(codes)  # [B, 3, R, R]
         some = max(1, round(settings.features_of * len(generated)))  # batches are in random order: any will do
         with torch.no_grad():
             wanted = identity.features(views.target[:some])
-        found = identity.features(generated[:some])
+        found = identity.features(generated[:some])  # maps of several layers
         likeness = (identity.embed(found) * identity.embed(wanted)).sum(dim=1).mean()  # cosine of unit vectors
+    # No gradient reaches an earlier pass.
     state.codes, state.offsets, state.passes = codes.detach(), offsets.detach(), state.passes + 1
     return {
         "pixels": losses.pixels(generated, views.target, views.weight),
@@ -204,6 +207,7 @@ def refining_state(encoder: RefiningEncoder) -> dict[str, Tensor]:
     """Tensors of an encoder with corrections as they are stored; of the generator, its fingerprint only."""
     extra = {"passes": torch.tensor(encoder.passes), "generator": fingerprint(encoder.generator)}
     residual = encoder.residual.state_dict() | extra
+    # Beside the tensors of the first encoder, under a prefix that its loader leaves alone.
     return encoder_state(encoder) | {f"residual.{name}": tensor for name, tensor in residual.items()}
 
 
@@ -219,7 +223,7 @@ def finish(
     """Measure on held-out people, and write."""
     encoder.eval()
     identity, parser = load_identity(settings.identity).cpu(), load_parser(path=settings.parsing)
-    metrics = measure_pair(encoder.generator, encoder, identity, parser, held_out)
+    metrics = measure_pair(encoder.generator, encoder, identity, parser, held_out)  # by all passes
     used = {"steps_done": steps, "pictures": len(training), "people": training.table.person.nunique()}
     recipe = asdict(settings) | used | {"resolution": encoder.generator.resolution}
     more = {"calls": calls, "ablation": _ablation(encoder, identity, held_out)} | record.history(settings.start)
@@ -230,7 +234,7 @@ def finish(
 def _ablation(encoder: RefiningEncoder, identity: nn.Module, held_out: FaceSet) -> list[dict]:
     """Metrics of each pass of these corrections, and of the untrained ones they began as: one row a pass."""
     residual = studio_residual(encoder.num_layers)
-    residual.scale.copy_(encoder.residual.scale)
+    residual.scale.copy_(encoder.residual.scale)  # [L]; the gradients' own size, no result of training
     untrained = RefiningEncoder(encoder, residual, encoder.generator, encoder.passes).eval()
     named = {"trained": encoder, "untrained": untrained}
     return [{"corrections": n, **row} for n, net in named.items() for row in measure_passes(net, identity, held_out)]

@@ -114,7 +114,7 @@ class Spaces:
 
     def score(self, samples: Tensor, truth: Tensor) -> Tensor:
         """Weighted sum of the energy scores of M samples [B, M, K] for T true answers [B, T, K]: [B]."""
-        found = [energy_score(samples @ into, truth @ into) for into in self.maps]
+        found = [energy_score(samples @ into, truth @ into) for into in self.maps]  # [..., K] @ [K, D] -> [..., D]; [B]
         return sum(weight * one for weight, one in zip(self.weights, found, strict=True))
 
 
@@ -133,13 +133,13 @@ def _train(settings: SamplerSettings, accelerator: Accelerator) -> None:
     others = load_codes(settings.others) if settings.others else None
     if (couples := kin.table.couple.nunique()) < LEAST_COUPLES:
         raise KinlibError(f"'{settings.data}' has {couples} couples with codes: render {LEAST_COUPLES} or more")
-    net = Sampler(settings.components, kin.codes[0].numel(), settings.hidden)
+    net = Sampler(settings.components, kin.codes[0].numel(), settings.hidden)  # a code has L * 512 entries
     fit_axes(net, kin, others)
-    corrections = encode_corrections(settings.data)
+    corrections = encode_corrections(settings.data)  # [N, L, 512]
     families = find_families(net, kin, others, corrections, settings)
     spaces = find_spaces(net, kin, settings.identity, accelerator.device)
 
-    trainer = SupervisedTrainer(net, settings, accelerator, weight_decay=0.01, half_life=100)
+    trainer = SupervisedTrainer(net, settings, accelerator, weight_decay=0.01, half_life=100)  # AdamW's default
     for index in trainer.batches(len(families.paired)):
         some = torch.randint(len(families.true), (max(1, len(index) // 4),), generator=trainer.rng)
         loss = _loss(net, families, families.paired, index, settings.samples, spaces, trainer.rng)
@@ -156,22 +156,22 @@ def find_families(
     net: Sampler, kin: KinCodes, others: KinCodes | None, corrections: Tensor, settings: SamplerSettings
 ) -> Families:
     """Everything that training chooses from, of couples that are not held out."""
-    fathers, mothers = (find_parents(net, kin, others, role) for role in ("father", "mother"))
+    fathers, mothers = (find_parents(net, kin, others, role) for role in ("father", "mother"))  # P of each
     portraits = portrait_codes(net, kin)
     num, seed = settings.samples, settings.seed
     young = tuple(portraits_of(people.genomes, portraits, num, seed) for people in (fathers, mothers))
     paired = make_pairs(fathers.genomes, mothers.genomes, portraits, settings.pairs, num, seed)
-    added = corrections.flatten(1) @ net.axes.t() / net.scale
+    added = corrections.flatten(1) @ net.axes.t() / net.scale  # [N, L * 512] @ [L * 512, K] -> [N, K]
     return Families(fathers, mothers, young, paired, _true_pairs(net, kin), added)
 
 
 def find_spaces(net: Sampler, kin: KinCodes, identity: float, device: torch.device | str = "cpu") -> Spaces:
     """Components as in W+ and, where it has a weight, as the identity network sees them."""
-    codes = torch.diag(loss_weights(net)).to(device)
+    codes = torch.diag(loss_weights(net)).to(device)  # [K, K]: each component by its weight
     if not identity:
         return Spaces((codes,), (1.0,))
     rows = np.flatnonzero((kin.table.role == "child").to_numpy() & ~kin.held_out)[:MAPPED]
-    children = kin.codes[torch.from_numpy(rows)]
+    children = kin.codes[torch.from_numpy(rows)]  # [M, L, 512] of at most `MAPPED` children
     with tqdm(desc="identities", total=len(rows), unit="picture", mininterval=5) as bar:
         embedded = embed_codes(children, bar.update)
     return Spaces((codes, fit_identity_map(child_components(net, children), embedded).to(device)), (1.0, identity))
@@ -194,22 +194,23 @@ def _write(
 
 def fit_axes(net: Sampler, kin: KinCodes, others: KinCodes | None = None) -> None:
     """Set the means, the principal axes and their scale: of parents' pictures and children's portraits alike."""
-    child = torch.tensor((kin.table.role == "child").tolist())
+    child = torch.tensor((kin.table.role == "child").tolist())  # bool [N]
     used = torch.tensor((~kin.held_out).tolist())
-    parents, young = (kin.codes[used & rows].float().flatten(1) for rows in (~child, child))
+    parents, young = (kin.codes[used & rows].float().flatten(1) for rows in (~child, child))  # [N, L * 512] each
     if others is not None:
         parents = torch.cat([parents, others.codes.float().flatten(1)])
     net.mean.copy_(parents.mean(dim=0))
     net.child_mean.copy_(young.mean(dim=0))
     # Each kind has the weight of one picture, however many there are.
     both = [(codes - mean) / len(codes) ** 0.5 for codes, mean in ((parents, net.mean), (young, net.child_mean))]
-    _, strength, axes = torch.svd_lowrank(torch.cat(both), net.components, niter=4)
+    _, strength, axes = torch.svd_lowrank(torch.cat(both), net.components, niter=4)  # axes [L * 512, K]
     net.axes.copy_(axes.t())
-    net.scale.copy_(strength / 2**0.5)
+    net.scale.copy_(strength / 2**0.5)  # root of the mean of both variances
 
 
 def loss_weights(net: Sampler) -> Tensor:
     """Weight of each standardised component in a distance, [K]: as in W+, of mean square 1."""
+    # Standardised components times their scale are lengths in W+.
     return net.scale / net.scale.square().mean().sqrt()
 
 
@@ -222,17 +223,17 @@ def children_of(net: Sampler, kin: KinCodes) -> Tensor:
 def portrait_codes(net: Sampler, kin: KinCodes) -> PortraitCodes:
     """The map from traits to portraits, fitted to the children of couples that are not held out."""
     rows = ((kin.table.role == "child").to_numpy()) & ~kin.held_out
-    codes = kin.codes[torch.from_numpy(rows)].float().flatten(1) - net.child_mean
+    codes = kin.codes[torch.from_numpy(rows)].float().flatten(1) - net.child_mean  # [N, L * 512]
     return PortraitCodes(kin.table[rows], codes @ net.axes.t() / net.scale)
 
 
 def _true_pairs(net: Sampler, kin: KinCodes) -> Pairs:
     """Every true child of the couples that are not held out, as a row of its own."""
     rows = (kin.table.role == "child").to_numpy() & ~kin.held_out
-    _, couple = np.unique(kin.table.couple[rows], return_inverse=True)
-    male = torch.tensor((kin.table.sex[rows] == "male").tolist()).float()
+    _, couple = np.unique(kin.table.couple[rows], return_inverse=True)  # numbers of couples -> rows of parents
+    male = torch.tensor((kin.table.sex[rows] == "male").tolist()).float()  # [N]
     index = torch.from_numpy(couple).long()
-    return Pairs(index, index, male, child_components(net, kin.codes[torch.from_numpy(rows)])[:, None])
+    return Pairs(index, index, male, child_components(net, kin.codes[torch.from_numpy(rows)])[:, None])  # [N, 1, K]
 
 
 def _loss(
@@ -240,22 +241,24 @@ def _loss(
 ) -> Tensor:
     """Mean score of a batch: children of couples and, in a part of it, parents of children."""
     place, count = spaces.maps[0].device, len(index)
-    rows = pairs.father[index], pairs.mother[index]
-    truth, male = pairs.children[index], pairs.male[index]
+    rows = pairs.father[index], pairs.mother[index]  # [B] each
+    truth, male = pairs.children[index], pairs.male[index]  # [B, T, K], [B]
+    # [B, 3]: whether father, mother and child are shown; the child only where a parent is wanted (below).
     known = torch.cat([(torch.rand(count, 2, generator=rng) >= ABSENT).float(), torch.zeros(count, 1)], dim=1)
-    parent = (torch.rand(count, generator=rng) < BACKWARDS).float()
+    parent = (torch.rand(count, generator=rng) < BACKWARDS).float()  # [B], 1 where a parent is wanted
     role = torch.randint(2, (count,), generator=rng)  # of the wanted parent: 0 the father, 1 the mother
-    child = photographed(net, truth[:, 0], families.fathers.shifts, rng)
+    child = photographed(net, truth[:, 0], families.fathers.shifts, rng)  # [B, K], the first of the true children
     parents = zip((families.fathers, families.mothers), rows, strict=True)
     shown = [_shown(people, row, families.corrections, rng) for people, row in parents]
-    people = torch.stack([*shown, child], dim=1)
+    people = torch.stack([*shown, child], dim=1)  # [B, 3, K]
     people = people + JITTER * torch.randn(people.shape, generator=rng)
 
     back = parent.bool()
-    known[back, role[back]], known[back, 2] = 0, 1
+    known[back, role[back]], known[back, 2] = 0, 1  # the wanted parent is hidden, the child is shown
+    # The answer is then not children but portraits of that parent as young as they, [B, 2, T, K] -> [B, T, K].
     young = torch.stack([some[row, : truth.shape[1]] for some, row in zip(families.young, rows, strict=True)], dim=1)
     truth = torch.where(back[:, None, None], young[torch.arange(count), role], truth)
-    male = torch.where(back, 1.0 - role, male)
+    male = torch.where(back, 1.0 - role, male)  # the father, role 0, is male
     noise = torch.randn(count, samples, net.noise, generator=rng)
     found = net(*(some.to(place) for some in (people, known, parent, male, noise)))  # [B, M, K]
     return spaces.score(found, truth.to(place)).mean()
@@ -263,8 +266,8 @@ def _loss(
 
 def _shown(people: Parents, rows: Tensor, corrections: Tensor, rng: torch.Generator) -> Tensor:
     """Components of one view of each of these people, corrected as one of the measured pictures was: [B, K]."""
-    view = people.views[rows, torch.randint(people.views.shape[1], (len(rows),), generator=rng)]
-    added = corrections[torch.randint(len(corrections), (len(rows),), generator=rng)]
+    view = people.views[rows, torch.randint(people.views.shape[1], (len(rows),), generator=rng)]  # [B, K]
+    added = corrections[torch.randint(len(corrections), (len(rows),), generator=rng)]  # [B, K]
     return (view + added).clamp(-LIMIT, LIMIT)
 
 
@@ -276,10 +279,11 @@ def energy_score(samples: Tensor, truth: Tensor) -> Tensor:
         truth: [B, T, K].
     """
     count = samples.shape[1]
-    to_truth = torch.cdist(samples, truth).mean(dim=(1, 2))
-    first, second = torch.triu_indices(count, count, 1)
+    to_truth = torch.cdist(samples, truth).mean(dim=(1, 2))  # [B, M, T] -> [B]
+    first, second = torch.triu_indices(count, count, 1)  # all pairs of two different samples
     # Not by cdist, whose gradient at the zero distances of samples to themselves is not defined.
     apart = (samples[:, first] - samples[:, second]).norm(dim=2).mean(dim=1)
+    # Gneiting and Raftery 2007, equation 22, estimated without bias.
     return (to_truth - apart / 2) / samples.shape[2] ** 0.5
 
 
@@ -300,13 +304,13 @@ def evaluate(net: Sampler, kin: KinCodes, corrections: Tensor, seed: int = 0) ->
     weight = loss_weights(net)
     seen = [embed_codes(one_picture(kin, role, "portrait", couples[rows])).numpy() for role in ("father", "mother")]
     metrics: dict = {"couples": len(rows), "children": truth.shape[1]}
-    siblings = torch.stack([net.to_codes(one) for one in truth.unbind(1)], dim=1)
+    siblings = torch.stack([net.to_codes(one) for one in truth.unbind(1)], dim=1)  # [H, T, L, 512]
     metrics["right_siblings"] = _right(siblings, seen)
     for kind in ("portrait", "album"):
         added = corrections[torch.arange(len(rows)) % len(corrections)]
         codes = [one_picture(kin, role, kind, couples[rows]) for role in ("father", "mother")]
         codes = [code + added if len(code) == len(rows) else code for code in codes]
-        if any(len(found) != len(rows) for found in codes):
+        if any(len(found) != len(rows) for found in codes):  # a set of portraits only has no album shots
             continue
         for name, method in (("sampler", net.sample), ("mask", blend.mask), ("average", blend.average)):
             rng = torch.Generator().manual_seed(seed)
@@ -320,5 +324,5 @@ def evaluate(net: Sampler, kin: KinCodes, corrections: Tensor, seed: int = 0) ->
 
 def _right(codes: Tensor, parents: list[np.ndarray]) -> float:
     """Share of children [C, n, L, 512] that are assigned to their own couple, by the parents' embeddings."""
-    embedded = embed_codes(codes.flatten(0, 1)).unflatten(0, codes.shape[:2]).numpy()
+    embedded = embed_codes(codes.flatten(0, 1)).unflatten(0, codes.shape[:2]).numpy()  # [C * n, 512] -> [C, n, 512]
     return float(assign(embedded, *parents)["right"].mean())

@@ -96,9 +96,10 @@ def _train(settings: WeightsSettings, accelerator: Accelerator) -> None:
         raise KinlibError(f"'{settings.data}' has {couples} couples with codes: render {LEAST_COUPLES} or more")
     settings.run.mkdir(parents=True, exist_ok=True)
     train_set, held_out = couples_of(kin, embed_children(settings.data, kin, settings.run))
-    shape = tuple(train_set.father.shape[1:])
+    shape = tuple(train_set.father.shape[1:])  # (L, 512)
     net = AdaptiveDimensionWeightModel(shape, settings.width, settings.dropout, settings.blocks)
     place = accelerator.device
+    # Fixed in either case: what is trained is the network of weights.
     processor = make_processor(settings.processor, shape, settings.mock_seed).to(place)
     trainer = SupervisedTrainer(
         net,
@@ -106,9 +107,9 @@ def _train(settings: WeightsSettings, accelerator: Accelerator) -> None:
         accelerator,
         weight_decay=WEIGHT_DECAY,
         average=MovingAverage(net.to(place), AVERAGE_DECAY, AVERAGED_EVERY, settings.corrected),
-        max_norm=settings.clip,
+        max_norm=settings.clip,  # of gradients averaged over the processes
     )
-    net.train()
+    net.train()  # dropout is on
     for index in trainer.batches(len(train_set)):
         done = trainer.run.progress()
         net.set_dropout(dropout_at(done, settings.dropout, settings.last_dropout))
@@ -116,9 +117,9 @@ def _train(settings: WeightsSettings, accelerator: Accelerator) -> None:
             part[index].to(place) for part in (train_set.father, train_set.mother, train_set.children)
         )
         father, mother = (add_noise(codes, settings.noise, done, trainer.rng) for codes in (father, mother))
-        trainer.step(couple_loss(net, processor, father, mother, children).mean())
+        trainer.step(couple_loss(net, processor, father, mother, children).mean())  # [B] -> scalar
     if trainer.run.is_main:
-        metrics = _evaluate(trainer.average.eval(), held_out, shape)
+        metrics = _evaluate(trainer.average.eval(), held_out)
         trainer.run.log(**record.scalars(metrics))
         _write(trainer, settings, metrics, kin, train_set)
 
@@ -172,11 +173,11 @@ def couple_loss(
         father, mother: codes [B, L, 512].
         children: embeddings [B, T, 512] of T true children.
     """
-    child = combine(father, mother, net(father, mother))
-    embedding = processor.generate_embeddings_from_latent(child)
+    child = combine(father, mother, net(father, mother))  # [B, L, 512]
+    embedding = processor.generate_embeddings_from_latent(child)  # [B, 512]
     num = children.shape[1]
     loss = similarity_loss(embedding.repeat_interleave(num, dim=0), children.flatten(0, 1))  # [B * T]
-    return loss.unflatten(0, (-1, num)).mean(dim=1)
+    return loss.unflatten(0, (-1, num)).mean(dim=1)  # [B, T] -> [B]
 
 
 def add_noise(codes: Tensor, strength: float, progress: float, rng: torch.Generator) -> Tensor:
@@ -204,17 +205,16 @@ def mean_loss(net: Callable[[Tensor, Tensor], Tensor], processor: Processor, cou
     return torch.cat([couple_loss(net, processor, part.father, part.mother, part.children) for part in parts])
 
 
-def _evaluate(net: nn.Module, held_out: Couples, shape: tuple[int, int]) -> dict:
+def _evaluate(net: nn.Module, held_out: Couples) -> dict:
     """Loss through the generator on held-out couples, beside that of equal weights and of coins."""
     net, processor = net.cpu(), real_processor()
     rng = torch.Generator().manual_seed(0)
-    coins = torch.rand(shape, generator=rng).round()
     methods = {
         "neural": net,
         "average": lambda father, mother: torch.full_like(father, 0.5),
-        "mask": lambda father, mother: coins.expand_as(father),
+        "mask": lambda father, mother: torch.rand(father.shape, generator=rng).round(),  # coins for each couple
     }
-    metrics = {"couples": len(held_out), "children": held_out.children.shape[1]}
+    metrics = {"couples": len(held_out), "children": held_out.children.shape[1]}  # T
     return metrics | {
         f"loss_{name}": float(mean_loss(one, processor, held_out).mean()) for name, one in methods.items()
     }

@@ -36,16 +36,29 @@ def test_faces_are_detected_and_noise_is_not():
 
 @pytest.mark.parametrize("distance", [frechet_distance, kernel_distance])
 @pytest.mark.parametrize(
-    ("x", "words"), [(normal(0, 1), "2 or more"), (normal(0, 9)[:, :3], "one dimension"), (normal(0, 9) / 0, "finite")]
+    ("x", "words"),
+    [
+        (normal(0, 1), "2 or more"),
+        (normal(0, 9)[:, :3], "one dimension"),
+        (normal(0, 9) / 0, "finite"),
+        (normal(0, 9).tolist(), "not list"),
+    ],
 )
 def test_features_that_cannot_be_compared(distance, x, words):
     with pytest.raises(KinlibError, match=words):
         distance(x, normal(1, 9))
 
 
+def test_features_may_be_arrays():
+    x, y = normal(0, 50), normal(1, 50, 0.5)
+    for distance in (frechet_distance, kernel_distance):
+        assert distance(x.numpy(), y.numpy()) == distance(x, y)
+
+
 @pytest.mark.parametrize(
     "images",
     [
+        np.zeros((1, 8, 8, 3), np.uint8),
         torch.zeros(0, 3, 8, 8),
         torch.zeros(2, 1, 8, 8),
         torch.full((1, 3, 8, 8), torch.nan),

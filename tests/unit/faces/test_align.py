@@ -1,5 +1,6 @@
 """The FFHQ crop: geometry against first principles, pixels against e4e's, and the way from a photo to the crop."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from scipy.ndimage import gaussian_filter
 from kinlib.faces import landmarks as shape
 from kinlib.faces.align import (
     align_face,
+    align_found,
     align_from_five,
     crop_quad,
     find_and_align,
@@ -18,6 +20,8 @@ from kinlib.faces.align import (
     map_to_crop,
     turn_degrees,
 )
+from kinlib.faces.keypoints import detect_all
+from kinlib.faces.orientation import find_upright
 from kinlib.io.crop import _blur, cut_quad
 from kinlib.runtime.errors import KinlibError
 
@@ -246,6 +250,48 @@ def test_path_array_and_name(tmp_path: Path, astronaut: Image.Image):
         find_and_align(skimage.data.coffee(), name="the mother's photo")
     with pytest.raises(KinlibError, match="no face found in the picture"):
         find_and_align(skimage.data.coffee())
+
+
+def with_face(astronaut: Image.Image, width: int, size: tuple[int, int] = (600, 400)) -> Image.Image:
+    """The astronaut's head in a picture without faces; her face, 87 px wide in her own picture, has `width` px."""
+    head = astronaut.crop((112, 0, 336, 240))
+    small = head.resize([round(side * width / 87) for side in head.size], Image.Resampling.LANCZOS)
+    picture = Image.fromarray(skimage.data.coffee()).resize(size)
+    picture.paste(small, (60, 10))
+    return picture
+
+
+@pytest.mark.parametrize("width", [10, 13])  # the detector finds the second at the first look
+def test_a_tiny_face_is_refused_with_its_size(astronaut: Image.Image, width: int):
+    with pytest.raises(
+        KinlibError, match=r"the face in the picture is only about (\d+) px wide, and at least 16 px"
+    ) as no:
+        find_and_align(with_face(astronaut, width))
+    assert abs(int(re.search(r"about (\d+) px", str(no.value))[1]) - width) <= 2
+
+
+def test_a_small_face_has_a_note(astronaut: Image.Image):
+    (note,) = find_and_align(with_face(astronaut, 24)).notes
+    assert re.fullmatch(r"the face in the picture is only about 2[2-5] px wide: below 32 px likeness is lost", note)
+    assert find_and_align(with_face(astronaut, 40)).notes == []
+
+
+def test_an_enlarged_face_counts_at_its_own_size(astronaut: Image.Image):
+    upright = find_upright(with_face(astronaut, 40))
+    assert align_found(upright).notes == []
+    assert "about 20 px wide" in align_found(upright, enlarged=2).notes[0]
+    with pytest.raises(KinlibError, match="about 10 px wide"):
+        align_found(upright, enlarged=4)
+
+
+def test_a_small_face_in_a_large_photo_is_found_at_a_closer_look(astronaut: Image.Image):
+    """Of 4.3 million pixels, which are scanned at 57% of their size; the face is 11 px wide there."""
+    photo = with_face(astronaut, 20, (2400, 1800))
+    assert not detect_all(photo)[0]
+    found = find_and_align(photo)
+    assert abs(found.keypoints.width - 20) < 3 and "px wide" in found.notes[0]
+    eyes = map_to_crop(found.keypoints.points[:2], found.quad, 256)
+    assert np.abs(eyes - [[97, 120], [158, 120]]).max() < 12
 
 
 def test_of_several_faces_the_largest(astronaut: Image.Image):

@@ -501,6 +501,21 @@ def test_what_failed_is_tried_again(asked, album, tmp_path, monkeypatch):
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
 
 
+def test_the_last_picture_without_a_face_may_be_replaced(asked, tmp_path):
+    """Then no row lacks an aligned face, where one did before."""
+    album = tmp_path / "album"
+    album.mkdir()
+    for name in ("a.jpg", "bb.jpg"):  # by `imitate`, the second has no face
+        (album / name).write_bytes(name.encode())
+    out = tmp_path / "out"
+    finish(album, out)
+    assert run.count_statuses(out) == {"ok": 1, "no face": 1}
+    (album / "bb.jpg").rename(album / "bbb.jpg")
+    finish(album, out)
+    assert run.count_statuses(out) == {"ok": 2}
+    assert sorted(path.name for path in (out / "aligned").iterdir()) == ["a.jpg", "bbb.jpg"]
+
+
 def test_weights_that_were_damaged_and_are_mended(asked, album, tmp_path, monkeypatch):
     """A call that could not load them leaves nothing that stands in the way of the next."""
 

@@ -208,10 +208,10 @@ def test_a_picture_that_breaks_a_stage_breaks_nothing_else(mixed, networks, monk
     cut = stages.align_found
     asked = iter([KinlibError("the points do not form a face"), np.linalg.LinAlgError("Singular matrix"), None, None])
 
-    def sometimes(*arguments):
+    def sometimes(*arguments, **options):
         if (problem := next(asked)) is not None:
             raise problem
-        return cut(*arguments)
+        return cut(*arguments, **options)
 
     monkeypatch.setattr(stages, "align_found", sometimes)
     works = run_stages(mixed, photos, networks)
@@ -239,7 +239,7 @@ def test_a_picture_that_breaks_the_detector(mixed, networks, monkeypatch):
 
 
 def test_a_lack_of_memory_is_not_a_picture_s_fault(mixed, monkeypatch):
-    def exhausted(*arguments):
+    def exhausted(*arguments, **options):
         raise MemoryError
 
     monkeypatch.setattr(stages, "align_found", exhausted)
@@ -359,3 +359,17 @@ def test_enlarged_pictures_in_the_table(mixed, networks):
     assert (plain.factor, large.factor) == (1, 2)
     assert np.abs(plain.face.landmarks - large.face.landmarks).max() < 8  # px of 120
     assert float((to_tensor(plain.face.aligned) - to_tensor(large.face.aligned)).abs().mean()) < 0.1
+
+
+def test_an_enlarged_face_counts_at_the_size_that_it_had(tmp_path, networks):
+    """Twice 12 px would pass, and twice 24 px would have no note."""
+    for width in (12, 24):
+        face = Image.open(PORTRAIT).convert("RGB")  # 137 px of 256
+        face = face.resize([round(side * width / 137) for side in face.size], Image.Resampling.LANCZOS)
+        picture = Image.new("RGB", (300, 200), (90, 120, 160))
+        picture.paste(face, (20, 20))
+        picture.save(tmp_path / f"{width}.png")
+    bicubic = replace(networks, settings=replace(SETTINGS, upscale="bicubic"))
+    tiny, small = run_stages(tmp_path, list_photos(tmp_path).photos, bicubic)
+    assert tiny.status == "no crop" and "at least 16 px are needed" in tiny.reason
+    assert small.status == "ok" and small.factor == 2 and "px wide: below 32 px" in small.face.notes[0]

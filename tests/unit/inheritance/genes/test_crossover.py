@@ -180,6 +180,18 @@ def test_forty_children_in_one_call_are_as_one_by_one_in_law(networks):
     assert torch.equal(drawn, again)
 
 
+@pytest.mark.parametrize("with_pool", [False, True])
+def test_children_with_a_generator_each_are_those_of_one_by_one(networks, pool_file, with_pool: bool):
+    method = GeneMethod(*networks, load_pool(pool_file) if with_pool else None)
+    options = OPTIONS | ({"eta": 0.4, "gamma": 0.47} if with_pool else {})
+    father, mother = people(1, 1), people(1, 2)
+    alone = torch.cat([method.cross(father, mother, rng(seed), **options) for seed in range(5)])
+    sources = [rng(seed) for seed in range(5)]
+    together = method.cross(father.expand(5, -1, -1), mother.expand(5, -1, -1), sources, **options)
+    torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-4)
+    assert len(together.flatten(1).unique(dim=0)) == 5
+
+
 def test_couples_of_a_batch_keep_their_own_genes(networks):
     method = GeneMethod(*networks)
     options = OPTIONS | {"region_shares": dict.fromkeys(range(34), 1.0), "gene_spread": 0.0, "kept_layers": 12}
@@ -234,9 +246,12 @@ def bundled(tmp_path: Path, monkeypatch, networks, pool_file) -> Path:
     return folder
 
 
-def test_without_weights_there_are_no_such_methods(capsys):
-    if (config.data_dir() / "weights" / "studio" / "genes.safetensors").exists():
-        pytest.skip("the weights of genes are bundled")
+def test_without_weights_there_are_no_such_methods(bundled, capsys):
+    records = json.loads((bundled / "manifest.json").read_text())
+    for name in ("genes.safetensors", "gene_pool.safetensors"):
+        (bundled / name).unlink()
+        del records[name]
+    (bundled / "manifest.json").write_text(json.dumps(records))
     assert not {"genes", "genes_pool"} & {*registry.names(), *registry.available("studio")}
     assert "region_shares" not in {option.name for option in registry.all_options()}
     main(["child", "--help"])

@@ -38,6 +38,16 @@ def test_codes_stay_on_disk_and_come_back(path, codes):
     assert torch.equal(load_file(path)["latents"], codes.half())
 
 
+def test_codes_in_w_are_kept_once(tmp_path, codes):
+    repeated = codes[:, :1].expand(-1, 18, -1)
+    save_pool(tmp_path / "w.safetensors", repeated, LABELS, NAMES)
+    assert load_file(tmp_path / "w.safetensors")["latents"].shape == (4, 1, 512)
+    pool = load_pool(tmp_path / "w.safetensors", num_layers=18)
+    torch.testing.assert_close(pool.codes(torch.tensor([2, 0])), repeated[[2, 0]].half().float())
+    with pytest.raises(KinlibError, match="codes of 18 layers instead of 12"):
+        load_pool(tmp_path / "w.safetensors", num_layers=12)
+
+
 def test_people_are_found(path):
     pool = load_pool(path)
     assert pool.select("20-29", "male", "amber").people.tolist() == [0]
