@@ -1,5 +1,5 @@
-"""The command line: `kinlib child`, `family`, `pool`, `prepare`, `rate`, `render`, `report`, `score`, `search`, `train`,
-`weights`.
+"""The command line: `kinlib child`, `family`, `pool`, `prepare`, `rate`, `render`, `report`, `score`, `search`,
+`train`, `weights`.
 
 Exit code 0, or 2 with one sentence that says what is wrong and what to do. Each command is a dataclass, from which tyro
 makes the options; PyTorch is imported only by the commands that compute.
