@@ -22,7 +22,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from kinlib.evaluation.autoencoder import psnr_db
-from kinlib.evaluation.learned_weights import interval
+from kinlib.evaluation.bootstrap import mean_interval
 from kinlib.evaluation.witness_search import (
     Searches,
     embed,
@@ -174,7 +174,9 @@ def _methods(kind: str, seeds: int) -> Callable[[People], dict]:
                 at = np.searchsorted(trace.evaluations, GRID, side="right") - 1
                 curves.append(_in_units(kind, trace.fitness[at]))
             by_count = zip(GRID, np.array(curves).T, strict=True)
-            found[name] = _rounded(pd.DataFrame([{"evaluations": count} | interval(some) for count, some in by_count]))
+            found[name] = _rounded(
+                pd.DataFrame([{"evaluations": count} | mean_interval(some) for count, some in by_count])
+            )
         return found
 
     return part
@@ -187,7 +189,7 @@ def _encoder(people: People, kind: str, seeds: int) -> dict:
     with torch.no_grad():
         rebuilt = net.decode(net.coordinates(targets))
         likeness = (identity(rebuilt) * people.seen[:seeds]).sum(dim=1)
-    return interval(psnr_db(rebuilt, targets).numpy() if kind == "pixels" else likeness.numpy())
+    return mean_interval(psnr_db(rebuilt, targets).numpy() if kind == "pixels" else likeness.numpy())
 
 
 def _in_units(kind: str, fitness: np.ndarray) -> np.ndarray:
@@ -204,7 +206,7 @@ def _operators(people: People) -> dict:
     rows = []
     for case in tqdm(cases, desc="operators", mininterval=10):
         reached = [_final(net, people, seed, evaluations=ABLATED, **case) for seed in range(FEW_SEEDS)]
-        rows.append(case | interval(np.array(reached)))
+        rows.append(case | mean_interval(np.array(reached)))
     return {"pictures": ABLATED, "seeds": FEW_SEEDS, **_rounded(pd.DataFrame(rows))}
 
 
@@ -216,7 +218,7 @@ def _sizes(people: People) -> dict:
         options = {"evaluations": evaluations, "population": population, "parents": parents}
         reached = [_final(net, people, seed, **options) for seed in range(SIZE_SEEDS)]
         rows.append(
-            {"population": population, "parents": parents, "pictures": evaluations} | interval(np.array(reached))
+            {"population": population, "parents": parents, "pictures": evaluations} | mean_interval(np.array(reached))
         )
     return {"generations": GENERATIONS, "seeds": SIZE_SEEDS, **_rounded(pd.DataFrame(rows))}
 
@@ -257,7 +259,7 @@ def _morphs(people: People) -> dict:
     alone = np.concatenate([searches.ranks[:, -1] for searches in several])
     ranks = {"alone": alone, "morphed": morphed_ranks(space, identity, several, people.gallery, right)}
     return {"witnesses": MORPHED} | {
-        name: {"rank_1": interval(some <= 1), "top_10": interval(some <= 10)} for name, some in ranks.items()
+        name: {"rank_1": mean_interval(some <= 1), "top_10": mean_interval(some <= 10)} for name, some in ranks.items()
     }
 
 
@@ -295,7 +297,9 @@ def _ceilings(people: People) -> dict:
         coordinates = torch.cat([space.encode(part) for part in people.pictures[: len(right)].split(50)])
         looks[f"encoded into {name}"] = embed(space, identity, coordinates)
     ranks = {name: ranks_of(look, people.gallery, right) for name, look in looks.items()}
-    return {name: {"rank_1": interval(some <= 1), "top_10": interval(some <= 10)} for name, some in ranks.items()}
+    return {
+        name: {"rank_1": mean_interval(some <= 1), "top_10": mean_interval(some <= 10)} for name, some in ranks.items()
+    }
 
 
 def _rounded(table: pd.DataFrame) -> dict:
