@@ -465,6 +465,7 @@ _VAE = Card(
     limits=(
         _RENDERS,
         Limit("Small and soft pictures of {recipe[size]} px: for searching a face, not for looking at skin."),
+        Limit("Shows expressions faintly: along its vector of smiles a face hardly smiles (by eye)."),
         Limit("The identity network that measures was a loss in training, so its metrics flatter this network."),
         Limit("A reconstruction is a likeness made of what many faces share: it is no evidence of how anybody looks."),
     ),
