@@ -21,7 +21,11 @@ class RecipeSettings:
     """folder that receives the weights (.safetensors) and the record of how they were made (.json)"""
 
     def check_data(self) -> None:
-        """Raises KinlibError if `data` holds nothing to train on; recipes that read other files override it."""
+        """Check that there is something to train on.
+
+        Raises:
+            KinlibError: if there is not.
+        """
         if not any(Path(self.data).glob("*.parquet")):
             raise KinlibError(f"there is no *.parquet file with training pictures in '{self.data}'")
 
