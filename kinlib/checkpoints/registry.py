@@ -266,6 +266,9 @@ STUDIO = (
     _studio("demography", "age, sex, founder population and emotion of a face"),
     _studio("weights", "blend weights from both parents' codes, for the method neural"),
     _studio("sampler", "sampler of children's codes, for the method learned"),
+    _studio("attractiveness", "mean ratings of a panel of simulated raters, for `kinlib rate`"),
+    _studio("vae", "variational autoencoder of faces, for the genetic search"),
+    _studio("picks", "learned step between two screens of a face search"),
     _studio("upscaler", "upscaling of small photographs, twofold and fourfold"),
     _studio("upscaler_esrgan", "the same, trained on cleanly reduced pictures, to compare"),
 )

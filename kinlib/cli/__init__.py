@@ -1,4 +1,5 @@
-"""The command line: `kinlib child`, `family`, `pool`, `prepare`, `render`, `report`, `score`, `train`, `weights`.
+"""The command line: `kinlib child`, `family`, `pool`, `prepare`, `rate`, `render`, `report`, `score`, `search`,
+`train`, `weights`.
 
 Exit code 0, or 2 with one sentence that says what is wrong and what to do. Each command is a dataclass, from which tyro
 makes the options; PyTorch is imported only by the commands that compute.
@@ -14,9 +15,11 @@ from kinlib.cli.arguments import parse
 from kinlib.cli.children import ChildCommand, FamilyCommand, with_method_options
 from kinlib.cli.pool import PoolCommand
 from kinlib.cli.prepare import PrepareCommand
+from kinlib.cli.rate import RateCommand
 from kinlib.cli.render import RenderCommand
 from kinlib.cli.report import ReportCommand
 from kinlib.cli.score import ScoreCommand
+from kinlib.cli.search import SearchCommand
 from kinlib.cli.weights import WeightsCommand
 from kinlib.runtime.errors import KinlibError
 
@@ -43,9 +46,11 @@ COMMANDS: dict[str, type] = {
     "family": FamilyCommand,
     "pool": PoolCommand,
     "prepare": PrepareCommand,
+    "rate": RateCommand,
     "render": RenderCommand,
     "report": ReportCommand,
     "score": ScoreCommand,
+    "search": SearchCommand,
     "weights": WeightsCommand,
 }
 HELP = {name: command.__doc__ for name, command in COMMANDS.items()} | {"train": "Train one of the bundled networks."}

@@ -113,7 +113,8 @@ def measure_control(
         groups: those that the method can be told; the others, too, are looked at.
 
     Returns:
-        One row for each couple, seed and group: `right`, the share of both commands that were followed; `inside`,
+        One row for each couple, seed and group: `right`, the share of both commands that were followed; `whole_right`,
+        the same for children with everything from one parent, which codes, drawing and measuring bound; `inside`,
         `elsewhere` and `pixels_elsewhere`, how far the group, the other groups (their mean), and the pixels outside of
         the group differ between both commands; and `whole_inside`, `whole_elsewhere`, `whole_pixels_elsewhere`, how far
         they do between everything from the father and everything from the mother.
@@ -131,15 +132,22 @@ def measure_control(
         whole = [command(*parents, dict.fromkeys(groups, share), seed) for share in (1.0, 0.0)]
         whole_features = [region_features(shown, parser) for shown in whole]
         swapped = {group: distance(*whole_features, group) for group in GROUPS}
+
+        def followed(children: Sequence[dict[str, Features]], group: str) -> np.ndarray:
+            """Share of the children, the father's and the mother's, who are nearer to their own parent, [C]."""
+            named, other = (fathers, mothers), (mothers, fathers)
+            near = [distance(child, own, group) for child, own in zip(children, named, strict=True)]
+            far = [distance(child, own, group) for child, own in zip(children, other, strict=True)]
+            return np.mean([one < two for one, two in zip(near, far, strict=True)], axis=0)
+
         for group in groups:
             children = [command(*parents, {group: share}, seed) for share in (1.0, 0.0)]
             one, other = (region_features(shown, parser) for shown in children)
-            followed = [distance(one, fathers, group) < distance(one, mothers, group)]
-            followed += [distance(other, mothers, group) < distance(other, fathers, group)]
             rest = [name for name in GROUPS if name != group]
             outside = 1 - _region_mask(group, children, parser)
             row = {
-                "right": np.mean(followed, axis=0),
+                "right": followed((one, other), group),
+                "whole_right": followed(whole_features, group),
                 "inside": distance(one, other, group),
                 "elsewhere": np.mean([distance(one, other, name) for name in rest], axis=0),
                 "pixels_elsewhere": _mean_difference(*children, outside),
@@ -198,15 +206,15 @@ def summarise_control(table: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
         seed: of the intervals.
 
     Returns:
-        One row for each group, and "all": `right`, `inside`, `elsewhere` and `pixels_elsewhere`, the last three as
-        shares of the whole swap; each with the 95% interval in `.._low` and `.._high`.
+        One row for each group, and "all": `right`, `whole_right`, `inside`, `elsewhere` and `pixels_elsewhere`, the
+        last three as shares of the whole swap; each with the 95% interval in `.._low` and `.._high`.
     """
     rows = []
     for group in (*table.group.unique(), "all"):
         chosen = table if group == "all" else table[table.group == group]
         couples = chosen.groupby("couple").mean(numeric_only=True)
         draws = draw_weights(len(couples), seed=seed)
-        statistics = {"right": mean(couples.right.to_numpy())}
+        statistics = {name: mean(couples[name].to_numpy()) for name in ("right", "whole_right")}
         for name in ("inside", "elsewhere", "pixels_elsewhere"):
             statistics[name] = ratio(couples[name].to_numpy(), couples[f"whole_{name}"].to_numpy())
         row: dict = {"group": group}

@@ -21,7 +21,7 @@ from kinlib.checkpoints.state_dicts import load_state
 from kinlib.gan.generator import Generator
 from kinlib.runtime.errors import KinlibError
 
-__all__ = ["ResidualEncoder", "code_gradient", "fingerprint", "residual_from"]
+__all__ = ["ResidualEncoder", "code_gradient", "face_importance", "fingerprint", "residual_from"]
 
 EDGE = 0.3  # least weight, at the border of the picture: there an aligned photograph shows hair and background
 STEP = 0.04  # of a number of a code, in the first pass of an untrained network: larger ones overshoot (measured)
@@ -111,12 +111,12 @@ def code_gradient(generator: Generator, codes: Tensor, target: Tensor) -> Tensor
     with torch.inference_mode(False), torch.enable_grad(), torch.autocast(device, torch.bfloat16, enabled=half):
         codes, target = codes.float().clone().requires_grad_(True), target.clone()
         error = generator.synthesis(codes).float() - target
-        loss = (error.square() * _importance(generator.resolution, error)).sum()
+        loss = (error.square() * face_importance(generator.resolution, error)).sum()
         (gradient,) = torch.autograd.grad(loss, codes)
     return gradient.float()
 
 
-def _importance(side: int, like: Tensor) -> Tensor:
+def face_importance(side: int, like: Tensor) -> Tensor:
     """1 inside the oval of an aligned face, falling off to `EDGE` at the border: [side, side]."""
     axis = torch.linspace(-1, 1, side, device=like.device, dtype=like.dtype)
     radius = ((axis[None, :] / 0.8) ** 2 + (axis[:, None] / 0.95) ** 2).sqrt()  # half axes of a head in the FFHQ crop

@@ -19,14 +19,18 @@ from kinlib.runtime.errors import KinlibError
 __all__ = ["REGIONS", "blend_regions", "check_regions", "random_shares", "region_masks"]
 
 REGIONS = {
+    "skin": ("skin", "l_ear", "r_ear", "neck"),
     "hair": ("hair", "hat"),
-    "brows": ("l_brow", "r_brow"),
-    "eyes": ("l_eye", "r_eye", "eye_g"),
     "nose": ("nose",),
     "mouth": ("mouth", "u_lip", "l_lip"),
-    "skin": ("skin", "l_ear", "r_ear", "neck"),
+    "eyes": ("l_eye", "r_eye", "eye_g"),
+    "brows": ("l_brow", "r_brow"),
 }
-"""Regions by the classes of `kinlib.io.face_labels.CLASSES` that they are made of."""
+"""Regions by the classes of `kinlib.io.face_labels.CLASSES` that they are made of.
+
+Masks are grown, so that neighbours overlap: each region covers those before it. Skin, which surrounds the others, is
+first; last, it would cover all but the hair.
+"""
 
 SOFT = 0.03  # of the picture's side: radius of the masks' border; a hard border shows as a seam
 
@@ -87,7 +91,7 @@ def blend_regions(
         generator: of R px.
         father, mother: W+ codes [B, L, 512].
         masks: [B or 1, K, S, S] in [0, 1], regions as they lie in the average of both parents.
-        shares: the father's share in the region of each mask, by its index.
+        shares: the father's share in the region of each mask, by its index; a mask covers those with lower indices.
         rest: the father's share outside all regions.
 
     Returns:
@@ -102,7 +106,7 @@ def blend_regions(
         if not 0 <= share <= 1:
             raise KinlibError(f"the father's share of a region must be from 0 to 1, not {share}")
     weight = torch.full_like(masks[:, :1], rest)  # [B, 1, S, S]
-    for index, share in shares.items():
+    for index, share in sorted(shares.items()):
         mask = masks[:, index : index + 1]
         weight = weight + mask * (share - weight)
     return _mixed_synthesis(generator, father, mother, weight)

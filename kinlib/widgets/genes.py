@@ -131,8 +131,9 @@ class GenePanel(Panel):
                 slider.value = _nearest(chosen.shares[region])
             for group, box in self.pooled.items():
                 box.value = group in chosen.pooled
-            for name in ("kept_layers", "gene_spread"):
-                self.controls[name].value = getattr(chosen, name)
+            layers = self.controls["kept_layers"]
+            layers.value = layers.max if chosen.kept_layers is None else chosen.kept_layers
+            self.controls["gene_spread"].value = chosen.gene_spread
             for kind, name in chosen.people.items():
                 self.controls[f"pool_{kind}"].value = name
         finally:

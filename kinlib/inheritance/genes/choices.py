@@ -14,7 +14,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from kinlib.inheritance.genes.crossover import KEPT_LAYERS
 from kinlib.inheritance.genes.regions import GROUPS
 from kinlib.runtime.errors import KinlibError
 
@@ -36,7 +35,7 @@ class RegionChoices:
     Attributes:
         shares: the father's share by region, from 0 to 1, of all 34.
         pooled: groups of regions that are the pool's.
-        kept_layers: layers that genes decide; the others are the parents' mean.
+        kept_layers: layers that genes decide, the others being the parents' mean; None leaves it to the method.
         gene_spread: factor on the standard deviation of genes.
         people: "age", "sex" and "group" of the people of the pool who may give genes.
         pool: file of the pool; None for the bundled one.
@@ -46,7 +45,7 @@ class RegionChoices:
         default_factory=lambda: {region: HALF for regions in REGION_GROUPS.values() for region in regions}
     )
     pooled: frozenset[str] = frozenset()
-    kept_layers: int = KEPT_LAYERS
+    kept_layers: int | None = None
     gene_spread: float = 1.0
     people: Mapping[str, str] = field(default_factory=lambda: dict.fromkeys(("age", "sex", "group"), ANY))
     pool: Path | None = None

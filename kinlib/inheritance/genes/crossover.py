@@ -10,7 +10,8 @@ The paper mixes sampled genes. Its published code mixes means and logarithms of 
 averaged samples would have less variance than either parent's, which averaged log-variances have not. It is done that
 way here. The published code differs from the paper in more:
 
-- the background is the father's always; here it is a region like the others;
+- the background is the father's always; here it is a region like the others, but for mutation: pictures are taken
+  somewhere, which nobody inherits from a pool;
 - the pool's person is drawn anew for every region, which is done here as well;
 - without a pool it takes both parents for one, without a word; here `mutate` asks for a pool.
 """
@@ -87,6 +88,7 @@ def draw_weights(
     shares: dict[int, float] | None = None,
     gamma: float = 0.0,
     regions: int = len(REGIONS),
+    unmixed: tuple[int, ...] = (),
 ) -> Weights:
     """Weights of each region of each child.
 
@@ -96,6 +98,7 @@ def draw_weights(
         shares: the father's share of what the parents give together, by region.
         gamma: the pool's weight in every region.
         regions: R.
+        unmixed: regions that take nothing from the pool.
 
     Raises:
         KinlibError: if a region does not exist, or gamma is not in [0, 1].
@@ -107,7 +110,9 @@ def draw_weights(
         if not 0 <= region < regions:
             raise KinlibError(f"there is no region {region}: there are {regions}")
         given[:, region] = share
-    return Weights(given * (1 - gamma), (1 - given) * (1 - gamma), torch.full_like(given, gamma))
+    pool = torch.full_like(given, gamma)
+    pool[:, list(unmixed)] = 0.0
+    return Weights(given * (1 - pool), (1 - given) * (1 - pool), pool)
 
 
 def draw_mutated(

@@ -15,10 +15,12 @@ from kinlib.inheritance.genes.files import load_genes
 from kinlib.inheritance.genes.networks import GeneDecoder, GeneEncoder, Genes
 from kinlib.inheritance.genes.pool import GenePool, load_pool
 from kinlib.inheritance.notes import add_note
+from kinlib.io.face_labels import REGIONS
 
 __all__ = ["GeneMethod", "build", "build_with_pool", "load_method"]
 
 
+BACKGROUND = REGIONS.index("background")
 PART = 32  # people of a pool whose genes are derived at a time: 80 MB of genes of the published size
 
 
@@ -59,15 +61,15 @@ class GeneMethod:
             kept_layers: layers that the genes decide; the others are the parents' mean. None takes the paper's 8 for
                 networks of its layout, and all for ours, which obey commands better so.
             gene_spread: factor on the standard deviation of genes.
-            eta: share of the regions that are wholly the pool's; those of `region_shares` never are.
+            eta: share of the regions that are wholly the pool's; those of `region_shares` and the background never are.
             gamma: the pool's weight in the other regions.
             pool_age, pool_sex, pool_group: of the people in the pool who may give genes; None for any.
         """
         children, regions = len(father), self.encoder.sizes.regions
         father_genes, mother_genes = (self._genes(codes) for codes in (father, mother))
         shares = region_shares or {}
-        chosen = draw_weights(children, generator, shares, gamma, regions)
-        mutated = draw_mutated(children, eta, generator, tuple(shares), regions)
+        chosen = draw_weights(children, generator, shares, gamma, regions, unmixed=(BACKGROUND,))
+        mutated = draw_mutated(children, eta, generator, (BACKGROUND, *shares), regions)
         chosen = chosen.mutate(mutated)
         given = self._mutation(chosen.pool, generator, pool_age, pool_sex, pool_group) if chosen.pool.any() else None
         genes = crossover(father_genes, mother_genes, chosen, given).expand(children).sample(generator, gene_spread)

@@ -27,8 +27,8 @@ GROUPS = {
     "nose": ("nose", "ala of nose", "nose bridge", "nose tip", "nostril"),
     "mouth": ("inferior lip", "oral comisure", "superior lip", "teeth", "philtrum"),
     "jaw": ("chin", "jaw"),
-    "skin": ("cheek", "forehead", "frown", "neck", "temple", "wrinkles"),
-    "shape": ("head", "ear", "ear-helix", "ear-lobule"),
+    "skin": ("forehead", "frown", "neck", "wrinkles"),
+    "shape": ("head", "ear", "ear-helix", "ear-lobule", "cheek", "temple"),  # cheeks and temples hold the outline
 }
 """Groups of the 34 regions; each but the background belongs to one."""
 

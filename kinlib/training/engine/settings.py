@@ -6,6 +6,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from kinlib.runtime.errors import KinlibError
+
 __all__ = ["RecipeSettings", "TrainSettings"]
 
 
@@ -17,6 +19,15 @@ class RecipeSettings:
     """folder of *.parquet files that `kinlib render` wrote"""
     out: Path
     """folder that receives the weights (.safetensors) and the record of how they were made (.json)"""
+
+    def check_data(self) -> None:
+        """Check that there is something to train on.
+
+        Raises:
+            KinlibError: if there is not.
+        """
+        if not any(Path(self.data).glob("*.parquet")):
+            raise KinlibError(f"there is no *.parquet file with training pictures in '{self.data}'")
 
 
 # Keyword only: recipes put fields of their own between these, and redefine defaults.

@@ -1,6 +1,9 @@
-"""Training from labels: AdamW, one cycle of the learning rate, an exponential moving average of the weights."""
+"""Training from labels: AdamW, one cycle of the learning rate, an exponential moving average of the weights.
 
-from collections.abc import Iterator
+A recipe that repeats a paper's training gives its own optimizer, schedule and average.
+"""
+
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 
 import torch
@@ -23,10 +26,12 @@ class SupervisedTrainer:
         net: the network; it is moved to the accelerator's device.
         settings: of the run.
         accelerator: of this process.
-        weight_decay: of AdamW.
+        weight_decay: of AdamW, unless an optimizer is given.
         half_life: of the moving average, in steps.
         average: what follows the weights instead of an `EMA` of that half-life.
         max_norm: gradients are scaled down to this norm; None leaves them as they are.
+        optimizer: of the network's parameters, instead of AdamW.
+        schedule: share of the learning rate, from the run's progress in 0..1.
 
     Attributes:
         average: the network with the moving average of the weights.
@@ -39,14 +44,17 @@ class SupervisedTrainer:
         net: nn.Module,
         settings: TrainSettings,
         accelerator: Accelerator,
-        weight_decay: float,
+        weight_decay: float = 0.0,
         half_life: int = 100,
         average: EMA | MovingAverage | None = None,
         max_norm: float | None = None,
+        optimizer: torch.optim.Optimizer | None = None,
+        schedule: Callable[[float], float] = one_cycle,
     ):
         self.settings, self.accelerator, self._max_norm = settings, accelerator, max_norm
+        self._schedule = schedule
         self._net = net.to(accelerator.device)  # before its parameters go to the optimizer
-        optimizer = torch.optim.AdamW(net.parameters(), settings.lr, weight_decay=weight_decay)
+        optimizer = optimizer or torch.optim.AdamW(net.parameters(), settings.lr, weight_decay=weight_decay)
         self.optimizer = accelerator.prepare(optimizer)  # steps through the gradient scaler, where there is one
         self._ema = average or EMA(net, half_life=settings.batch * half_life)
         self.average = self._ema.net
@@ -62,7 +70,7 @@ class SupervisedTrainer:
         # The main process's share differs from the others' by its generator's seed.
         order = batches(count, self.settings.batch // self.accelerator.num_processes, self.rng)
         while self.run.going():
-            self.optimizer.param_groups[0]["lr"] = self.settings.lr * one_cycle(self.run.progress())
+            self.optimizer.param_groups[0]["lr"] = self.settings.lr * self._schedule(self.run.progress())
             yield next(order)
 
     def step(self, loss: Tensor) -> None:

@@ -20,8 +20,7 @@ def train(name: str, settings: RecipeSettings) -> None:
         KinlibError: if the settings cannot be used: no data, a file in the place of a folder, a batch too small.
     """
     # Checked here, before worker processes start.
-    if not any(Path(settings.data).glob("*.parquet")):
-        raise KinlibError(f"there is no *.parquet file with training pictures in '{settings.data}'")
+    settings.check_data()
     for folder in (settings.out, getattr(settings, "run", settings.out)):
         if Path(folder).exists() and not Path(folder).is_dir():
             raise KinlibError(f"'{folder}' is a file, but a folder is needed")

@@ -5,8 +5,9 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor
+from torchvision.models import resnet18
 
-from kinlib.attractiveness.network import BACKBONES, ComboNet, load_combonet, normalise
+from kinlib.attractiveness.network import BACKBONES, ComboNet, load_backbone, load_combonet, normalise
 from kinlib.runtime.errors import KinlibError
 
 STAGES = {1: (3, 64, 256), 2: (4, 256, 512), 3: (6, 512, 1024), 4: (3, 1024, 2048)}  # units, channels in, out
@@ -129,3 +130,29 @@ def test_normalisation_is_torchvisions():
     images = torch.rand(2, 3, 4, 4, generator=torch.Generator().manual_seed(0))
     wanted = normalize(images, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
     assert torch.allclose(normalise(images * 2 - 1), wanted, atol=1e-6)
+
+
+def test_imagenet_weights_fill_the_backbone_and_leave_the_branches(tmp_path):
+    torch.manual_seed(0)
+    whole = resnet18()  # with its classifier, as it is published
+    torch.save(whole.state_dict(), tmp_path / "resnet18.pth")
+    net = ComboNet("resnet18")
+    before = net.regression_branch.weight.clone()
+    load_backbone(net, tmp_path / "resnet18.pth")
+    assert torch.equal(net.backbone.layer3[0].conv1.weight, whole.layer3[0].conv1.weight)
+    assert torch.equal(net.regression_branch.weight, before)
+    with pytest.raises(KinlibError, match="does not fit ResNet"):
+        load_backbone(ComboNet("seresnext50"), tmp_path / "resnet18.pth")
+
+
+def test_the_small_network_takes_any_size_and_is_recognised(tmp_path):
+    torch.manual_seed(0)
+    net = ComboNet("small")
+    net(torch.randn(8, 3, 64, 64))
+    save_file({name: tensor.contiguous() for name, tensor in net.state_dict().items()}, tmp_path / "small.safetensors")
+    loaded = load_combonet(tmp_path / "small.safetensors")
+    images = torch.rand(2, 3, 64, 64)
+    for size in (64, 128):
+        scores, logits = loaded(F.interpolate(images, size))
+        assert scores.shape == (2,) and logits.shape == (2, 5)
+    assert torch.allclose(loaded(images)[0], net.eval()(images)[0])

@@ -13,7 +13,7 @@ from kinlib.io.images import to_tensor
 from kinlib.io.photos import read_photo
 from kinlib.studio.datasets import sample_parents
 
-WHOLE = ("right", "inside", "elsewhere", "pixels_elsewhere")
+WHOLE = ("right", "whole_right", "inside", "elsewhere", "pixels_elsewhere")
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def test_a_whole_swap_is_right_and_moves_everything(parents):
 
 def test_a_command_that_is_ignored_is_right_half_of_the_time(parents):
     found = measured(parents, lambda f, m, shares, seed: everything(f, m, shares, seed) if len(shares) > 1 else m)
-    expected = {"right": 0.5, "inside": 0.0, "elsewhere": 0.0, "pixels_elsewhere": 0.0}
+    expected = {"right": 0.5, "whole_right": 1.0, "inside": 0.0, "elsewhere": 0.0, "pixels_elsewhere": 0.0}
     assert all(group == pytest.approx(expected) for group in found.values())
 
 
