@@ -534,6 +534,7 @@ NETWORKS = {
     "attractiveness": Network("attractiveness:AttractivenessSettings", _ATTRACTIVENESS),
     "vae": Network("vae:VAESettings", _VAE),
     "picks": Network("picks:PickSettings", _PICKS),
+    "editor": Network("editor:EditorSettings"),
     "upscaler": Network("upscaler:UpscalerSettings", _UPSCALER),
     "upscaler_esrgan": Network("upscaler:EsrganSettings", _UPSCALER_ESRGAN),
 }

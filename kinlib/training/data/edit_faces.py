@@ -17,7 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 from kinlib.editing.masks import DUMMY, classes_of, guide_masks
-from kinlib.editing.rules import ATTRIBUTES, select
+from kinlib.editing.rules import ATTRIBUTES, select, toggle
 from kinlib.io.images import resize
 from kinlib.runtime.errors import KinlibError
 from kinlib.studio.datasets.renders import FaceSet, load_faces
@@ -85,14 +85,23 @@ class EditFaces:
         """Pictures of a batch of indices, [B, 3, S, S] in [-1, 1]."""
         return self.images[index].float() / 127.5 - 1
 
-    def batch(self, index: Tensor, rng: torch.Generator) -> EditBatch:
-        """A batch, half of it mirrored; the attributes of its pictures, in another order, are the wanted ones."""
+    def batch(self, index: Tensor, rng: torch.Generator, single: float = 0.0) -> EditBatch:
+        """A batch, half of it mirrored; the attributes of its pictures, in another order, are the wanted ones.
+
+        Args:
+            index: rows, int64 [B].
+            rng: of what is mirrored, and of the changes.
+            single: share of samples in which a random attribute changes alone instead.
+        """
         mirrored = (torch.rand(len(index), generator=rng) < 0.5)[:, None, None]
         images, masks = self.pictures(index), self.masks[index]
         images = torch.where(mirrored[..., None], images.flip(-1), images)
         masks = torch.where(mirrored, masks.flip(-1), masks)  # no guide mask knows left and right
         present = self.attributes[index]
         wanted = present[torch.randperm(len(index), generator=rng)]
+        for row in (torch.rand(len(index), generator=rng) < single).nonzero()[:, 0].tolist():
+            attribute = ATTRIBUTES[int(torch.randint(len(ATTRIBUTES), (), generator=rng))]
+            wanted[row] = torch.tensor(toggle(present[row].tolist(), attribute))
         return EditBatch(images, present, wanted, *guides(masks, self.segmented[index], wanted - present))
 
     def keep_parts(self, share: float, seed: int) -> "EditFaces":

@@ -165,3 +165,22 @@ def test_batches_mirror_pictures_with_their_masks_and_shuffle_attributes():
     assert torch.equal(batch.guide[changed & ~left][:, 0, 0, 3], torch.ones(int((changed & ~left).sum())))
     assert batch.wanted.sum() == batch.present.sum() == 20 and not torch.equal(batch.wanted, batch.present)
     assert faces.keep_parts(0.25, 1).segmented.sum() < 20 and faces.keep_parts(1.0, 1).segmented.all()
+
+
+def test_single_changes_are_of_one_attribute_and_what_it_excludes():
+    attributes = torch.zeros(30, 13)
+    attributes[:, [2, 10]] = 1  # black hair, no beard
+    faces = EditFaces(
+        torch.zeros(30, 3, 4, 4, dtype=torch.uint8),
+        attributes,
+        torch.zeros(30, 4, 4, dtype=torch.uint8),
+        torch.ones(30).bool(),
+        30,
+    )
+    changes = faces.batch(torch.arange(30), torch.Generator().manual_seed(0), single=1.0).difference
+    assert (changes == faces.batch(torch.arange(30), torch.Generator().manual_seed(0), single=1.0).difference).all()
+    named = [{ATTRIBUTES[i]: int(row[i]) for i in row.nonzero()[:, 0]} for row in changes]
+    assert all(named) and {"Young": 1} in named
+    assert all(found.get("Black_Hair") == -1 for found in named if "Blond_Hair" in found or "Bald" in found)
+    assert all(found.get("No_Beard") == -1 for found in named if "Mustache" in found)
+    assert max(map(len, named)) == 2
