@@ -1,4 +1,4 @@
-"""`kinlib render`: rendered people, families on disk, couples to learn from, or the reference for scoring children."""
+"""`kinlib render`: rendered people, families on disk, couples to learn from, edits, or the reference for scoring."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,18 +12,20 @@ __all__ = ["RenderCommand"]
 
 # Options by the kind of set that takes them; the others have sizes of their own.
 TAKEN_BY = {
-    **{"people": ("people",), "images_each": ("people",), "crop": ("people",), "size": ("people", "kin")},
-    **{"couples": ("kin",), "children": ("kin",), "albums": ("kin",)},
+    **{"people": ("people", "edits"), "images_each": ("people",), "crop": ("people",)},
+    **{"size": ("people", "kin", "edits"), "couples": ("kin",), "children": ("kin",), "albums": ("kin",)},
+    "pairs": ("edits",),
 }
-KINDS = {"people": "unrelated people", "kin": "--kin"}  # as messages call those that take options
+# As messages call those that take options.
+KINDS = {"people": "unrelated people", "kin": "--kin", "edits": "--edits"}
 
 
 @dataclass(kw_only=True)
 class RenderCommand:
-    """Render people whose genes are known: unrelated ones, families, couples, or the reference for scoring children."""
+    """Render people whose genes are known: unrelated ones, families, couples, edits, or the reference."""
 
     people: int = 100
-    """number of unrelated people"""
+    """number of unrelated people, or of people with --edits"""
     images_each: int = 3
     """pictures of each person"""
     size: int = 128
@@ -48,9 +50,13 @@ class RenderCommand:
     """with --kin, true children of each couple"""
     albums: int = 2
     """with --kin, freely taken photographs of each parent beside the portrait"""
+    edits: bool = False
+    """render pairs instead: one attribute of a person changes, and nothing else"""
+    pairs: int = 4
+    """with --edits, pairs of each person"""
 
     def run(self) -> None:
-        chosen = [kind for kind in ("families", "reference", "kin") if getattr(self, kind)]
+        chosen = [kind for kind in ("families", "reference", "kin", "edits") if getattr(self, kind)]
         if len(chosen) > 1:
             raise KinlibError(f"choose one of --{chosen[0]} and --{chosen[1]}")
         kind = chosen[0] if chosen else "people"
@@ -58,35 +64,46 @@ class RenderCommand:
         if not 0 <= self.seed < 2**31:
             raise KinlibError(f"--seed must be from 0 to {2**31 - 1:,}, not {self.seed}")
         self._check_options(kind)
-        render = {"families": self._families, "reference": self._reference, "kin": self._kin, "people": self._people}
-        print(f"wrote {render[kind]()}")
+        render = {"families": self._families, "reference": self._reference, "kin": self._kin, "edits": self._edits}
+        print(f"wrote {render.get(kind, self._people)()}")
 
     def _check_options(self, kind: str) -> None:
         """Refuse options of another kind of set."""
         for name, takers in TAKEN_BY.items():
             if kind not in takers and getattr(self, name) != getattr(RenderCommand, name):
-                option, whose = f"--{name.replace('_', '-')}", " and ".join(KINDS[taker] for taker in takers)
+                option, whose = f"--{name.replace('_', '-')}", _listed([KINDS[taker] for taker in takers])
                 if kind == "people":
                     raise KinlibError(f"{option} is for {whose}")
                 raise KinlibError(f"{option} is for {whose}: --{kind} renders a set of its own size")
 
+    def _needed_out(self) -> Path:
+        if self.out is None:
+            raise KinlibError("missing: --out, the folder to write the pictures into")
+        return self.out
+
     def _people(self) -> Path:
         from kinlib.studio.datasets.batch import RenderSettings, render_people
 
-        if self.out is None:
-            raise KinlibError("missing: --out, the folder to write the pictures into")
+        out = self._needed_out()
         settings = RenderSettings(self.people, self.images_each, self.size, self.seed, self.crop)
-        show_progress(render_people(settings, self.out, self.workers), self.people * self.images_each, "rendering")
-        return self.out
+        show_progress(render_people(settings, out, self.workers), self.people * self.images_each, "rendering")
+        return out
 
     def _kin(self) -> Path:
         from kinlib.studio.datasets.kin import KinSettings, render_kin
 
-        if self.out is None:
-            raise KinlibError("missing: --out, the folder to write the pictures into")
+        out = self._needed_out()
         settings = KinSettings(self.couples, self.children, self.albums, self.size, self.seed)
-        show_progress(render_kin(settings, self.out, self.workers), settings.num_pictures, "rendering couples")
-        return self.out
+        show_progress(render_kin(settings, out, self.workers), settings.num_pictures, "rendering couples")
+        return out
+
+    def _edits(self) -> Path:
+        from kinlib.studio.datasets.edits import EditSettings, render_edit_set
+
+        out = self._needed_out()
+        settings = EditSettings(self.people, self.pairs, self.size, self.seed)
+        show_progress(render_edit_set(settings, out, self.workers), settings.num_pairs, "rendering edits")
+        return out
 
     def _families(self) -> Path:
         from kinlib.studio.datasets import descent, family_set, originals
@@ -113,3 +130,8 @@ class RenderCommand:
         album = render_reference.write_album(plan, out, self.workers)
         show_progress(album, 2 * plan.num_couples, "rendering album shots")
         return out
+
+
+def _listed(words: list[str]) -> str:
+    """ "a", "a and b", "a, b and c"."""
+    return " and ".join([*([", ".join(words[:-1])] if words[1:] else []), words[-1]])

@@ -5,14 +5,17 @@ three decoders in one cell, as Table 2 does for the layers that STGAN's two disc
 the decoders share these layers, and have a last layer each.
 """
 
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from kinlib.checkpoints.state_dicts import load_state
+from kinlib.checkpoints.weights import open_checkpoint
 from kinlib.runtime.errors import KinlibError
 
-__all__ = ["Discriminator", "Edit", "Generator", "SelectiveTransferUnit", "blend"]
+__all__ = ["Discriminator", "Edit", "Generator", "SelectiveTransferUnit", "blend", "load_editor"]
 
 LAYERS = 5  # of encoder, decoder and discriminator, each halving or doubling the size
 SLOPE = 0.2  # of the leaky ReLU; the document names none, STGAN's code has 0.2
@@ -133,6 +136,24 @@ class Generator(nn.Module):
             passed, state = unit(feature, state, difference)
             x = torch.cat([layer(x), passed], dim=1)
         return x
+
+
+def load_editor(path: str | Path) -> Generator:
+    """A trained generator, as `kinlib train editor` writes it, ready to edit.
+
+    Raises:
+        KinlibError: if the file cannot be read or holds something else.
+    """
+    state = open_checkpoint(Path(path))
+    try:
+        width = state["encoder.0.0.weight"].shape[0]
+        # The first unit takes the state of the last layer together with the difference of attributes.
+        num_attributes = state["units.0.enlarge.weight"].shape[0] - 2 ** (LAYERS - 1) * width
+    except (KeyError, IndexError, TypeError, AttributeError) as problem:
+        raise KinlibError(f"{path} holds no editing network: give a file that `kinlib train editor` wrote") from problem
+    net = Generator(num_attributes, width)
+    load_state(net, state, path, optional=("num_batches_tracked",))
+    return net.eval().requires_grad_(False)
 
 
 class Discriminator(nn.Module):

@@ -5,11 +5,11 @@ loss on the whole mask, "target"), as an upper bound ("nontarget"), or not at al
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from kinlib.runtime.errors import KinlibError
 
-__all__ = ["ATTRIBUTES", "LOSSES", "MASKS", "select"]
+__all__ = ["ATTRIBUTES", "EXCLUDED", "LOSSES", "MASKS", "select", "toggle"]
 
 # In the order of section 4.1; the spelling is CelebA's.
 ATTRIBUTES = (
@@ -27,6 +27,16 @@ ATTRIBUTES = (
     "Pale_Skin",
     "Young",
 )
+# What a face with an attribute cannot have as well: adding the one removes the others.
+EXCLUDED = {
+    "Bald": ("Bangs", "Black_Hair", "Blond_Hair", "Brown_Hair"),
+    "Bangs": ("Bald",),
+    "Black_Hair": ("Bald", "Blond_Hair", "Brown_Hair"),
+    "Blond_Hair": ("Bald", "Black_Hair", "Brown_Hair"),
+    "Brown_Hair": ("Bald", "Black_Hair", "Blond_Hair"),
+    "Mustache": ("No_Beard",),
+    "No_Beard": ("Mustache",),
+}
 MASKS = ("hair", "skin", "person", "eye_g", "zero", "unknown")
 LOSSES = ("target", "nontarget", "none")
 
@@ -80,6 +90,25 @@ def select(changes: Mapping[str, float]) -> tuple[str, str]:
             regions.update(touched)
             allowed.add(loss)
     return _mask(regions), _loss(allowed)
+
+
+def toggle(present: Sequence[float], attribute: str) -> list[float]:
+    """The attributes of a face after one of them is added or removed, and what it excludes removed.
+
+    Args:
+        present: 0 or 1 for each of `ATTRIBUTES`.
+        attribute: the one that changes.
+
+    Raises:
+        KinlibError: if the attribute is unknown.
+    """
+    if attribute not in ATTRIBUTES:
+        raise KinlibError(f"unknown attribute '{attribute}': {', '.join(ATTRIBUTES)}")
+    wanted = dict(zip(ATTRIBUTES, present, strict=True))
+    wanted[attribute] = 1.0 - wanted[attribute]
+    if wanted[attribute]:
+        wanted |= dict.fromkeys(EXCLUDED.get(attribute, ()), 0.0)
+    return list(wanted.values())
 
 
 def _mask(regions: set[str]) -> str:

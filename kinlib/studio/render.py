@@ -7,6 +7,7 @@ All geometry is rasterised into one z-buffer, so that image, labels, landmarks a
 depends on the arguments only.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -37,7 +38,7 @@ from kinlib.studio.shape.head_shape import build_head
 from kinlib.studio.skin import SkinTextures, paint_skin
 
 __all__ = ["LARGEST", "SMALLEST", "VERSION", "Picture", "Subject", "prepare_subject", "render", "render_shot"]
-__all__ += ["warm_up"]
+__all__ += ["render_alike", "warm_up"]
 
 VERSION = 1  # to be raised whenever the same arguments give another picture
 
@@ -133,29 +134,56 @@ def render_shot(subject: Subject, shot: Shot, size: int | tuple[int, int] = 256,
     Raises:
         KinlibError: if the size or the crop is impossible.
     """
-    height, width = _check_size(size)
+    return _render(subject, shot, _check_size(size), crop)[0]
+
+
+def render_alike(
+    views: Iterable[tuple[Subject, Shot]], size: int | tuple[int, int] = 256, crop: str = "photo"
+) -> Iterator[Picture]:
+    """Render pictures that share the frame and the exposure of the first, as retouched copies of it do.
+
+    By itself, a picture with an open mouth would be cropped otherwise, and one of paler skin exposed otherwise.
+
+    Args:
+        views: subjects, each with its shot.
+        size, crop: as for `render_shot`.
+
+    Raises:
+        KinlibError: if the size or the crop is impossible.
+    """
+    settings = None
+    for subject, shot in views:
+        picture, settings = _render(subject, shot, _check_size(size), crop, settings)
+        yield picture
+
+
+def _render(
+    subject: Subject, shot: Shot, size: tuple[int, int], crop: str, settings: tuple[Camera, float] | None = None
+) -> tuple[Picture, tuple[Camera, float]]:
+    """A picture with its camera and the gain of its exposure, which are those of `settings` if these are given."""
+    height, width = size
     _, vertices = build_head(subject.person, subject.look.age, shot.expression, shot.gaze)
     posed = rotate_head(vertices, shot)
-    camera = _frame(posed[subject.head.landmarks], shot, height, width, crop)
+    camera, gain = settings or (_frame(posed[subject.head.landmarks], shot, height, width, crop), None)
     # supersampling per axis: hair in small pictures needs more
     samples = 2 if max(height, width) > HALF_DETAIL_SIZE else 3
     light = shot.light or studio_light()
     # all [h * samples, w * samples, ...]
     linear, labels, regions = _rasterise(subject, vertices, posed, shot, light, camera.supersampled(samples))
     classes, areas = majority(labels, samples, 1), majority(regions, samples, 1)  # [h, w]
-    image = _tone_map(cv2.resize(linear, (width, height), interpolation=cv2.INTER_AREA), classes, subject, shot)
-    landmarks = ground_truth.visible_landmarks(posed, subject.head, camera)
-    roll = shot.roll + ground_truth.frame_roll(camera)
-    return Picture(
-        image,
-        landmarks,
+    small = cv2.resize(linear, (width, height), interpolation=cv2.INTER_AREA)
+    gain = gain or _gain(small, classes, subject.person)
+    picture = Picture(
+        _tone_map(small * gain, shot.seed),
+        ground_truth.visible_landmarks(posed, subject.head, camera),
         shot.yaw,
         shot.pitch,
-        roll,
+        shot.roll + ground_truth.frame_roll(camera),
         classes,
         areas,
         ground_truth.attributes(subject.person, subject.look, shot),
     )
+    return picture, (camera, gain)
 
 
 def _check_size(size: int | tuple[int, int]) -> tuple[int, int]:
@@ -311,8 +339,8 @@ def _draw_lens(lens: Solid, shot: Shot, light: Light, camera: Camera, canvas: tu
     labels[front & ~eyes] = class_id("eye_g")
 
 
-def _tone_map(linear: np.ndarray, classes: np.ndarray, subject: Subject, shot: Shot) -> np.ndarray:
-    """Exposure from the face, lens blur, a filmic tone curve and sensor noise; uint8 [H, W, 3].
+def _gain(linear: np.ndarray, classes: np.ndarray, person: Person) -> float:
+    """Factor on the light, from the face of a linear picture [H, W, 3] with its classes [H, W].
 
     The exposure corrects 75% of the difference to a target (on a log scale) that is lower for darker skin, so that
     skin tones keep their order.
@@ -320,13 +348,18 @@ def _tone_map(linear: np.ndarray, classes: np.ndarray, subject: Subject, shot: S
     face = (classes == class_id("skin")) | (classes == class_id("nose"))
     seen = float(np.median(linear[face].mean(axis=-1))) if face.any() else 0.3
     # target of the median linear radiance of the face; by eye
-    wanted = 0.11 + 0.20 * (1 - subject.person.traits.melanin)
-    light = cv2.GaussianBlur(linear * (wanted / max(seen, 1e-3)) ** 0.75, (0, 0), LENS_BLUR)
+    wanted = 0.11 + 0.20 * (1 - person.traits.melanin)
+    return (wanted / max(seen, 1e-3)) ** 0.75
+
+
+def _tone_map(linear: np.ndarray, seed: int) -> np.ndarray:
+    """Lens blur, a filmic tone curve and sensor noise of an exposed linear picture; uint8 [H, W, 3]."""
+    light = cv2.GaussianBlur(linear, (0, 0), LENS_BLUR)
     # Reinhard-like: slope 1.4 in the shadows, a soft shoulder; by eye
     curve = light * (1 + light / 6) / (1 + light * 0.55) * 1.40
     image = to_srgb(curve)
     # a mild S-curve in sRGB, then noise: 0.5% in luminance and 0.3% per channel
     image += 0.12 * (image - 0.5) * 4 * image * (1 - image)
-    rng = np.random.default_rng([shot.seed, 7])
+    rng = np.random.default_rng([seed, 7])
     image += (rng.normal(size=image.shape[:2])[..., None] * 0.005 + rng.normal(size=image.shape) * 0.003).astype("f4")
     return (np.clip(image, 0, 1) * 255 + 0.5).astype(np.uint8)

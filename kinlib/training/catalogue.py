@@ -535,6 +535,7 @@ NETWORKS = {
     "vae": Network("vae:VAESettings", _VAE),
     "picks": Network("picks:PickSettings", _PICKS),
     "attractiveness": Network("attractiveness:AttractivenessSettings", _ATTRACTIVENESS),
+    "editor": Network("editor:EditorSettings"),
     "upscaler": Network("upscaler:UpscalerSettings", _UPSCALER),
     "upscaler_esrgan": Network("upscaler:EsrganSettings", _UPSCALER_ESRGAN),
 }

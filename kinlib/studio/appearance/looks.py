@@ -11,7 +11,7 @@ from kinlib.studio.appearance.shots import portrait_shot, random_shot
 from kinlib.studio.genetics import POPULATIONS, founders, phenotypes
 from kinlib.studio.person import Glasses, Look, Person
 
-__all__ = ["grey_share", "random_look", "random_person", "standard_look", "thinning"]
+__all__ = ["grey_share", "random_glasses", "random_look", "random_person", "standard_look", "thinning"]
 __all__ += ["portrait_shot", "random_shot"]
 
 ADULT, GROWN = 16.0, 19.0  # years: from here make-up and jewellery; from here beards
@@ -53,7 +53,7 @@ def random_look(person: Person, age: float, rng: np.random.Generator) -> Look:
         hair_style=style,
         **_hair(person, age, style, rng),
         **_beard(person, age, rng),
-        glasses=_glasses(age, rng) if rng.random() < np.interp(age, *GLASSES_BY_AGE) else None,
+        glasses=random_glasses(age, rng) if rng.random() < np.interp(age, *GLASSES_BY_AGE) else None,
         hat=hat,
         hat_colour=_colour(rng, CLOTH_COLOURS, age),
         earrings=bool(rng.random() < _by_sex(person, age, 0.45, 0.2, 0.03)),
@@ -195,7 +195,8 @@ FRAMES = (
 CHILD_FRAMES = ((0.12, 0.22, 0.42), (0.45, 0.14, 0.18), (0.10, 0.10, 0.12), (0.35, 0.20, 0.38))
 
 
-def _glasses(age: float, rng: np.random.Generator) -> Glasses:
+def random_glasses(age: float, rng: np.random.Generator) -> Glasses:
+    """Glasses for somebody of an age in years; one pair in thirty of adults has dark lenses."""
     frames = CHILD_FRAMES if age < 12 else FRAMES
     thin = rng.random() < 0.4
     return Glasses(

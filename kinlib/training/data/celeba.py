@@ -3,6 +3,7 @@
     ROOT/img_align_celeba/000001.jpg ...     178 x 218 px; a folder of the same name may lie in between
          list_attr_celeba.txt                the number of pictures, then forty names, then a line a picture of -1 and 1
          list_eval_partition.txt             0 training, 1 validation, 2 test; optional
+         identity_CelebA.txt                 the number of the person on each picture; optional
 
 The CSV re-release has `.csv` in place of `.txt`, with a header. Non-commercial research only; nothing of it is bundled.
 """
@@ -16,9 +17,10 @@ from PIL import Image
 
 from kinlib.runtime.errors import KinlibError
 
-__all__ = ["is_celeba", "read_celeba", "read_pictures"]
+__all__ = ["FIRST_HELD_OUT", "is_celeba", "read_attribute_list", "read_celeba", "read_identities", "read_pictures"]
 
 FOLDER, ATTRIBUTES, PARTITION = "img_align_celeba", "list_attr_celeba", "list_eval_partition"
+IDENTITY = "identity_CelebA.txt"
 FIRST_HELD_OUT = 162_771  # number of the first picture beyond the training part, where no file says so
 # The FFHQ crop of the points that CelebA's pictures are aligned to: eyes at (69, 111) and (108, 111), corners of the
 # mouth at (73, 152) and (105, 152). Left, top, right, bottom in px.
@@ -51,6 +53,25 @@ def read_celeba(root: Path) -> pd.DataFrame:
     if missing is not None:
         raise KinlibError(f"'{missing}' is listed in {ATTRIBUTES} but is not there: unpack img_align_celeba.zip again")
     return pd.concat([pd.DataFrame({"file": files, "held_out": held_out}), table.reset_index(drop=True)], axis=1)
+
+
+def read_identities(root: Path, names: list[str]) -> np.ndarray | None:
+    """The number of the person on each picture, int64 [N], by the pictures' names; None where no file tells.
+
+    Raises:
+        KinlibError: if the file is damaged or lacks a picture.
+    """
+    path = Path(root) / IDENTITY
+    if not path.exists():
+        return None
+    try:
+        people = pd.read_csv(path, sep=r"\s+", header=None, index_col=0, names=["file", "person"])["person"]
+        missing = next((name for name in names if name not in people.index), None)
+        if missing is not None:
+            raise KinlibError(f"'{path}' lacks '{missing}'")
+        return people.reindex(names).to_numpy(dtype="int64")
+    except (OSError, ValueError) as error:
+        raise KinlibError(f"'{path}' cannot be read: {error}") from error
 
 
 def read_pictures(files: list[Path], size: int) -> np.ndarray:
@@ -92,16 +113,24 @@ def _attributes(root: Path) -> pd.DataFrame:
             table = pd.read_csv(path, index_col=0)
         except (OSError, ValueError) as error:
             raise KinlibError(f"'{path}' cannot be read: {error}") from error
-    elif (path := _file(root, ATTRIBUTES, ".txt")).exists():
-        table = _plain_attributes(path)
-    else:
-        raise KinlibError(f"there is no {ATTRIBUTES}.txt in '{root}'")
+        return _checked(table, path)
+    return read_attribute_list(_file(root, ATTRIBUTES, ".txt"))
+
+
+def _checked(table: pd.DataFrame, path: Path) -> pd.DataFrame:
     if not len(table) or not np.isin(table.to_numpy(), (-1, 1)).all():
         raise KinlibError(f"'{path}' holds no pictures, or values other than -1 and 1")
     return table == 1
 
 
-def _plain_attributes(path: Path) -> pd.DataFrame:
+def read_attribute_list(path: Path) -> pd.DataFrame:
+    """Boolean attributes by the pictures' names: the number of pictures, a line of names, then a line a picture.
+
+    Raises:
+        KinlibError: if the file is missing or damaged; a line that cannot be understood is named.
+    """
+    if not path.exists():
+        raise KinlibError(f"there is no {path.name} in '{path.parent}'")
     lines = path.read_text(encoding="utf-8-sig").splitlines()
     names = lines[1].split() if len(lines) > 1 else []
     rows = [line.split() for line in lines[2:]]
@@ -115,7 +144,7 @@ def _plain_attributes(path: Path) -> pd.DataFrame:
         values = np.array([row[1:] for row in rows.values()], dtype=int).reshape(len(rows), len(names))
     except ValueError as error:
         raise KinlibError(f"'{path}' holds values that are no whole numbers") from error
-    return pd.DataFrame(values, index=[row[0] for row in rows.values()], columns=names)
+    return _checked(pd.DataFrame(values, index=[row[0] for row in rows.values()], columns=names), path)
 
 
 def _partition(root: Path, files: pd.Index) -> np.ndarray:

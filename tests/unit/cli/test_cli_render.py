@@ -53,7 +53,7 @@ def no_head(monkeypatch):
         (("--kin", "--reference"), "choose one of --reference and --kin"),
         (
             ("--families", "--size", 64),
-            "--size is for unrelated people and --kin: --families renders a set of its own size",
+            "--size is for unrelated people, --kin and --edits: --families renders a set of its own size",
         ),
         (("--reference", "--images-each", 1), "--images-each is for unrelated people: --reference renders"),
         (("--families", "--seed", -1), "--seed must be from 0"),
@@ -61,10 +61,15 @@ def no_head(monkeypatch):
         (("--kin", "--out", "set", "--couples", 0), "--couples must be from 1 to 1,000,000, not 0"),
         (("--kin", "--out", "set", "--children", 0), "--children must be from 1 to 100, not 0"),
         (("--kin", "--out", "set", "--albums", -1), "--albums must be from 0 to 100, not -1"),
-        (("--kin", "--out", "set", "--people", 5), "--people is for unrelated people: --kin renders"),
+        (("--kin", "--out", "set", "--people", 5), "--people is for unrelated people and --edits: --kin renders"),
         (("--kin", "--out", "set", "--crop", "photo"), "--crop is for unrelated people: --kin renders"),
         (("--out", "set", "--couples", 5), "--couples is for --kin"),
-        (("--reference", "--size", 64), "--size is for unrelated people and --kin: --reference renders"),
+        (("--reference", "--size", 64), "--size is for unrelated people, --kin and --edits: --reference renders"),
+        (("--edits",), "missing: --out"),
+        (("--edits", "--out", "set", "--pairs", 0), "--pairs must be from 1 to 5, not 0"),
+        (("--edits", "--out", "set", "--people", 0), "--people must be from 1 to 1,000,000, not 0"),
+        (("--edits", "--out", "set", "--images-each", 1), "--images-each is for unrelated people: --edits renders"),
+        (("--out", "set", "--pairs", 2), "--pairs is for --edits"),
         (("--out", "/proc/set"), "'/proc/set' cannot be written"),
     ],
 )
@@ -75,7 +80,7 @@ def test_bad_options(refused, options, words, monkeypatch):
 
 def test_out_is_a_file(refused, tmp_path):
     (tmp_path / "set").write_text("not a folder")
-    for kind in ((), ("--families",), ("--reference",), ("--kin",)):
+    for kind in ((), ("--families",), ("--reference",), ("--kin",), ("--edits",)):
         assert "'set' is a file: --out needs a folder" in refused("--out", "set", *kind)
 
 
@@ -83,14 +88,14 @@ def test_folder_of_another_set(refused, tmp_path):
     (tmp_path / "set" / "families" / "FAMILY").mkdir(parents=True)
     assert "was not made here: choose another folder" in refused("--out", "set", "--families")
     sets = (("render.json", ()), ("studio.json", ("--families",)), ("reference.json", ("--reference",)))
-    for name, kind in (*sets, ("kin.json", ("--kin",))):
+    for name, kind in (*sets, ("kin.json", ("--kin",)), ("edits.json", ("--edits",))):
         (tmp_path / "set" / name).write_text('{"seed": 9, "people": 3}')
         assert "choose another" in refused("--out", "set", *kind)
         (tmp_path / "set" / name).write_text("{")
         assert f"'set/{name}' is damaged" in refused("--out", "set", *kind)
 
 
-@pytest.mark.parametrize("kind", [(), ("--families",), ("--reference",), ("--kin",)])
+@pytest.mark.parametrize("kind", [(), ("--families",), ("--reference",), ("--kin",), ("--edits",)])
 def test_no_head_model(refused, no_head, tmp_path, monkeypatch, kind):
     monkeypatch.setenv("KINLIB_ICT_DIR", str(tmp_path))
     assert "holds neither ict_face_model.npz nor" in refused("--out", "set", *kind)

@@ -5,6 +5,7 @@ import math
 
 import pytest
 
+from kinlib.editing import rules
 from kinlib.editing.rules import ATTRIBUTES, LOSSES, MASKS, select
 from kinlib.runtime.errors import KinlibError
 
@@ -65,3 +66,20 @@ def test_unknown_attributes_and_changes_are_refused():
         select({"glasses": 1})
     with pytest.raises(KinlibError, match="the change of 'Bald' must be a finite number, not nan"):
         select({"Bald": math.nan})
+
+
+def test_toggling_removes_what_is_excluded():
+    face = [float(name in ("Black_Hair", "Bangs", "No_Beard")) for name in ATTRIBUTES]
+
+    def present(values):
+        return {name for name, value in zip(ATTRIBUTES, values, strict=True) if value}
+
+    assert present(rules.toggle(face, "Blond_Hair")) == {"Blond_Hair", "Bangs", "No_Beard"}
+    assert present(rules.toggle(face, "Bald")) == {"Bald", "No_Beard"}
+    assert present(rules.toggle(face, "Mustache")) == {"Black_Hair", "Bangs", "Mustache"}
+    assert present(rules.toggle(face, "Bangs")) == {"Black_Hair", "No_Beard"}
+    assert rules.toggle(rules.toggle(face, "Young"), "Young") == face
+    with pytest.raises(KinlibError, match="unknown attribute 'Smiling'"):
+        rules.toggle(face, "Smiling")
+    for name, others in rules.EXCLUDED.items():
+        assert all(name in rules.EXCLUDED[other] for other in others)

@@ -235,3 +235,18 @@ def test_mtcnn_finds_rendered_people():
         pictures.append(render(person, look, replace(shots[0], yaw=np.clip(shots[0].yaw, -25, 25)), 192).image)
     found = detect([Image.fromarray(image) for image in pictures])
     assert sum(face is not None and face.score > 0.95 for face in found) >= 11
+
+
+@needs_head
+def test_pictures_alike_share_frame_and_exposure():
+    from kinlib.studio.render import prepare_subject, render_alike, render_shot
+
+    subject = prepare_subject(somebody(melanin=0.1), Look(), 48)
+    closed, opened = Shot(), Shot(expression={"jawOpen": 0.4})
+    first, second = render_alike([(subject, closed), (subject, opened)], 48, "ffhq")
+    alone = render_shot(subject, opened, 48, "ffhq")
+    assert np.array_equal(first.image, render_shot(subject, closed, 48, "ffhq").image)
+    assert np.array_equal(first.image[:8], second.image[:8])  # hair and background
+    assert not np.array_equal(first.image[:8], alone.image[:8])  # the crop follows the mouth
+    with pytest.raises(KinlibError, match="the crop must be"):
+        next(render_alike([(subject, closed)], 48, "round"))

@@ -1,0 +1,155 @@
+"""Edits of attributes against the pictures that should have come out of them.
+
+`kinlib render --edits` renders a person before and after a change. An edit is compared with the true one in the region
+that truly changed and in the rest of the picture. To leave the picture as it is makes no error in the rest: in the
+region, it is the baseline.
+"""
+
+import io
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor, nn
+
+from kinlib.editing.networks import Edit
+from kinlib.editing.rules import ATTRIBUTES, toggle
+from kinlib.evaluation.quality import write_grid
+from kinlib.io.images import resize, to_tensor
+from kinlib.runtime.errors import KinlibError
+
+__all__ = ["EditPairs", "background_psnr", "edit_all", "edit_sheet", "measure_pairs", "read_pairs"]
+
+BATCH = 50  # pictures at a time
+ATTENTIVE = 0.5  # attention from which a pixel counts to the mask
+CHANGED = 0.25  # share of a small pixel's area that has changed, from which it counts: rims of glasses are thin
+GREYS = 127.5  # levels of 0..255 per unit of [-1, 1]
+
+Network = Callable[[Tensor, Tensor], Edit] | nn.Module
+
+
+@dataclass
+class EditPairs:
+    """Pictures before and after a change of one attribute.
+
+    Attributes:
+        images, edited: [N, 3, S, S] in [-1, 1].
+        changed: bool [N, 1, S, S], where they differ.
+        difference: changes of `kinlib.editing.rules.ATTRIBUTES`, [N, A].
+        table: `person`, `attribute` and `change` of each.
+    """
+
+    images: Tensor
+    edited: Tensor
+    changed: Tensor
+    difference: Tensor
+    table: pd.DataFrame
+
+
+def read_pairs(folder: Path, size: int) -> EditPairs:
+    """Read what `kinlib render --edits` wrote, at `size` px.
+
+    Raises:
+        KinlibError: if there is nothing, or something else.
+    """
+    parts = sorted(Path(folder).glob("*.parquet"))
+    if not parts:
+        raise KinlibError(f"there is no *.parquet file with edits in '{folder}': `kinlib render --edits` writes them")
+    table = pd.concat([pd.read_parquet(part) for part in parts], ignore_index=True)
+    if "edited" not in table:
+        raise KinlibError(f"'{folder}' holds no edits: `kinlib render --edits` renders them")
+    images, edited = (resize(_pictures(table[name]), size).clamp(-1, 1) for name in ("image", "edited"))
+    masks = np.stack([_open(data) for data in table.changed])[:, None]  # [N, 1, H, W]
+    changed = F.interpolate(torch.from_numpy(masks).float() / 255, (size, size), mode="area") >= CHANGED
+    difference = _attributes(table.edited_attributes) - _attributes(table.attributes)
+    return EditPairs(images, edited, changed, difference, table[["person", "attribute", "change"]])
+
+
+@torch.no_grad()
+def edit_all(net: Network, images: Tensor, difference: Tensor) -> Edit:
+    """Edit many pictures [N, 3, S, S] by differences [N, A], some at a time; on the CPU."""
+    place = next(net.parameters()).device if isinstance(net, nn.Module) else "cpu"
+    parts = zip(images.split(BATCH), difference.split(BATCH), strict=True)
+    found = [net(some.to(place), change.to(place)) for some, change in parts]
+    return Edit(*(torch.cat([getattr(one, name).cpu() for one in found]) for name in Edit._fields))
+
+
+def measure_pairs(net: Network, pairs: EditPairs) -> dict:
+    """Errors against the true edits, as the mean over pairs.
+
+    Returns:
+        `error_changed` and `error_rest`, absolute differences in levels of 0..255, in the region that changed and in
+        the rest; `error_changed_untouched`, of the picture before the change; `attention_iou`, intersection over union
+        of the attention above one half and the region; `pairs`, their number. The same for each attribute under
+        `attributes`.
+    """
+    edit = edit_all(net, pairs.images, pairs.difference)
+    attentive = edit.attention > ATTENTIVE
+    union = (attentive | pairs.changed).flatten(1).sum(dim=1)
+    each = pd.DataFrame(
+        {
+            "error_changed": _error(edit.image, pairs.edited, pairs.changed),
+            "error_changed_untouched": _error(pairs.images, pairs.edited, pairs.changed),
+            "error_rest": _error(edit.image, pairs.edited, ~pairs.changed),
+            "attention_iou": (attentive & pairs.changed).flatten(1).sum(dim=1) / union.clamp(min=1),
+        }
+    )
+    each = each[pairs.changed.flatten(1).any(dim=1).numpy()]  # at a small size some changes vanish
+    groups = each.groupby(pairs.table.attribute.loc[each.index])
+    by_attribute = {name: rows.mean().to_dict() | {"pairs": len(rows)} for name, rows in groups}
+    return each.mean().to_dict() | {"pairs": len(each), "attributes": by_attribute}
+
+
+def background_psnr(net: Network, images: Tensor, background: Tensor, difference: Tensor) -> float:
+    """Mean PSNR in dB of the background, which no edit should touch, over pictures that show some.
+
+    Args:
+        net: the editing network.
+        images: [N, 3, S, S] in [-1, 1].
+        background: bool [N, S, S].
+        difference: changes of the attributes, [N, A].
+    """
+    background = background.unsqueeze(1)  # [N, 1, S, S]
+    seen = background.flatten(1).any(dim=1)
+    images, background = images[seen], background[seen]
+    squares = (edit_all(net, images, difference[seen]).image - images).square().mean(dim=1, keepdim=True)
+    error = (squares * background).flatten(1).sum(dim=1) / background.flatten(1).sum(dim=1)
+    # Below a tenth of a grey level nothing can be seen: one picture without any error would make the mean infinite.
+    return float((10 * torch.log10(4 / error.clamp(min=(0.1 / GREYS) ** 2))).mean())
+
+
+def edit_sheet(net: Network, images: Tensor, attributes: Tensor, path: Path) -> None:
+    """Write a sheet: each photograph, then with each attribute changed; below these, the attention."""
+    rows = []
+    for image, present in zip(images, attributes, strict=True):
+        wanted = torch.tensor([toggle(present.tolist(), name) for name in ATTRIBUTES])
+        change = wanted - present  # [A, A], one attribute in each row
+        edit = edit_all(net, image.expand(len(change), -1, -1, -1), change)
+        masks = edit.attention.expand(-1, 3, -1, -1) * 2 - 1
+        rows += [image[None], edit.image, torch.full_like(image, -1)[None], masks]
+    write_grid(torch.cat(rows), path, columns=attributes.shape[1] + 1)
+
+
+def _error(images: Tensor, wanted: Tensor, region: Tensor) -> Tensor:
+    """Mean absolute difference [N] in a region [N, 1, S, S], in levels of 0..255."""
+    difference = (images - wanted).abs().mean(dim=1, keepdim=True) * region  # [N, 1, S, S]
+    return GREYS * difference.flatten(1).sum(dim=1) / region.flatten(1).sum(dim=1).clamp(min=1)
+
+
+def _attributes(texts: pd.Series) -> Tensor:
+    records = [json.loads(text) for text in texts]
+    return torch.tensor([[float(record[name]) for name in ATTRIBUTES] for record in records])
+
+
+def _pictures(files: pd.Series) -> Tensor:
+    return to_tensor([_open(data) for data in files])
+
+
+def _open(data: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(data)))
