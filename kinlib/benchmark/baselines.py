@@ -16,9 +16,8 @@ from kinlib.benchmark.measure import CHILDREN, SEED, measure
 from kinlib.evaluation import heredity
 from kinlib.inheritance import registry
 from kinlib.io.files import write_json
-from kinlib.io.resume import read_note
+from kinlib.io.resume import read_record
 from kinlib.runtime import config
-from kinlib.runtime.errors import KinlibError
 from kinlib.training.data.kin_codes import encode_corrections, encode_set, load_codes
 from kinlib.training.experiments.kin_baselines import Baseline, GeneticFactors, SharedGenes, couples_of, train
 
@@ -83,10 +82,7 @@ def recorded() -> dict:
     Raises:
         KinlibError: if they are missing or damaged.
     """
-    note = read_note(record_path())
-    if "entries" not in (note or {}):
-        raise KinlibError(f"'{record_path()}' is missing or damaged: restore it")
-    return note
+    return read_record(record_path(), "entries")
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from kinlib.io.files import make_folder, write_json
 from kinlib.runtime.errors import KinlibError
 
-__all__ = ["BEGUN", "WORK", "check_folder", "is_complete", "open_work", "read_note"]
+__all__ = ["BEGUN", "WORK", "check_folder", "is_complete", "open_work", "read_note", "read_record"]
 
 WORK, BEGUN = ".work", "begun.json"
 
@@ -40,6 +40,22 @@ def read_note(path: Path) -> dict | None:
         raise _damaged(path) from error
     if not isinstance(note, dict):
         raise _damaged(path)
+    return note
+
+
+def read_record(path: Path, *keys: str) -> dict:
+    """The results of a study, which belong to the bundled data.
+
+    Args:
+        path: the JSON file.
+        keys: what it must hold.
+
+    Raises:
+        KinlibError: if it is missing, damaged, or lacks a key.
+    """
+    note = read_note(path)
+    if note is None or not note.keys() >= set(keys):
+        raise KinlibError(f"'{path}' is missing or damaged: restore it")
     return note
 
 

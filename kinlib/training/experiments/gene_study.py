@@ -39,7 +39,7 @@ from kinlib.inheritance.genes.methods import GeneMethod
 from kinlib.inheritance.genes.pool import load_pool
 from kinlib.inheritance.method_options import GENE_OPTIONS, POOL_OPTIONS
 from kinlib.io.files import write_json
-from kinlib.io.resume import read_note
+from kinlib.io.resume import read_record
 from kinlib.runtime import config
 from kinlib.runtime.errors import KinlibError
 from kinlib.studio.datasets.renders import HELD_OUT_EVERY
@@ -206,10 +206,7 @@ def recorded() -> dict:
     Raises:
         KinlibError: if the file is missing or damaged.
     """
-    note = read_note(record_path())
-    if not note or "lines" not in note:
-        raise KinlibError(f"'{record_path()}' is missing or damaged: restore it")
-    return note
+    return read_record(record_path(), "lines")
 
 
 def main(arguments: list[str] | None = None) -> None:

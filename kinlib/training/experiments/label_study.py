@@ -31,7 +31,7 @@ from kinlib.gan.label_head import LabelHead, fit, pixel_features
 from kinlib.io.face_labels import CLASSES, REGIONS
 from kinlib.io.files import write_json
 from kinlib.io.images import resize
-from kinlib.io.resume import read_note
+from kinlib.io.resume import read_record
 from kinlib.runtime import config
 from kinlib.runtime.errors import KinlibError
 from kinlib.training.data.label_maps import LabelledFaces, load_labelled
@@ -149,10 +149,7 @@ def recorded() -> dict:
     Raises:
         KinlibError: if they are missing or damaged.
     """
-    note = read_note(record_path())
-    if not set(KINDS) <= set(note or {}):
-        raise KinlibError(f"'{record_path()}' is missing or damaged: restore it")
-    return note
+    return read_record(record_path(), *KINDS)
 
 
 def plot(found: dict) -> Plot:

@@ -36,7 +36,7 @@ from kinlib.evaluation.bootstrap import draw_weights, estimate, mean
 from kinlib.evaluation.ratings import compare, measure
 from kinlib.io.files import write_bytes, write_json, write_whole
 from kinlib.io.images import resize, to_tensor
-from kinlib.io.resume import read_note
+from kinlib.io.resume import read_note, read_record
 from kinlib.runtime import config
 from kinlib.runtime.errors import KinlibError
 from kinlib.studio.genetics.populations import POPULATIONS
@@ -362,10 +362,7 @@ def recorded() -> dict:
     Raises:
         KinlibError: if the record is missing or damaged.
     """
-    found = read_note(record_path())
-    if found is None:
-        raise KinlibError(f"'{record_path()}' is missing or damaged: restore it")
-    return found
+    return read_record(record_path())
 
 
 def study(data: Path, run: Path, only: str | None = None) -> dict:

@@ -27,9 +27,8 @@ from kinlib.evaluation.bootstrap import draw_weights, estimate, mean, ratio
 from kinlib.evaluation.heredity.distances import energy_distance
 from kinlib.inheritance.sampler import LIMIT, Sampler, load_sampler
 from kinlib.io.files import write_json
-from kinlib.io.resume import read_note
+from kinlib.io.resume import read_note, read_record
 from kinlib.runtime import config
-from kinlib.runtime.errors import KinlibError
 from kinlib.studio.datasets.kin_couples import CHILD_AGE
 from kinlib.studio.genetics import Genomes, breeding_values, children, phenotypes
 from kinlib.studio.genetics.architecture import LOCI
@@ -169,10 +168,7 @@ def recorded() -> dict:
     Raises:
         KinlibError: if they are missing or damaged.
     """
-    note = read_note(record_path())
-    if not {"ladder", "options"} <= set(note or {}):
-        raise KinlibError(f"'{record_path()}' is missing or damaged: restore it")
-    return note
+    return read_record(record_path(), "ladder", "options")
 
 
 def _true_children(fathers: Genomes, mothers: Genomes, portraits: PortraitCodes, num: int, seed: int) -> Tensor:

@@ -34,7 +34,7 @@ from kinlib.evaluation.witness_search import (
 from kinlib.faces.identity import load_identity
 from kinlib.io.files import make_folder, write_json
 from kinlib.io.images import resize, to_tensor
-from kinlib.io.resume import read_note
+from kinlib.io.resume import read_note, read_record
 from kinlib.runtime import config
 from kinlib.runtime.errors import KinlibError
 from kinlib.search.baselines import METHODS, genetic
@@ -119,10 +119,7 @@ def recorded() -> dict:
     Raises:
         KinlibError: if the record is missing or damaged.
     """
-    found = read_note(record_path())
-    if found is None:
-        raise KinlibError(f"'{record_path()}' is missing or damaged: restore it")
-    return found
+    return read_record(record_path())
 
 
 @torch.no_grad()

@@ -24,9 +24,8 @@ from kinlib.evaluation.bootstrap import mean_interval
 from kinlib.inheritance import registry
 from kinlib.inheritance.weight_network import AdaptiveDimensionWeightModel, combine, similarity_loss
 from kinlib.io.files import write_bytes, write_json
-from kinlib.io.resume import read_note
+from kinlib.io.resume import read_record
 from kinlib.runtime import config
-from kinlib.runtime.errors import KinlibError
 from kinlib.studio.datasets.kin_couples import KIN, family
 from kinlib.studio.genetics import children, phenotypes
 from kinlib.training.data.kin_codes import KinCodes, load_codes
@@ -111,10 +110,7 @@ def recorded() -> dict:
     Raises:
         KinlibError: if the record is missing or damaged.
     """
-    found = read_note(record_path())
-    if found is None:
-        raise KinlibError(f"'{record_path()}' is missing or damaged: restore it")
-    return found
+    return read_record(record_path())
 
 
 def _trained(name: str, seed: int, train_set: Couples, held_out: Couples, run: Path):
