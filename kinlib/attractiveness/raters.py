@@ -213,6 +213,15 @@ class Panel:
         """The panel's true preference: mean over raters of the rating without noise or whole levels, [N]."""
         return np.clip(self.centre + self.spread * self.utilities(seen), 1, LEVELS).mean(axis=1)
 
+    def parts(self, seen: Facts) -> dict[str, np.ndarray]:
+        """What each preference adds to the mean rating before it is held to the scale: name -> [N], rating points."""
+        found = {
+            name: np.outer(seen.of(name), self.weights[:, number]) for number, name in enumerate(FREE)
+        }  # [N, R] each
+        found["averageness"] = seen.averageness[:, self.homes] * self.weights[:, -1]
+        found["proportions"] = seen.proportions @ self.tastes.T
+        return {name: (self.spread * values).mean(axis=1) for name, values in found.items()}
+
     def rate(self, seen: Facts, seed: int = 0) -> np.ndarray:
         """Every rater's rating of every picture, in an order of their own: int8 [N, R], 1 to `LEVELS`."""
         rng = np.random.default_rng([seed, 22])

@@ -29,7 +29,10 @@ from kinlib.io.resume import read_note
 __all__ = ["CHILDREN", "SEED", "VARIANTS", "measure"]
 
 CHILDREN, SEED = 16, 0  # of each couple
-VARIANTS = {"mask blocks=group": ("mask", {"blocks": "group"})}
+VARIANTS = {
+    "mask blocks=group": ("mask", {"blocks": "group"}),
+    "genes region_shares=coins": ("genes", {"region_shares": "coins"}),
+}
 """Settings other than the default that matter: the name, as `kinlib score` prints it, the method and its options."""
 
 

@@ -266,6 +266,8 @@ STUDIO = (
     _studio("demography", "age, sex, founder population and emotion of a face"),
     _studio("weights", "blend weights from both parents' codes, for the method neural"),
     _studio("sampler", "sampler of children's codes, for the method learned"),
+    _studio("genes", "facial genes of 34 regions from a code, and back, for the methods genes and genes_pool"),
+    _studio("gene_pool", "codes of many people by age, sex and population, for the method genes_pool"),
     _studio("attractiveness", "mean ratings of a panel of simulated raters, for `kinlib rate`"),
     _studio("vae", "variational autoencoder of faces, for the genetic search"),
     _studio("picks", "learned step between two screens of a face search"),

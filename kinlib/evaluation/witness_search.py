@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from kinlib.evaluation.bootstrap import draw_weights, estimate, mean
+from kinlib.evaluation.bootstrap import mean_interval
 from kinlib.faces.identity import IdentityNet
 from kinlib.search.session import morph
 from kinlib.search.spaces import SearchSpace
@@ -107,9 +107,7 @@ def identification(ranks: np.ndarray, within: int = 1, seed: int = 0) -> pd.Data
         within: 1 for identifications.
         seed: of the bootstrap.
     """
-    weights = draw_weights(len(ranks), seed=seed)
-    rows = [estimate(mean(hits.astype(float)), weights) for hits in (ranks <= within).T]
-    return pd.DataFrame(rows, columns=["mean", "low", "high"])
+    return pd.DataFrame([mean_interval(hits.astype(float), seed) for hits in (ranks <= within).T])
 
 
 @torch.no_grad()

@@ -111,7 +111,7 @@ FROM_FATHER = Option("from_father", "the father's regions, such as eyes,nose", "
 GENE_OPTIONS = (
     Option(
         "region_shares",
-        "the father's share of regions' genes, such as eyes=1,nose_tip=0.3",
+        "the father's share of regions' genes, such as eyes=1; random, or coins for each group",
         "random",
         _check_region_shares,
         str,

@@ -7,6 +7,7 @@ step counts as three pictures.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from torch import Tensor
 
 from kinlib.runtime.errors import KinlibError
 
-__all__ = ["METHODS", "Trace", "cma_es", "genetic", "gradient", "random_search"]
+__all__ = ["METHODS", "Trace", "available", "cma_es", "genetic", "gradient", "random_search"]
 
 STEP_COST = 3  # pictures, of one step along a gradient
 LR = 0.1  # of Adam; coordinates have a standard deviation of 1
@@ -140,3 +141,8 @@ def gradient(decode: Decode, fitness: Fitness, num_dimensions: int, evaluations:
 
 
 METHODS = {"genetic": genetic, "random": random_search, "cma": cma_es, "gradient": gradient}
+
+
+def available() -> dict[str, Callable[..., Trace]]:
+    """Those of `METHODS` whose packages are installed: all, or all but CMA-ES."""
+    return {name: method for name, method in METHODS.items() if name != "cma" or find_spec("cma") is not None}

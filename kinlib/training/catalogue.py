@@ -439,6 +439,57 @@ _GENES = Card(
     ),
 )
 
+_VAE = Card(
+    title="Variational autoencoder",
+    metrics=(
+        Metric("psnr_db", "PSNR of the reconstruction ({people} people)", "{:.1f} dB"),
+        Metric("identity_cosine", "cosine of identity between reconstruction and original", "{:.3f}"),
+        Metric(
+            "identification_rate_other_view",
+            "nearest of all other pictures is the same person's (originals: "
+            "{identification_rate_other_view_of_originals:.0%})",
+            "{:.0%}",
+        ),
+        Metric(
+            "frechet_reconstructions",
+            "Fréchet distance to the originals, identity features: reconstructions (other pictures of the same people "
+            "{frechet_other_view:.3f})",
+            "{:.3f}",
+        ),
+        Metric("frechet_random", "... of random samples", "{:.3f}"),
+        Metric("frechet_half_way", "... of faces half-way between two people", "{:.3f}"),
+        Metric("mtcnn_random", "MTCNN finds a face in random samples", "{:.1%}"),
+        Metric("mtcnn_half_way", "... in faces half-way between two people", "{:.1%}"),
+    ),
+    columns=(),
+    limits=(
+        _RENDERS,
+        Limit("Small and soft pictures of {recipe[size]} px: for searching a face, not for looking at skin."),
+        Limit("Shows expressions faintly: along its vector of smiles a face hardly smiles (by eye)."),
+        Limit("The identity network that measures was a loss in training, so its metrics flatter this network."),
+        Limit("A reconstruction is a likeness made of what many faces share: it is no evidence of how anybody looks."),
+    ),
+)
+
+_PICKS = Card(
+    title="Learned step of a face search",
+    metrics=(
+        Metric(
+            "identity_cosine_last",
+            "cosine of identity between the place that it finds and the face seen, simulated witnesses of {people} "
+            "held-out people, last round (first {identity_cosine_first:.2f}); as the surrogate sees faces",
+            "{:.2f}",
+        ),
+        Metric("surrogate_cosine", "cosine of the surrogate's embeddings to those of decoded faces", "{:.2f}"),
+    ),
+    columns=(),
+    limits=(
+        _RENDERS,
+        Limit("Has met simulated witnesses only, who look through the identity network; people pick otherwise."),
+        Limit("Belongs to one search space: that of the bundled autoencoder."),
+    ),
+)
+
 _ATTRACTIVENESS = Card(
     title="Network of mean ratings",
     metrics=(
@@ -467,56 +518,6 @@ _ATTRACTIVENESS = Card(
     ),
 )
 
-_VAE = Card(
-    title="Variational autoencoder",
-    metrics=(
-        Metric("psnr_db", "PSNR of the reconstruction ({people} people)", "{:.1f} dB"),
-        Metric("identity_cosine", "cosine of identity between reconstruction and original", "{:.3f}"),
-        Metric(
-            "identification_rate_other_view",
-            "nearest of all other pictures is the same person's (originals: "
-            "{identification_rate_other_view_of_originals:.0%})",
-            "{:.0%}",
-        ),
-        Metric(
-            "frechet_reconstructions",
-            "Fréchet distance to the originals, identity features: reconstructions (other pictures of the same people "
-            "{frechet_other_view:.3f})",
-            "{:.3f}",
-        ),
-        Metric("frechet_random", "... of random samples", "{:.3f}"),
-        Metric("frechet_half_way", "... of faces half-way between two people", "{:.3f}"),
-        Metric("mtcnn_random", "MTCNN finds a face in random samples", "{:.1%}"),
-        Metric("mtcnn_half_way", "... in faces half-way between two people", "{:.1%}"),
-    ),
-    columns=(),
-    limits=(
-        _RENDERS,
-        Limit("Small and soft pictures of {recipe[size]} px: for searching a face, not for looking at skin."),
-        Limit("The identity network that measures was a loss in training, so its metrics flatter this network."),
-        Limit("A reconstruction is a likeness made of what many faces share: it is no evidence of how anybody looks."),
-    ),
-)
-
-_PICKS = Card(
-    title="Learned step of a face search",
-    metrics=(
-        Metric(
-            "identity_cosine_last",
-            "cosine of identity between the place that it finds and the face seen, simulated witnesses of {people} "
-            "held-out people, last round (first {identity_cosine_first:.2f}); as the surrogate sees faces",
-            "{:.2f}",
-        ),
-        Metric("surrogate_cosine", "cosine of the surrogate's embeddings to those of decoded faces", "{:.2f}"),
-    ),
-    columns=(),
-    limits=(
-        _RENDERS,
-        Limit("Has met simulated witnesses only, who look through the identity network; people pick otherwise."),
-        Limit("Belongs to one search space: that of the bundled autoencoder."),
-    ),
-)
-
 # In the order of the cards.
 NETWORKS = {
     "generator": Network("generator:GeneratorSettings"),
@@ -531,10 +532,10 @@ NETWORKS = {
     "weights": Network("weights:WeightsSettings", _WEIGHTS),
     "sampler": Network("sampler:SamplerSettings", _SAMPLER),
     "genes": Network("genes:GeneSettings", _GENES),
-    "attractiveness": Network("attractiveness:AttractivenessSettings", _ATTRACTIVENESS),
     "vae": Network("vae:VAESettings", _VAE),
     "picks": Network("picks:PickSettings", _PICKS),
     "editor": Network("editor:EditorSettings"),
+    "attractiveness": Network("attractiveness:AttractivenessSettings", _ATTRACTIVENESS),
     "upscaler": Network("upscaler:UpscalerSettings", _UPSCALER),
     "upscaler_esrgan": Network("upscaler:EsrganSettings", _UPSCALER_ESRGAN),
 }

@@ -23,6 +23,7 @@ from torch import Tensor
 
 from kinlib.inheritance.genes.chance import Sources, drawn
 from kinlib.inheritance.genes.networks import GeneDecoder, Genes
+from kinlib.inheritance.genes.regions import COINS, GROUPS
 from kinlib.io.face_labels import REGIONS
 from kinlib.runtime.errors import KinlibError
 
@@ -85,7 +86,7 @@ class Weights:
 def draw_weights(
     children: int,
     generator: Sources,
-    shares: dict[int, float] | None = None,
+    shares: dict[int, float] | str | None = None,
     gamma: float = 0.0,
     regions: int = len(REGIONS),
     unmixed: tuple[int, ...] = (),
@@ -94,8 +95,9 @@ def draw_weights(
 
     Args:
         children: B.
-        generator: of the weights that are not given; uniform from 0 to 1 - gamma.
-        shares: the father's share of what the parents give together, by region.
+        generator: of the weights that are not given.
+        shares: the father's share of what the parents give together, by region; those that are not given are uniform
+            from 0 to 1. `COINS` has each group of regions wholly from one parent.
         gamma: the pool's weight in every region.
         regions: R.
         unmixed: regions that take nothing from the pool.
@@ -106,10 +108,16 @@ def draw_weights(
     if not 0 <= gamma <= 1:
         raise KinlibError(f"gamma must be a number from 0 to 1, not {gamma}")
     given = drawn(torch.rand, (children, regions), generator)  # [B, R]
-    for region, share in (shares or {}).items():
-        if not 0 <= region < regions:
-            raise KinlibError(f"there is no region {region}: there are {regions}")
-        given[:, region] = share
+    if shares == COINS:
+        for names in GROUPS.values():
+            group = [REGIONS.index(name) for name in names]
+            given[:, group] = given[:, group[:1]]
+        given = (given < 0.5).to(given)
+    else:
+        for region, share in (shares or {}).items():
+            if not 0 <= region < regions:
+                raise KinlibError(f"there is no region {region}: there are {regions}")
+            given[:, region] = share
     pool = torch.full_like(given, gamma)
     pool[:, list(unmixed)] = 0.0
     return Weights(given * (1 - pool), (1 - given) * (1 - pool), pool)

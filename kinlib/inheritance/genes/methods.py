@@ -14,6 +14,7 @@ from kinlib.inheritance.genes.crossover import KEPT_LAYERS, crossover, decode_ch
 from kinlib.inheritance.genes.files import load_genes
 from kinlib.inheritance.genes.networks import GeneDecoder, GeneEncoder, Genes
 from kinlib.inheritance.genes.pool import GenePool, load_pool
+from kinlib.inheritance.genes.regions import COINS
 from kinlib.inheritance.notes import add_note
 from kinlib.io.face_labels import REGIONS
 
@@ -41,7 +42,7 @@ class GeneMethod:
         father: Tensor,
         mother: Tensor,
         generator: Sources,
-        region_shares: dict[int, float] | None,
+        region_shares: dict[int, float] | str | None,
         kept_layers: int | None,
         gene_spread: float,
         eta: float = 0.0,
@@ -57,7 +58,7 @@ class GeneMethod:
         Args:
             father, mother: W+ [B, L, 512].
             generator: of weights, mutation, people of the pool, and noise; one, or one for each child.
-            region_shares: the father's share by region; drawn where it is not given.
+            region_shares: the father's share by region, drawn where it is not given; or `COINS`.
             kept_layers: layers that the genes decide; the others are the parents' mean. None takes the paper's 8 for
                 networks of its layout, and all for ours, which obey commands better so.
             gene_spread: factor on the standard deviation of genes.
@@ -69,7 +70,8 @@ class GeneMethod:
         father_genes, mother_genes = (self._genes(codes) for codes in (father, mother))
         shares = region_shares or {}
         chosen = draw_weights(children, generator, shares, gamma, regions, unmixed=(BACKGROUND,))
-        mutated = draw_mutated(children, eta, generator, (BACKGROUND, *shares), regions)
+        kept = () if shares == COINS else tuple(shares)
+        mutated = draw_mutated(children, eta, generator, (BACKGROUND, *kept), regions)
         chosen = chosen.mutate(mutated)
         given = self._mutation(chosen.pool, generator, pool_age, pool_sex, pool_group) if chosen.pool.any() else None
         genes = crossover(father_genes, mother_genes, chosen, given).expand(children).sample(generator, gene_spread)

@@ -18,7 +18,9 @@ from typing import Any
 from kinlib.io.face_labels import REGIONS
 from kinlib.runtime.errors import KinlibError
 
-__all__ = ["GROUPS", "check_shares", "region_indices"]
+__all__ = ["COINS", "GROUPS", "check_shares", "region_indices"]
+
+COINS = "coins"  # in place of shares: each group wholly from one parent, by a coin
 
 GROUPS = {
     "hair": ("hair", "sideburns", "moustache"),
@@ -51,16 +53,18 @@ def region_indices(name: str) -> tuple[int, ...]:
     return tuple(REGIONS.index(region) for region in found)
 
 
-def check_shares(given: Any) -> dict[int, float]:
+def check_shares(given: Any) -> dict[int, float] | str:
     """The father's share of some regions, by index.
 
     Args:
         given: a dictionary, or a text such as "eyes=1,nose_tip=0.3", by the names of `region_indices`; "random" is
-            none. A region counts before the group that it belongs to.
+            none, and `COINS` stays what it is. A region counts before the group that it belongs to.
 
     Raises:
         KinlibError: if a region is unknown, or a share is not a number from 0 to 1.
     """
+    if isinstance(given, str) and given.strip() == COINS:
+        return COINS
     if isinstance(given, str):
         words = [] if given.strip() == "random" else [word.partition("=") for word in given.split(",")]
         pairs = [(name.strip(), value if mark else None) for name, mark, value in words]

@@ -50,7 +50,7 @@ __all__ = ["CONDITIONS", "Study", "measure_losses", "probe_path", "record_path",
 
 CONDITIONS = ("all", "few pictures", "coarse ratings", "imbalance")
 PARTS = ("losses", "raters", "transfer", "bundled", "whole")
-SEEDS = (0, 1)  # of the division into folds, of weights and of batches
+SEEDS = (0,)  # of the division into folds, of weights and of batches
 FEW, COARSE, RARE = 200, 3, 0.1  # pictures; raters; share kept of the rarer levels
 BASELINE = "mse"
 LINES = {name: (name, LR) for name in LOSSES} | {"combo, lr 0.001": ("combo", 0.001)}

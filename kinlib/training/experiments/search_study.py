@@ -9,6 +9,7 @@ bundled data, where the notebook reads them (`recorded`).
 """
 
 import argparse
+import io
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,11 +17,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
 from kinlib.evaluation.autoencoder import psnr_db
-from kinlib.evaluation.learned_weights import interval
+from kinlib.evaluation.bootstrap import mean_interval
 from kinlib.evaluation.witness_search import (
     Searches,
     embed,
@@ -31,26 +33,26 @@ from kinlib.evaluation.witness_search import (
 )
 from kinlib.faces.identity import load_identity
 from kinlib.io.files import make_folder, write_json
-from kinlib.io.images import resize
+from kinlib.io.images import resize, to_tensor
 from kinlib.io.resume import read_note
 from kinlib.runtime import config
 from kinlib.runtime.errors import KinlibError
 from kinlib.search.baselines import METHODS, genetic
-from kinlib.search.fitness import FITNESSES, make_fitness
+from kinlib.search.fitness import make_fitness
 from kinlib.search.genetic import CROSSOVERS, MUTATIONS, SELECTIONS
 from kinlib.search.learned_step import load_step
 from kinlib.search.spaces import SPACES, SearchSpace, load_space
 from kinlib.search.steps import Step, genetic_step
 from kinlib.search.vae import load_vae
 from kinlib.search.witness import WitnessFaults
-from kinlib.studio.datasets.renders import FaceSet, load_faces
+from kinlib.studio.datasets.renders import HELD_OUT_EVERY, SET_NOTE
 
 __all__ = ["LINES", "PARTS", "PICKS", "People", "record_path", "recorded", "study"]
 
 GRID = (100, 200, 300, 400, 600)  # pictures decoded, at which searches are compared
 SEEDS = 10  # each with a target of its own
 FEW_SEEDS = 3  # of the ablations
-ABLATED = 1000  # pictures of a search of the ablations
+ABLATED = 600  # pictures of a search of the ablations
 GENERATIONS = 500  # of the essay's search, for which sizes are compared
 SIZES = ((20, 2), (20, 10), (50, 2), (50, 10), (100, 10))  # population and parents
 SIZE_SEEDS = 3
@@ -125,21 +127,30 @@ def recorded() -> dict:
 
 @torch.no_grad()
 def _people(data: Path, gallery: Path | None) -> People:
-    _, held_out = load_faces(data).split()
-    view = held_out.table["view"].to_numpy()
-    first, second = (_pictures(held_out.select(view == number)) for number in (0, 1))
     identity = load_identity()
+    held_out, first, second = _views(data, held_out=True)
     known = [_embed(identity, second)]
     if gallery is not None:
-        more = load_faces(gallery)
-        if set(more.table.get("seed", [])) & set(held_out.table.get("seed", [])):
+        others, more, _ = _views(gallery, held_out=None)
+        if others == held_out:
             raise KinlibError(f"'{gallery}' shows the people of '{data}': render a set with another seed")
-        known.append(_embed(identity, _pictures(more.select(more.table["view"].to_numpy() == 0))))
+        known.append(_embed(identity, more))
     return People(first, _embed(identity, first), torch.cat(known))
 
 
-def _pictures(faces: FaceSet) -> Tensor:
-    return faces.images.float() / 127.5 - 1
+def _views(folder: Path, held_out: bool | None) -> tuple[int | None, Tensor, Tensor]:
+    """Seed of a set of renders, and the first and the second picture of each person, [N, 3, S, S] in [-1, 1]."""
+    parts = sorted(folder.glob("*.parquet"))
+    if not parts:
+        raise KinlibError(f"there is no *.parquet file with pictures in '{folder}'")
+    table = pd.concat(pd.read_parquet(part, columns=["person", "view", "image"]) for part in parts)
+    if held_out is not None:
+        table = table[(table.person % HELD_OUT_EVERY == 0) == held_out]
+    some = [table[table["view"] == view].sort_values("person").image for view in (0, 1)]
+    pictures = [
+        to_tensor([Image.open(io.BytesIO(data)) for data in one]) if len(one) else torch.empty(0) for one in some
+    ]
+    return (read_note(folder / SET_NOTE) or {}).get("seed"), *pictures
 
 
 def _embed(identity, pictures: Tensor) -> Tensor:
@@ -149,35 +160,36 @@ def _embed(identity, pictures: Tensor) -> Tensor:
 # ---- by picture -----------------------------------------------------------------------------------------------------
 
 
-def _methods(people: People) -> dict:
-    """Fitness against pictures decoded: fitness -> method -> `evaluations`, `mean`, `low`, `high` over seeds."""
-    net, found = load_vae(), {}
-    for kind in FITNESSES:
-        found[kind] = {}
+def _methods(kind: str, seeds: int) -> Callable[[People], dict]:
+    """A part: fitness against pictures decoded, method -> `evaluations`, `mean`, `low`, `high` over seeds."""
+
+    def part(people: People) -> dict:
+        net = load_vae()
+        found = {"seeds": seeds, "encoder": _encoder(people, kind, seeds)}
         for name, method in METHODS.items():
             curves = []
-            for seed in tqdm(range(SEEDS), desc=f"{kind}, {name}", mininterval=10):
+            for seed in tqdm(range(seeds), desc=f"{kind}, {name}", mininterval=10):
                 fitness = make_fitness(kind, people.pictures[seed], net.size)
                 trace = method(net.decode, fitness, net.latent, max(GRID), seed=seed)
                 at = np.searchsorted(trace.evaluations, GRID, side="right") - 1
-                curves.append(np.where(at >= 0, _in_units(kind, trace.fitness[at.clip(0)]), np.nan))
-            rows = [
-                {"evaluations": count} | interval(column)
-                for count, column in zip(GRID, np.array(curves).T, strict=True)
-            ]
-            found[kind][name] = _rounded(pd.DataFrame(rows))
-    found["encoder"] = _encoder(people)
-    return found
+                curves.append(_in_units(kind, trace.fitness[at]))
+            by_count = zip(GRID, np.array(curves).T, strict=True)
+            found[name] = _rounded(
+                pd.DataFrame([{"evaluations": count} | mean_interval(some) for count, some in by_count])
+            )
+        return found
+
+    return part
 
 
-def _encoder(people: People) -> dict:
+def _encoder(people: People, kind: str, seeds: int) -> dict:
     """What one pass through the encoder reaches on the same targets: the yardstick of all searches."""
     net, identity = load_vae(), load_identity()
-    targets = resize(people.pictures[:SEEDS], net.size)
+    targets = resize(people.pictures[:seeds], net.size)
     with torch.no_grad():
         rebuilt = net.decode(net.coordinates(targets))
-        likeness = (identity(rebuilt) * people.seen[:SEEDS]).sum(dim=1)
-    return {"pixels": interval(psnr_db(rebuilt, targets).numpy()), "identity": interval(likeness.numpy())}
+        likeness = (identity(rebuilt) * people.seen[:seeds]).sum(dim=1)
+    return mean_interval(psnr_db(rebuilt, targets).numpy() if kind == "pixels" else likeness.numpy())
 
 
 def _in_units(kind: str, fitness: np.ndarray) -> np.ndarray:
@@ -194,7 +206,7 @@ def _operators(people: People) -> dict:
     rows = []
     for case in tqdm(cases, desc="operators", mininterval=10):
         reached = [_final(net, people, seed, evaluations=ABLATED, **case) for seed in range(FEW_SEEDS)]
-        rows.append(case | interval(np.array(reached)))
+        rows.append(case | mean_interval(np.array(reached)))
     return {"pictures": ABLATED, "seeds": FEW_SEEDS, **_rounded(pd.DataFrame(rows))}
 
 
@@ -206,7 +218,7 @@ def _sizes(people: People) -> dict:
         options = {"evaluations": evaluations, "population": population, "parents": parents}
         reached = [_final(net, people, seed, **options) for seed in range(SIZE_SEEDS)]
         rows.append(
-            {"population": population, "parents": parents, "pictures": evaluations} | interval(np.array(reached))
+            {"population": population, "parents": parents, "pictures": evaluations} | mean_interval(np.array(reached))
         )
     return {"generations": GENERATIONS, "seeds": SIZE_SEEDS, **_rounded(pd.DataFrame(rows))}
 
@@ -247,7 +259,7 @@ def _morphs(people: People) -> dict:
     alone = np.concatenate([searches.ranks[:, -1] for searches in several])
     ranks = {"alone": alone, "morphed": morphed_ranks(space, identity, several, people.gallery, right)}
     return {"witnesses": MORPHED} | {
-        name: {"rank_1": interval(some <= 1), "top_10": interval(some <= 10)} for name, some in ranks.items()
+        name: {"rank_1": mean_interval(some <= 1), "top_10": mean_interval(some <= 10)} for name, some in ranks.items()
     }
 
 
@@ -285,7 +297,9 @@ def _ceilings(people: People) -> dict:
         coordinates = torch.cat([space.encode(part) for part in people.pictures[: len(right)].split(50)])
         looks[f"encoded into {name}"] = embed(space, identity, coordinates)
     ranks = {name: ranks_of(look, people.gallery, right) for name, look in looks.items()}
-    return {name: {"rank_1": interval(some <= 1), "top_10": interval(some <= 10)} for name, some in ranks.items()}
+    return {
+        name: {"rank_1": mean_interval(some <= 1), "top_10": mean_interval(some <= 10)} for name, some in ranks.items()
+    }
 
 
 def _rounded(table: pd.DataFrame) -> dict:
@@ -299,7 +313,8 @@ PARTS: dict[str, Callable[[People], dict]] = {
     "w_genetic": _identified("w", learned=False, witnesses=FEW_WITNESSES),  # a face of W costs three times as much
     "faults": _faults,
     "morphs": _morphs,
-    "methods": _methods,
+    "pixels": _methods("pixels", SEEDS),
+    "identity": _methods("identity", SEEDS),
     "operators": _operators,
     "sizes": _sizes,
 }

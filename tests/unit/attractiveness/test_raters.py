@@ -104,6 +104,12 @@ def test_ratings_are_whole_levels_and_their_mean_approaches_the_expectation():
     assert np.array_equal(ratings, panel.rate(seen)) and not np.array_equal(ratings, panel.rate(seen, seed=1))
 
 
+def test_the_parts_of_a_rating_sum_to_it():
+    seen, panel = facts(people(200)), make_panel()
+    unclipped = (panel.centre + panel.spread * panel.utilities(seen)).mean(axis=1)
+    assert np.allclose(sum(panel.parts(seen).values()) + panel.centre.mean(), unclipped)
+
+
 def test_raters_tire_within_a_session():
     seen = facts(plain(20_000))
     panel = make_panel(raters=4)

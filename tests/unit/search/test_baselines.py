@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from kinlib.runtime.errors import KinlibError
+from kinlib.search import baselines
 from kinlib.search.baselines import METHODS, cma_es
 from kinlib.search.fitness import identity_cosine, make_fitness
 
@@ -40,6 +41,12 @@ def test_without_the_package_one_sentence_says_so(monkeypatch):
     monkeypatch.setitem(sys.modules, "cma", None)
     with pytest.raises(KinlibError, match="pip install cma"):
         cma_es(decode, near, 6, 100)
+
+
+def test_what_is_not_installed_is_left_out(monkeypatch):
+    assert list(baselines.available()) == list(METHODS)
+    monkeypatch.setattr(baselines, "find_spec", lambda name: None)
+    assert list(baselines.available()) == [name for name in METHODS if name != "cma"]
 
 
 def test_fitness_by_name():

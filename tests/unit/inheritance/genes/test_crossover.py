@@ -57,6 +57,17 @@ def pool_file(tmp_path_factory) -> Path:
     return path
 
 
+def test_coins_give_each_group_to_one_parent():
+    weights = draw_weights(200, rng(), "coins")
+    assert set(weights.father.unique().tolist()) == {0.0, 1.0} and not weights.pool.any()
+    for names in GROUPS.values():
+        group = weights.father[:, [REGIONS.index(name) for name in names]]
+        assert (group == group[:, :1]).all() and 0.35 < group.mean() < 0.65
+    eyes, nose = (weights.father[:, region_indices(name)[0]] for name in ("eyes", "nose"))
+    assert 0.35 < (eyes == nose).float().mean() < 0.65  # of each other they know nothing
+    assert check_shares("coins") == check_shares(" coins ") == "coins"
+
+
 def random_genes(count: int, seed: int) -> Genes:
     return Genes(*torch.randn(2, count, 1, len(REGIONS), 8, generator=rng(seed)))
 
