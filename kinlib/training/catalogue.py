@@ -534,8 +534,8 @@ NETWORKS = {
     "genes": Network("genes:GeneSettings", _GENES),
     "vae": Network("vae:VAESettings", _VAE),
     "picks": Network("picks:PickSettings", _PICKS),
-    "editor": Network("editor:EditorSettings"),
     "attractiveness": Network("attractiveness:AttractivenessSettings", _ATTRACTIVENESS),
+    "editor": Network("editor:EditorSettings"),
     "upscaler": Network("upscaler:UpscalerSettings", _UPSCALER),
     "upscaler_esrgan": Network("upscaler:EsrganSettings", _UPSCALER_ESRGAN),
 }
