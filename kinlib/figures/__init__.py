@@ -2,7 +2,7 @@
 
     fig, axes = figures.subplots()                         a plot in the course's style
     fig = figures.family_row(children, reconstructions)    father | mother | reconstructions | children
-    figures.save("07_methods", fig, kind="photos")         figures/07_methods.png, its entry in manifest.json, a preview
+    figures.save("07_methods", fig, kind="photos")         figures/07_methods.jpg, its entry in manifest.json, a preview
 
 Figures are drawn in memory, without pyplot and its backend, and notebooks show them as plain pictures. The same input
 gives the same bytes: a stored figure changes only when what it shows has changed.

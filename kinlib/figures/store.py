@@ -23,8 +23,8 @@ from kinlib.runtime.errors import KinlibError
 
 __all__ = ["Saved", "save", "save_numbers"]
 
-MAX_PHOTOS = 300_000  # bytes of a stored photo grid
-SUFFIXES = {"plot": ".svg", "photos": ".png"}
+MAX_PHOTOS = 200_000  # bytes of a stored photo grid
+SUFFIXES = {"plot": ".svg", "photos": ".jpg"}
 
 
 @dataclass(frozen=True, repr=False)
@@ -73,7 +73,7 @@ def save(
         source: the notebook's name; None finds it by its number.
         parameters: the settings that the figure depends on.
         seed: of its random numbers.
-        kind: "plot" (SVG) or "photos" (PNG of at most 300 KB).
+        kind: "plot" (SVG) or "photos" (JPEG of at most 200 KB).
         private: show it without storing it; for pictures of real people.
         preview_bytes: most bytes of the preview in the notebook.
 
@@ -92,7 +92,7 @@ def save(
     preview = as_png(fig, preview_bytes) if kind == "plot" else as_jpeg(fig, preview_bytes)
     if private:
         return Saved(None, preview, kind)
-    content = as_svg(fig) if kind == "plot" else as_png(fig, MAX_PHOTOS, PRINT)
+    content = as_svg(fig) if kind == "plot" else as_jpeg(fig, MAX_PHOTOS, PRINT)
     path = make_folder(_results_root() / "figures") / f"{name}{SUFFIXES[kind]}"
     write_bytes(path, content)
     _note(path, source or _notebook(name), dict(parameters or {}), seed, content)

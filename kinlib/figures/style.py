@@ -24,8 +24,10 @@ __all__ = [
 
 STYLE = ["default", str(Path(__file__).with_name("kinlib.mplstyle"))]
 MAX_PREVIEW = 150_000  # bytes of a picture in a notebook
-SCREEN, PRINT = (110, 90, 75, 60), (150, 120, 95, 75, 60)  # dpi, tried in this order until a picture is small enough
-JPEG_STEPS = ((110, 88), (110, 75), (110, 60), (90, 75), (90, 60), (75, 60), (60, 40))  # dpi and quality
+# Tried in this order until a picture is small enough: dpi, and dpi with quality
+SCREEN = (110, 90, 75, 60)
+PRINT = ((150, 80), (120, 80), (95, 80), (75, 80))  # by eye at the printed size
+JPEG_STEPS = ((110, 88), (110, 75), (110, 60), (90, 75), (90, 60), (75, 60), (60, 40))
 
 
 class Plot(Figure):
@@ -68,10 +70,10 @@ def pixels(figure: Figure, dpi: float) -> Image.Image:
     return Image.open(buffer).convert("RGB")
 
 
-def as_png(figure: Figure, limit: int, dpis: Sequence[float] = SCREEN) -> bytes:
-    """PNG of at most `limit` bytes, at the highest of `dpis` that fits; with a palette if true colour does not."""
+def as_png(figure: Figure, limit: int) -> bytes:
+    """PNG for the screen of at most `limit` bytes, at the highest resolution that fits; with a palette if it has to."""
     content = b""
-    for dpi in dpis:
+    for dpi in SCREEN:
         picture = pixels(figure, dpi)
         content = _encoded(picture, "PNG")
         if len(content) > limit:
@@ -81,10 +83,10 @@ def as_png(figure: Figure, limit: int, dpis: Sequence[float] = SCREEN) -> bytes:
     return content
 
 
-def as_jpeg(figure: Figure, limit: int) -> bytes:
-    """JPEG for the screen of at most `limit` bytes, at the best resolution and quality that fit."""
+def as_jpeg(figure: Figure, limit: int, steps: Sequence[tuple[float, int]] = JPEG_STEPS) -> bytes:
+    """JPEG of at most `limit` bytes, at the first of the resolutions (dpi) and qualities that fits."""
     content = b""
-    for dpi, quality in JPEG_STEPS:
+    for dpi, quality in steps:
         content = _encoded(pixels(figure, dpi), "JPEG", quality=quality, optimize=True)
         if len(content) <= limit:
             break

@@ -1,12 +1,9 @@
 """Typst, run on a copy of the sources, with its own fonts and a fixed clock: the same sources give the same bytes."""
 
-import io
 import json
 import re
 import tempfile
 from pathlib import Path
-
-from PIL import Image
 
 from kinlib.io.files import make_folder, write_bytes
 from kinlib.report.sources import EXPORTED, MAIN, Sources
@@ -15,7 +12,6 @@ from kinlib.runtime.errors import KinlibError
 __all__ = ["KEYWORD", "notes", "typeset"]
 
 TIMESTAMP = 0  # of the PDF; the date on the title page is written in report.typ
-JPEG_QUALITY = 82  # chosen by eye at the printed size, with chroma at half resolution; takes 5 MB off the PDF
 KEYWORD = "sources "  # of the PDF, followed by the digest of its sources
 
 
@@ -25,7 +21,7 @@ def typeset(sources: Sources, **options) -> bytes | list[bytes]:
     Raises:
         KinlibError: if Typst is missing or refuses the report.
     """
-    files = {name: _for_print(name, content) for name, content in sources.files.items()}
+    files = sources.files
     inputs = {"sources": KEYWORD + sources.digest()}
     return _run(files, inputs, lambda compiler: compiler.compile(timestamp=TIMESTAMP, **options))
 
@@ -58,16 +54,6 @@ def _run(files: dict[str, bytes], inputs: dict[str, str], work):
             return work(typst.Compiler(main, root=folder, font_paths=fonts, sys_inputs=inputs))
         except RuntimeError as error:  # typst.TypstError, or its parent class from a query
             raise KinlibError(_sentence(error)) from error
-
-
-def _for_print(name: str, content: bytes) -> bytes:
-    """A photo grid as JPEG, under its old name: Typst recognises the format by content. Other files as they are."""
-    if not name.endswith(".png"):
-        return content
-    packed = io.BytesIO()
-    picture = Image.open(io.BytesIO(content)).convert("RGB")
-    picture.save(packed, "JPEG", quality=JPEG_QUALITY, subsampling="4:2:0", optimize=True)
-    return packed.getvalue()
 
 
 def _sentence(error: Exception) -> str:

@@ -154,7 +154,7 @@ def test_style():
     assert several.shape == (2,)
 
 
-@pytest.mark.parametrize(("kind", "suffix"), [("plot", ".svg"), ("photos", ".png")])
+@pytest.mark.parametrize(("kind", "suffix"), [("plot", ".svg"), ("photos", ".jpg")])
 def test_the_same_figure_gives_the_same_bytes(root, kind, suffix):
     contents = []
     for _ in range(2):
@@ -197,7 +197,7 @@ def test_commit_is_of_the_run_that_changed_the_figure(root, plot, monkeypatch):
 
 def test_a_figure_of_another_kind_takes_the_place_of_the_old_one(root, plot):
     """Else the report could go on showing the old one."""
-    for kind, file in (("photos", "07_blends.png"), ("plot", "07_blends.svg")):
+    for kind, file in (("photos", "07_blends.jpg"), ("plot", "07_blends.svg")):
         figures.save("07_blends", plot, kind=kind)
         assert sorted(path.name for path in (root / "figures").iterdir()) == [file, "manifest.json"]
         assert list(json.loads((root / "figures" / "manifest.json").read_text())) == [file]

@@ -182,4 +182,4 @@ def test_appendix_figures_can_be_stored(name, tmp_path, monkeypatch):
     monkeypatch.setattr(figures.store.config, "project_root", lambda: tmp_path)
     figure = figures.contact_sheet([("a", [picture()], ["x"])])
     saved = figures.save(name, figure, kind="photos", preview_bytes=20_000)
-    assert saved.path.name == f"{name}.png" and len(saved._repr_jpeg_()) <= 20_000
+    assert saved.path.name == f"{name}.jpg" and len(saved._repr_jpeg_()) <= 20_000
