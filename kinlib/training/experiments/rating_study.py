@@ -3,8 +3,8 @@
     python -m kinlib.training.experiments.rating_study --data RENDERS --run DIR [--record]
 
 Each part is kept in DIR, so that a study that was stopped is resumed. `--record` keeps the results beside the bundled
-data, where the notebook reads them (`recorded`). Intervals are over folds of people: the training sets of two folds
-overlap, so that they are somewhat too narrow.
+data, where the notebook reads them (`recorded`). Intervals are over the folds of three divisions of people: training sets
+overlap, so that they are too narrow.
 
 **Conditions.** All training pictures and the mean of 60 raters (`all`); 200 pictures (`few pictures`); the mean of
 three raters, rounded to a level (`coarse ratings`); a tenth of the pictures outside the commonest level (`imbalance`).
@@ -50,7 +50,7 @@ __all__ = ["CONDITIONS", "Study", "measure_losses", "probe_path", "record_path",
 
 CONDITIONS = ("all", "few pictures", "coarse ratings", "imbalance")
 PARTS = ("losses", "raters", "transfer", "bundled", "whole")
-SEEDS = (0,)  # of the division into folds, of weights and of batches
+SEEDS = (0, 1, 2)  # of the division into folds, of weights and of batches
 FEW, COARSE, RARE = 200, 3, 0.1  # pictures; raters; share kept of the rarer levels
 BASELINE = "mse"
 LINES = {name: (name, LR) for name in LOSSES} | {"combo, lr 0.001": ("combo", 0.001)}
