@@ -3,8 +3,8 @@
     python -m kinlib.training.experiments.rating_study --data RENDERS --run DIR [--record]
 
 Each part is kept in DIR, so that a study that was stopped is resumed. `--record` keeps the results beside the bundled
-data, where the notebook reads them (`recorded`). Intervals are over the folds of three divisions of people: training sets
-overlap, so that they are too narrow.
+data, where the notebook reads them (`recorded`). Intervals are over the folds of three divisions of people, whose
+training sets overlap: they are too narrow.
 
 **Conditions.** All training pictures and the mean of 60 raters (`all`); 200 pictures (`few pictures`); the mean of
 three raters, rounded to a level (`coarse ratings`); a tenth of the pictures outside the commonest level (`imbalance`).
