@@ -119,44 +119,57 @@ def measure_control(
         the group differ between both commands; and `whole_inside`, `whole_elsewhere`, `whole_pixels_elsewhere`, how far
         they do between everything from the father and everything from the mother.
     """
-    fathers, mothers = (region_features(shown, parser) for shown in pictures)
-    units = {g: {part: d.mean() for part, d in fathers[g].distance(mothers[g]).items()} for g in GROUPS}
-
-    def distance(first: dict[str, Features], second: dict[str, Features], group: str) -> np.ndarray:
-        """Mean over the parts of a group, [C]."""
-        found = first[group].distance(second[group])
-        return np.mean([part / units[group][name] for name, part in found.items()], axis=0)
-
+    scale = _Scale(*(region_features(shown, parser) for shown in pictures))
     tables = []
     for seed in seeds:
-        whole = [command(*parents, dict.fromkeys(groups, share), seed) for share in (1.0, 0.0)]
-        whole_features = [region_features(shown, parser) for shown in whole]
-        swapped = {group: distance(*whole_features, group) for group in GROUPS}
-
-        def followed(children: Sequence[dict[str, Features]], group: str) -> np.ndarray:
-            """Share of the children, the father's and the mother's, who are nearer to their own parent, [C]."""
-            named, other = (fathers, mothers), (mothers, fathers)
-            near = [distance(child, own, group) for child, own in zip(children, named, strict=True)]
-            far = [distance(child, own, group) for child, own in zip(children, other, strict=True)]
-            return np.mean([one < two for one, two in zip(near, far, strict=True)], axis=0)
-
+        whole = _Pair(*(command(*parents, dict.fromkeys(groups, share), seed) for share in (1.0, 0.0)), parser)
         for group in groups:
-            children = [command(*parents, {group: share}, seed) for share in (1.0, 0.0)]
-            one, other = (region_features(shown, parser) for shown in children)
-            rest = [name for name in GROUPS if name != group]
-            outside = 1 - _region_mask(group, children, parser)
-            row = {
-                "right": followed((one, other), group),
-                "whole_right": followed(whole_features, group),
-                "inside": distance(one, other, group),
-                "elsewhere": np.mean([distance(one, other, name) for name in rest], axis=0),
-                "pixels_elsewhere": _mean_difference(*children, outside),
-                "whole_inside": swapped[group],
-                "whole_elsewhere": np.mean([swapped[name] for name in rest], axis=0),
-                "whole_pixels_elsewhere": _mean_difference(*whole, outside),
-            }
+            pair = _Pair(*(command(*parents, {group: share}, seed) for share in (1.0, 0.0)), parser)
+            outside = 1 - _region_mask(group, (pair.father, pair.mother), parser)
+            row = {"right": scale.followed(pair, group), "whole_right": scale.followed(whole, group)}
+            row |= scale.moved(pair, group, outside)
+            row |= {f"whole_{name}": value for name, value in scale.moved(whole, group, outside).items()}
             tables.append(pd.DataFrame({"couple": range(len(parents[0])), "seed": seed, "group": group, **row}))
     return pd.concat(tables, ignore_index=True)
+
+
+class _Pair:
+    """Children who were told to be like the father, and like the mother: pictures [C, 3, S, S] and features."""
+
+    def __init__(self, father: Tensor, mother: Tensor, parser: Parser):
+        self.father, self.mother = father, mother
+        self.features = tuple(region_features(shown, parser) for shown in (father, mother))
+
+
+class _Scale:
+    """Features of C couples, and what a group's parts are measured in: their mean distance between two parents."""
+
+    def __init__(self, fathers: dict[str, Features], mothers: dict[str, Features]):
+        self.parents = fathers, mothers
+        self.units = {
+            group: {part: found.mean() for part, found in fathers[group].distance(mothers[group]).items()}
+            for group in GROUPS
+        }
+
+    def distance(self, first: dict[str, Features], second: dict[str, Features], group: str) -> np.ndarray:
+        """Mean over the parts of a group, [C]."""
+        found = first[group].distance(second[group])
+        return np.mean([part / self.units[group][name] for name, part in found.items()], axis=0)
+
+    def followed(self, pair: _Pair, group: str) -> np.ndarray:
+        """Share of both children who are nearer to the parent whom they were told to be like, [C]."""
+        near = [self.distance(*both, group) for both in zip(pair.features, self.parents, strict=True)]
+        far = [self.distance(*both, group) for both in zip(pair.features, self.parents[::-1], strict=True)]
+        return np.mean([one < two for one, two in zip(near, far, strict=True)], axis=0)
+
+    def moved(self, pair: _Pair, group: str, outside: Tensor) -> dict[str, np.ndarray]:
+        """How far both children differ in the group, in the other groups, and in pixels outside of it, [C] each."""
+        rest = [self.distance(*pair.features, name) for name in GROUPS if name != group]
+        return {
+            "inside": self.distance(*pair.features, group),
+            "elsewhere": np.mean(rest, axis=0),
+            "pixels_elsewhere": _mean_difference(pair.father, pair.mother, outside),
+        }
 
 
 def gene_command(method: GeneMethod, generator: Generator, kept_layers: int | None = None) -> Command:
