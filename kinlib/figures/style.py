@@ -70,10 +70,10 @@ def pixels(figure: Figure, dpi: float) -> Image.Image:
     return Image.open(buffer).convert("RGB")
 
 
-def as_png(figure: Figure, limit: int) -> bytes:
-    """PNG for the screen of at most `limit` bytes, at the highest resolution that fits; with a palette if it has to."""
+def as_png(figure: Figure, limit: int, dpis: Sequence[float] = SCREEN) -> bytes:
+    """PNG of at most `limit` bytes, at the highest of `dpis` that fits; with a palette if true colour does not."""
     content = b""
-    for dpi in SCREEN:
+    for dpi in dpis:
         picture = pixels(figure, dpi)
         content = _encoded(picture, "PNG")
         if len(content) > limit:
