@@ -5,8 +5,7 @@ from types import ModuleType
 
 from kinlib.attractiveness import hotornot, scut_fbp, scut_fbp5500
 from kinlib.attractiveness.rating_tables import RatedPictures
-from kinlib.families.source import check_root
-from kinlib.runtime.errors import KinlibError
+from kinlib.families.source import pick_reader
 
 __all__ = ["READERS", "read", "recognise"]
 
@@ -23,9 +22,7 @@ def read(root: str | os.PathLike, kind: str | None = None) -> RatedPictures:
     Raises:
         KinlibError: if there is no such folder or kind, no set or more than one is recognised, or a list is damaged.
     """
-    if kind is not None and kind not in READERS:
-        raise KinlibError(f"unknown data set '{kind}': choose one of {', '.join(READERS)}")
-    return READERS[kind or recognise(root)].read(root)
+    return READERS[pick_reader(root, READERS, kind, "sets")].read(root)
 
 
 def recognise(root: str | os.PathLike) -> str:
@@ -34,10 +31,4 @@ def recognise(root: str | os.PathLike) -> str:
     Raises:
         KinlibError: if it is none of them, or more than one.
     """
-    path = check_root(root)
-    found = [kind for kind, reader in READERS.items() if reader.find(path) is not None]
-    if len(found) == 1:
-        return found[0]
-    what = f"holds {' and '.join(found)}: give the folder of one of them"
-    none = f"holds none of the sets {', '.join(READERS)}: give the folder that one was unpacked into"
-    raise KinlibError(f"'{root}' {what if found else none}")
+    return pick_reader(root, READERS, None, "sets")

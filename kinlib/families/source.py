@@ -6,16 +6,17 @@ Files are classified by name and size; only lists are opened.
 import os
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 
 from kinlib.families.tables import Problem
 from kinlib.io.photos import IMAGE_SUFFIXES
 from kinlib.runtime.errors import KinlibError
 
 __all__ = ["IMAGE_SUFFIXES", "Listing", "check_root", "find_folder", "folded", "is_number", "list_folder", "natural"]
-__all__ += ["read_lines"]
+__all__ += ["pick_reader", "read_lines"]
 
 HIDDEN = ("thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "$recycle.bin")  # besides names that begin with a dot
 DIGITS = 9  # of a number in a list; 64 bits hold 18, and no list has as many houses or members
@@ -50,6 +51,33 @@ def check_root(root: str | os.PathLike) -> Path:
         what = "is a file" if path.exists() else "does not exist"
         raise KinlibError(f"'{root}' {what}: give the folder that a data set was unpacked into")
     return path
+
+
+def pick_reader(root: str | os.PathLike, readers: Mapping[str, ModuleType], kind: str | None, what: str) -> str:
+    """The reader of a folder's data set: a key of `readers`.
+
+    Args:
+        root: the folder.
+        readers: by kind; each has a `find`, which gives the folder of its data set, or None.
+        kind: of the data set; None recognises it.
+        what: the data sets in words.
+
+    Raises:
+        KinlibError: if there is no such folder or kind, or no data set or more than one is recognised.
+    """
+    if kind is not None:
+        if kind not in readers:
+            raise KinlibError(f"unknown data set '{kind}': choose one of {', '.join(readers)}")
+        return kind
+    path = check_root(root)
+    found = [name for name, reader in readers.items() if reader.find(path) is not None]
+    if not found:
+        raise KinlibError(
+            f"'{root}' holds none of the {what} {', '.join(readers)}: give the folder that one was unpacked into"
+        )
+    if len(found) > 1:
+        raise KinlibError(f"'{root}' holds {' and '.join(found)}: give the folder of one of them")
+    return found[0]
 
 
 def find_folder(root: Path, fits: Callable[[Path], bool], depth: int = 3) -> Path | None:

@@ -20,6 +20,7 @@ from kinlib.search.regions import REGIONS
 from kinlib.search.session import FaceSearch
 from kinlib.search.spaces import SearchSpace
 from kinlib.search.steps import Step, genetic_step
+from kinlib.widgets.pictures import picture_widget
 from kinlib.widgets.snapshot import FITTED, Panel, as_jpeg, as_png
 
 __all__ = ["FaceSearchPanel", "face_search_panel"]
@@ -50,12 +51,12 @@ class FaceSearchPanel(Panel):
         """Show the first screen of a session."""
         super().__init__()
         self.session = session
-        self._images = [_image(SIDE) for _ in range(session.count)]
+        self._images = [picture_widget(SIDE, margin=2) for _ in range(session.count)]
         self.faces = [widgets.ToggleButton(layout={"width": f"{SIDE}px"}) for _ in range(session.count)]
         names = sorted(session.space.attributes)
         self.sliders = {name: _slider(name) for name in names}
         self.controls = _controls()
-        self.composite, self.status = _image(2 * SIDE), widgets.HTML()
+        self.composite, self.status = picture_widget(2 * SIDE, margin=2), widgets.HTML()
         self._showing = False
         self._listen()
         self.children = [widgets.HTML(ADVICE), self._screen_box(), self._controls_box(), self.status]
@@ -178,7 +179,3 @@ def _slider(name: str) -> widgets.FloatSlider:
     return widgets.FloatSlider(
         value=0.0, min=-2.0, max=2.0, step=0.25, description=name.replace("_", " "), continuous_update=False, **WIDE
     )
-
-
-def _image(side: int) -> widgets.Image:
-    return widgets.Image(format="png", layout={"width": f"{side}px", "height": f"{side}px", "margin": "2px"})

@@ -15,6 +15,7 @@ from kinlib.kinship.kinship import Face, Kinship, Photo
 from kinlib.runtime import config
 from kinlib.session import AGES, ATTRIBUTES, PICTURES, REFINE_STEPS, ROLES, SHARES, Session, Settings
 from kinlib.studio.datasets import sample_parents
+from kinlib.widgets.pictures import picture_widget
 from kinlib.widgets.snapshot import FITTED, Panel, as_png
 from kinlib.widgets.uploads import uploaded
 
@@ -43,7 +44,7 @@ class FamilyStudio(Panel):
         super().__init__()
         self.session = session
         self._shown: dict[str, object] = {}  # the pictures that the images hold, so that others are not encoded again
-        self.images = {name: _image(320 if name == "child" else 144) for name in PICTURES}
+        self.images = {name: picture_widget(320 if name == "child" else 144) for name in PICTURES}
         self.controls = _controls(session)
         self.status = widgets.HTML()
         self.bar = widgets.FloatProgress(min=0.0, max=1.0, layout={"visibility": "hidden", "width": "320px"})
@@ -203,7 +204,3 @@ def _pictures_box(images: dict[str, widgets.Image]) -> widgets.Widget:
     }
     rows = [widgets.HBox([named[f"{role}{suffix}"] for role in ROLES]) for suffix in ("", "_reconstruction")]
     return widgets.HBox([widgets.VBox(rows), named["child"]], layout={"flex_flow": "row wrap"})
-
-
-def _image(side: int) -> widgets.Image:
-    return widgets.Image(format="png", layout={"width": f"{side}px", "height": f"{side}px", "margin": "4px"})

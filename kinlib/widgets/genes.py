@@ -23,6 +23,7 @@ from kinlib.runtime import config
 from kinlib.runtime.errors import KinlibError
 from kinlib.session import REFINE_STEPS, ROLES, Session, Settings
 from kinlib.studio.datasets import sample_parents
+from kinlib.widgets.pictures import couple_box, picture_widget
 from kinlib.widgets.snapshot import FITTED, Panel, as_png
 
 __all__ = ["GenePanel", "gene_panel"]
@@ -98,10 +99,10 @@ class GenePanel(Panel):
             for group, regions in REGION_GROUPS.items()
         }
         self.controls = _controls(names, kin.num_layers, live)
-        self.images = {name: _image(320 if name == "child" else 160) for name in SHOWN}
+        self.images = {name: picture_widget(320 if name == "child" else 160) for name in SHOWN}
         self.told, self.status = widgets.HTML(), widgets.HTML()
         self._listen()
-        self.children = [self._pictures_box(), self._sliders_box(), self.told, self.status]
+        self.children = [couple_box(self.images), self._sliders_box(), self.told, self.status]
         for name in SHOWN[:2]:
             self.images[name].value = as_png(session.pictures[name])
         self._generate()
@@ -208,13 +209,6 @@ class GenePanel(Panel):
         self.told.value = f"<div>{html.escape(chosen.in_words())}</div><div>{command}</div>"
         self.images["child"].value = as_png(self.session.pictures["child"])
 
-    def _pictures_box(self) -> widgets.Widget:
-        names = ("father, from code", "mother, from code", "child")
-        named = [
-            widgets.VBox([image, widgets.Label(name)]) for image, name in zip(self.images.values(), names, strict=True)
-        ]
-        return widgets.HBox(named, layout={"flex_flow": "row wrap"})
-
     def _sliders_box(self) -> widgets.Widget:
         """Groups, each above its regions, on the left; everything else on the right."""
         rows = [widgets.HTML("left: the father's genes, right: the mother's")]
@@ -316,7 +310,3 @@ def _unfold(group: str, count: int) -> widgets.ToggleButton:
     return widgets.ToggleButton(
         description=f"{count} regions", icon="chevron-right", tooltip=f"the regions of the group {group}", **FITTED
     )
-
-
-def _image(side: int) -> widgets.Image:
-    return widgets.Image(format="png", layout={"width": f"{side}px", "height": f"{side}px", "margin": "4px"})

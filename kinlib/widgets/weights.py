@@ -22,6 +22,7 @@ from kinlib.runtime import config
 from kinlib.runtime.errors import KinlibError
 from kinlib.session import REFINE_STEPS, ROLES, SHARES, Session, Settings
 from kinlib.studio.datasets import sample_parents
+from kinlib.widgets.pictures import couple_box, picture_widget
 from kinlib.widgets.snapshot import FITTED, Panel, as_png
 
 __all__ = ["STARTS", "WeightsPanel", "weights_panel"]
@@ -64,10 +65,10 @@ class WeightsPanel(Panel):
         live = session.kin.generator.resolution <= LIVE
         self.controls = _controls(live)
         self.layers = [_share(f"layer {i}", live, **WIDE) for i in range(session.kin.num_layers)]
-        self.images = {name: _image(320 if name == "child" else 160) for name in SHOWN}
+        self.images = {name: picture_widget(320 if name == "child" else 160) for name in SHOWN}
         self.chosen, self.status = widgets.HTML(), widgets.HTML()
         self._listen()
-        self.children = [self._pictures_box(), self._controls_box(), self.chosen, self.status]
+        self.children = [couple_box(self.images), self._controls_box(), self.chosen, self.status]
         for name in SHOWN[:2]:
             self.images[name].value = as_png(session.pictures[name])
         self._generate()
@@ -158,13 +159,6 @@ class WeightsPanel(Panel):
         self.chosen.value = f"dimensions with shares of their own: {own or 'none'}"
         self.images["child"].value = as_png(self.session.pictures["child"])
 
-    def _pictures_box(self) -> widgets.Widget:
-        names = ("father, from code", "mother, from code", "child")
-        named = [
-            widgets.VBox([image, widgets.Label(name)]) for image, name in zip(self.images.values(), names, strict=True)
-        ]
-        return widgets.HBox(named, layout={"flex_flow": "row wrap"})
-
     def _controls_box(self) -> widgets.Widget:
         """Groups, dimensions and presets on the left, single layers on the right."""
         at = self.controls
@@ -237,7 +231,3 @@ def _share(text: str, live: bool, **options) -> widgets.FloatSlider:
 
 def _group_of(layer: int) -> str:
     return next(name for name, (begin, end) in GROUPS.items() if begin <= layer < (end or layer + 1))
-
-
-def _image(side: int) -> widgets.Image:
-    return widgets.Image(format="png", layout={"width": f"{side}px", "height": f"{side}px", "margin": "4px"})

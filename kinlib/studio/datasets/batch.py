@@ -22,13 +22,11 @@ from pathlib import Path
 import numpy as np
 
 from kinlib.runtime.errors import KinlibError
-from kinlib.runtime.worker_pool import spread
 from kinlib.studio.datasets.encoding import array_to_jpeg, array_to_png
-from kinlib.studio.datasets.parts import check_same_set, is_whole, part_path, split_evenly, write_note, write_parts
+from kinlib.studio.datasets.parts import render_parts, split_evenly
 from kinlib.studio.datasets.sampling import member, sessions
-from kinlib.studio.head.model import load_head
 from kinlib.studio.person import Person
-from kinlib.studio.render import LARGEST, SMALLEST, Picture, prepare_subject, render_shot, warm_up
+from kinlib.studio.render import LARGEST, SMALLEST, Picture, prepare_subject, render_shot
 
 __all__ = ["CROPS", "RenderSettings", "render_people"]
 
@@ -85,22 +83,8 @@ def render_people(settings: RenderSettings, out: Path, workers: int | None = Non
             renders made with other settings. Nothing is written then.
     """
     settings.check()
-    out = Path(out)
-    check_same_set(settings, out, NOTE, "people", "renders")
-    parts = {part_path(out, number): part for number, part in enumerate(settings.parts)}
-    missing = {path: part for path, part in parts.items() if not is_whole(path, len(part) * settings.images_each)}
-    people = [number for part in missing.values() for number in part]
-    if people:
-        load_head()
-    write_note(settings, out, NOTE)
-    done = (settings.people - len(people)) * settings.images_each
-    yield done
-    if people:
-        warm_up()
-    rendered = spread(_render_person, [(settings, number) for number in people], workers)
-    for count in write_parts(missing, rendered):
-        done += count
-        yield done
+    note = NOTE, "people", "renders"
+    yield from render_parts(settings, Path(out), settings.images_each, _render_person, workers, note)
 
 
 def _render_person(job: tuple[RenderSettings, int]) -> list[dict]:

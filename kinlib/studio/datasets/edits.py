@@ -23,12 +23,10 @@ from pathlib import Path
 import numpy as np
 
 from kinlib.runtime.errors import KinlibError
-from kinlib.runtime.worker_pool import spread
 from kinlib.studio.datasets.edit_pairs import LEAST_EDITS, changed_region, possible_edits, render_edits, sitter
 from kinlib.studio.datasets.encoding import array_to_jpeg, array_to_png
-from kinlib.studio.datasets.parts import check_same_set, is_whole, part_path, split_evenly, write_note, write_parts
-from kinlib.studio.head.model import load_head
-from kinlib.studio.render import LARGEST, SMALLEST, warm_up
+from kinlib.studio.datasets.parts import render_parts, split_evenly
+from kinlib.studio.render import LARGEST, SMALLEST
 
 __all__ = ["NOTE", "EditSettings", "render_edit_set"]
 
@@ -83,22 +81,8 @@ def render_edit_set(settings: EditSettings, out: Path, workers: int | None = Non
             a set made with other settings. Nothing is written then.
     """
     settings.check()
-    out = Path(out)
-    check_same_set(settings, out, NOTE, "people", "a set of edits")
-    parts = {part_path(out, number): part for number, part in enumerate(settings.parts)}
-    missing = {path: part for path, part in parts.items() if not is_whole(path, len(part) * settings.pairs)}
-    people = [number for part in missing.values() for number in part]
-    if people:
-        load_head()
-    write_note(settings, out, NOTE)
-    done = settings.num_pairs - len(people) * settings.pairs
-    yield done
-    if people:
-        warm_up()  # compiles before worker processes start, instead of once in each
-    rendered = spread(_render_person, [(settings, number) for number in people], workers)
-    for count in write_parts(missing, rendered):
-        done += count
-        yield done
+    note = NOTE, "people", "a set of edits"
+    yield from render_parts(settings, Path(out), settings.pairs, _render_person, workers, note)
 
 
 def _render_person(job: tuple[EditSettings, int]) -> list[dict]:

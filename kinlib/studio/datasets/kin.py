@@ -26,14 +26,12 @@ from pathlib import Path
 import numpy as np
 
 from kinlib.runtime.errors import KinlibError
-from kinlib.runtime.worker_pool import spread
 from kinlib.studio.datasets.encoding import array_to_jpeg, array_to_png
 from kinlib.studio.datasets.kin_couples import CHILD_AGE, KIN, PARENT_AGES, album_picture, family, plain_portrait
-from kinlib.studio.datasets.parts import check_same_set, is_whole, part_path, split_evenly, write_note, write_parts
+from kinlib.studio.datasets.parts import render_parts, split_evenly
 from kinlib.studio.genetics import Phenotypes, phenotypes
-from kinlib.studio.head.model import load_head
 from kinlib.studio.person import Person
-from kinlib.studio.render import LARGEST, SMALLEST, Picture, warm_up
+from kinlib.studio.render import LARGEST, SMALLEST, Picture
 
 __all__ = ["NOTE", "KinSettings", "render_kin"]
 
@@ -96,22 +94,8 @@ def render_kin(settings: KinSettings, out: Path, workers: int | None = None) -> 
             a set made with other settings. Nothing is written then.
     """
     settings.check()
-    out = Path(out)
-    check_same_set(settings, out, NOTE, "couples", "a kin set")
-    parts = {part_path(out, number): part for number, part in enumerate(settings.parts)}
-    missing = {path: part for path, part in parts.items() if not is_whole(path, len(part) * settings.pictures_each)}
-    couples = [couple for part in missing.values() for couple in part]
-    if couples:
-        load_head()
-    write_note(settings, out, NOTE)
-    done = settings.num_pictures - len(couples) * settings.pictures_each
-    yield done
-    if couples:
-        warm_up()  # compiles before worker processes start, instead of once in each
-    rendered = spread(_render_couple, [(settings, couple) for couple in couples], workers)
-    for count in write_parts(missing, rendered):
-        done += count
-        yield done
+    note = NOTE, "couples", "a kin set"
+    yield from render_parts(settings, Path(out), settings.pictures_each, _render_couple, workers, note)
 
 
 def _render_couple(job: tuple[KinSettings, int]) -> list[dict]:

@@ -4,7 +4,7 @@ The settings are a frozen dataclass. One of its fields counts what the set is ma
 nothing else.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,11 @@ import pyarrow.parquet as pq
 from kinlib.io.files import make_folder, write_json, write_whole
 from kinlib.io.resume import check_folder, read_note
 from kinlib.runtime.errors import KinlibError
-from kinlib.studio.render import VERSION
+from kinlib.runtime.worker_pool import spread
+from kinlib.studio.head.model import load_head
+from kinlib.studio.render import VERSION, warm_up
 
-__all__ = ["check_same_set", "is_whole", "part_path", "split_evenly", "write_note", "write_parts"]
+__all__ = ["check_same_set", "is_whole", "part_path", "render_parts", "split_evenly", "write_note", "write_parts"]
 
 
 def split_evenly(count: int, step: int) -> list[range]:
@@ -29,6 +31,45 @@ def split_evenly(count: int, step: int) -> list[range]:
 def part_path(out: Path, number: int) -> Path:
     """The file of a part."""
     return out / f"part-{number:05d}.parquet"
+
+
+def render_parts(
+    settings: Any,
+    out: Path,
+    rows_each: int,
+    render: Callable[[tuple], list[dict]],
+    workers: int | None,
+    note: tuple[str, str, str],
+) -> Iterator[int]:
+    """Render the missing parts of a set; yields the number of rows so far, existing ones included.
+
+    Args:
+        settings: the dataclass, checked; its `parts` are the numbers of the units, people or couples, of each part.
+        out: the folder.
+        rows_each: rows of a unit.
+        render: (settings, number) -> the rows of one unit; it runs in worker processes.
+        workers: number of processes; None takes all cores.
+        note: file name of the note, the field in which the set may grow, and the set in words.
+
+    Raises:
+        KinlibError: if the head model is missing, or `out` cannot be written to or holds another set. Nothing is
+            written then.
+    """
+    check_same_set(settings, out, *note)
+    parts = {part_path(out, number): part for number, part in enumerate(settings.parts)}
+    missing = {path: part for path, part in parts.items() if not is_whole(path, len(part) * rows_each)}
+    units = [number for part in missing.values() for number in part]
+    if units:
+        load_head()
+    write_note(settings, out, note[0])
+    done = (sum(map(len, parts.values())) - len(units)) * rows_each
+    yield done
+    if units:
+        warm_up()  # compiles before worker processes start, instead of once in each
+    rendered = spread(render, [(settings, number) for number in units], workers)
+    for count in write_parts(missing, rendered):
+        done += count
+        yield done
 
 
 def check_same_set(settings: Any, out: Path, note_name: str, count: str, what: str) -> None:

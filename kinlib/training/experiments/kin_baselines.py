@@ -15,6 +15,7 @@ Trained on tens or hundreds of couples they overfit: `train` keeps the state tha
 """
 
 import copy
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -96,7 +97,7 @@ def couples_of(kin: KinCodes) -> tuple[Couples, Couples]:
     return every[~held], every[held]
 
 
-class Baseline(nn.Module):
+class Baseline(nn.Module, ABC):
     """What both have in common: components, and the method of inheritance.
 
     Args:
@@ -109,9 +110,9 @@ class Baseline(nn.Module):
         self.components, self.num_layers = components, num_layers
         self.register_buffer("centre", torch.zeros(len(components.scale)))  # components of the mean child
 
+    @abstractmethod
     def forward(self, father: Tensor, mother: Tensor, noise: Callable[..., Tensor]) -> Tensor:
         """Components [B, K] of children from those of the parents; `noise` gives uniform numbers of a shape."""
-        raise NotImplementedError
 
     def settle(self, father: Tensor, mother: Tensor, children: Tensor) -> None:
         """Fix what is not trained by descent, from components of parents [C, K] and of their children [C, T, K]."""

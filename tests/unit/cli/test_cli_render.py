@@ -10,7 +10,7 @@ from command_line import check_ctrl_c, check_refusal
 from studio_head import needs_head
 
 from kinlib.cli import main
-from kinlib.studio.datasets import batch
+from kinlib.studio.datasets import batch, parts
 from kinlib.studio.head import model
 
 
@@ -74,7 +74,7 @@ def no_head(monkeypatch):
     ],
 )
 def test_bad_options(refused, options, words, monkeypatch):
-    monkeypatch.setattr(batch, "load_head", lambda: None)
+    monkeypatch.setattr(parts, "load_head", lambda: None)
     assert words in refused(*options)
 
 
@@ -112,8 +112,8 @@ def test_no_head_model_and_no_network(no_head, cache, tmp_path, monkeypatch, cap
 
 
 def test_bar_counts_pictures(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(batch, "load_head", lambda: None)
-    monkeypatch.setattr(batch, "warm_up", lambda: None)
+    monkeypatch.setattr(parts, "load_head", lambda: None)
+    monkeypatch.setattr(parts, "warm_up", lambda: None)
     monkeypatch.setattr(batch, "_render_person", lambda job: [{"person": job[1], "view": view} for view in (0, 1)])
     arguments = ["render", "--people", "3", "--images-each", "2", "--out", str(tmp_path), "--workers", "1"]
     assert main(arguments) == 0

@@ -15,7 +15,7 @@ from PIL import Image
 from studio_head import needs_head
 
 from kinlib.runtime.errors import KinlibError
-from kinlib.studio.datasets import batch
+from kinlib.studio.datasets import batch, parts
 from kinlib.studio.datasets.batch import RenderSettings, render_people
 from kinlib.studio.datasets.renders import load_faces
 from kinlib.studio.labels import CLASSES, REGIONS
@@ -37,8 +37,8 @@ def asked(monkeypatch) -> list[int]:
         return [{"person": number, "view": view, "image": bytes_of(200)} for view in range(settings.images_each)]
 
     monkeypatch.setattr(batch, "_render_person", render_person)
-    monkeypatch.setattr(batch, "load_head", lambda: None)
-    monkeypatch.setattr(batch, "warm_up", lambda: None)
+    monkeypatch.setattr(parts, "load_head", lambda: None)
+    monkeypatch.setattr(parts, "warm_up", lambda: None)
     return asked
 
 
@@ -78,7 +78,7 @@ def test_parts_hold_whole_people_and_about_as_many_pictures(images_each, sizes):
 def test_a_set_that_is_there_is_left_alone(asked, tmp_path, monkeypatch):
     finish(tmp_path)
     before = contents(tmp_path)
-    monkeypatch.setattr(batch, "load_head", lambda: pytest.fail("the head model is not needed"))
+    monkeypatch.setattr(parts, "load_head", lambda: pytest.fail("the head model is not needed"))
     assert finish(tmp_path) == [180]
     assert contents(tmp_path) == before and len(asked) == 60
 
@@ -230,7 +230,7 @@ def test_without_the_head_model_nothing_is_written(asked, tmp_path, monkeypatch)
     def missing() -> None:
         raise KinlibError("there is no head model")
 
-    monkeypatch.setattr(batch, "load_head", missing)
+    monkeypatch.setattr(parts, "load_head", missing)
     with pytest.raises(KinlibError, match="there is no head model"):
         finish(tmp_path / "set")
     assert not (tmp_path / "set").exists()

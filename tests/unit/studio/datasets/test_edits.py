@@ -12,7 +12,7 @@ from studio_head import needs_head
 
 from kinlib.editing.rules import ATTRIBUTES
 from kinlib.runtime.errors import KinlibError
-from kinlib.studio.datasets import edits
+from kinlib.studio.datasets import edits, parts
 from kinlib.studio.datasets.edit_pairs import (
     LEAST_EDITS,
     Edit,
@@ -49,8 +49,8 @@ def asked(monkeypatch) -> list[int]:
         return [{"person": number, "pair": pair} for pair in range(settings.pairs)]
 
     monkeypatch.setattr(edits, "_render_person", render_person)
-    monkeypatch.setattr(edits, "load_head", lambda: None)
-    monkeypatch.setattr(edits, "warm_up", lambda: None)
+    monkeypatch.setattr(parts, "load_head", lambda: None)
+    monkeypatch.setattr(parts, "warm_up", lambda: None)
     return asked
 
 

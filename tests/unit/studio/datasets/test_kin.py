@@ -12,7 +12,7 @@ from PIL import Image
 from studio_head import needs_head
 
 from kinlib.runtime.errors import KinlibError
-from kinlib.studio.datasets import kin
+from kinlib.studio.datasets import kin, parts
 from kinlib.studio.datasets.kin import COUPLES_PER_PART, NOTE, KinSettings, render_kin
 from kinlib.studio.datasets.kin_couples import CHILD_AGE, KIN, PARENT_AGES, family, plain_portrait
 from kinlib.studio.genetics import POPULATIONS, phenotypes
@@ -33,8 +33,8 @@ def asked(monkeypatch) -> list[int]:
         return [{"couple": couple, "picture": number} for number in range(settings.pictures_each)]
 
     monkeypatch.setattr(kin, "_render_couple", render_couple)
-    monkeypatch.setattr(kin, "load_head", lambda: None)
-    monkeypatch.setattr(kin, "warm_up", lambda: None)
+    monkeypatch.setattr(parts, "load_head", lambda: None)
+    monkeypatch.setattr(parts, "warm_up", lambda: None)
     return asked
 
 
