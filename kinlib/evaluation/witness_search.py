@@ -16,7 +16,7 @@ from kinlib.evaluation.bootstrap import mean_interval
 from kinlib.faces.identity import IdentityNet
 from kinlib.search.session import morph
 from kinlib.search.spaces import SearchSpace
-from kinlib.search.steps import Round, Step, composite
+from kinlib.search.steps import Round, Step, arrived_at
 from kinlib.search.witness import Witness, WitnessFaults
 
 __all__ = ["Searches", "embed", "identification", "morphed_ranks", "ranks_of", "run_searches"]
@@ -90,7 +90,7 @@ def run_searches(
         embeddings = embed(space, identity, torch.cat(screens)).unflatten(0, (len(witnesses), count))
         for witness, past, faces, look in zip(witnesses, history, screens, embeddings, strict=True):
             past.append(Round(faces, witness.pick(look, picks)))
-        found.append(torch.stack([composite(past) for past in history]))
+        found.append(torch.stack([arrived_at(step, past) for past in history]))
         if number + 1 < rounds:
             screens = [step(past, count, rng) for past, rng in zip(history, rngs, strict=True)]
     composites = torch.stack(found, dim=1)  # [M, R, D]
