@@ -91,7 +91,7 @@ def test_a_method_of_inheritance(copy):
 @pytest.mark.slow
 def test_a_data_set_of_families(copy):
     changed = follow("A data set of families", copy)
-    assert len(changed) == 4
+    assert len(changed) == 6
     check(copy, changed, "tests/unit/families/test_csv_trios.py", "tests/unit/families/test_families_sets.py")
 
 
