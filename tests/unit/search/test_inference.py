@@ -49,7 +49,7 @@ def test_the_estimate_is_like_the_picks_and_unlike_the_rest():
         faces = torch.randn(16, DIMENSIONS, generator=rng)
         order = (identity(faces) @ wanted).argsort(descending=True)
         rounds.append(Round(faces, tuple(order[:4].tolist())))
-    estimate = step.estimate(rounds)
+        estimate = step.estimate(rounds)  # goes on from the one before
     assert identity(estimate[None])[0] @ wanted > 0.9
     assert not estimate.requires_grad and torch.equal(estimate, step.estimate(rounds))
     shown = step(rounds, 200, np.random.default_rng(0))
