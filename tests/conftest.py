@@ -26,6 +26,7 @@ def pytest_configure(config):
         "MPLCONFIGDIR",
         "IPYTHONDIR",
         "XDG_CACHE_HOME",
+        "HYPOTHESIS_STORAGE_DIRECTORY",
     ):
         folder = Path(scratch.name, name.lower())
         folder.mkdir()

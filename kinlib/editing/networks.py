@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from kinlib.checkpoints.state_dicts import load_state
+from kinlib.checkpoints.state_dicts import build
 from kinlib.checkpoints.weights import open_checkpoint
 from kinlib.runtime.errors import KinlibError
 
@@ -151,8 +151,7 @@ def load_editor(path: str | Path) -> Generator:
         num_attributes = state["units.0.enlarge.weight"].shape[0] - 2 ** (LAYERS - 1) * width
     except (KeyError, IndexError, TypeError, AttributeError) as problem:
         raise KinlibError(f"{path} holds no editing network: give a file that `kinlib train editor` wrote") from problem
-    net = Generator(num_attributes, width)
-    load_state(net, state, path, optional=("num_batches_tracked",))
+    net = build(lambda: Generator(num_attributes, width), state, path, optional=("num_batches_tracked",))
     return net.eval().requires_grad_(False)
 
 
