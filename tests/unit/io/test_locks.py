@@ -54,7 +54,7 @@ def test_who_waits_gets_it(holder, tmp_path, capsys):
         assert "waiting for another process" in capsys.readouterr().err
 
 
-def test_a_file_in_place_of_a_folder_can_be_held_and_nothing_cannot(tmp_path):
+def test_a_folder_that_is_absent_cannot_be_held(tmp_path):
     with pytest.raises(KinlibError, match="cannot be written"), only_one(tmp_path / "absent"):
         pass
     assert not Path(tmp_path, "absent").exists()
