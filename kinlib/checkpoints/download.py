@@ -15,7 +15,8 @@ from pathlib import Path
 
 from kinlib.runtime.errors import KinlibError
 
-__all__ = ["UNREACHABLE", "WRONG_SUM", "Downloader", "WrongContent", "is_web_page", "retrieve", "try_mirrors"]
+__all__ = ["UNREACHABLE", "WRONG_SUM", "Downloader", "WrongContent", "is_web_page", "remove_leftovers", "retrieve"]
+__all__ += ["try_mirrors"]
 
 WRONG_SUM = "sent a file with another SHA-256"
 UNREACHABLE = "cannot be reached"
@@ -87,13 +88,10 @@ class Downloader:
                 self.forget()
                 raise
 
-    def forget(self, place: Path | None = None) -> None:
-        """Remove what has arrived; with `place`, which has the same content now, also names that a kill has left."""
+    def forget(self) -> None:
+        """Remove what has arrived."""
         for path in self.arrived:
             path.unlink(missing_ok=True)
-        for path in place.parent.glob("tmp????????") if place else ():  # pooch's temporary files are called so
-            if path.samefile(place) or not path.stat().st_size:
-                path.unlink(missing_ok=True)
 
     def _get_all(self, url: str, part: Path, size: int | None) -> None:
         import requests
@@ -175,6 +173,16 @@ class Downloader:
             raise WrongContent("sent a damaged bz2 archive") from error
 
 
+def remove_leftovers(place: Path) -> None:
+    """Remove what kills have left beside a file that is whole now: other names of it, and empty temporary files."""
+    for path in (
+        *place.parent.glob(f"{place.name}.part*"),
+        *place.parent.glob("tmp????????"),
+    ):  # the second are pooch's
+        if path.name.endswith(".part.bz2") or path.samefile(place) or not path.stat().st_size:
+            path.unlink(missing_ok=True)
+
+
 def _give_name(path: Path, name: Path) -> None:
     """Give a file a second name, so that the first is still there if a kill takes the second; or move it, at worst."""
     name.unlink(missing_ok=True)
@@ -217,7 +225,8 @@ def retrieve(url: str, sha256: str | None, place: Path, loader: Downloader) -> s
     try:
         pooch.retrieve(url, sha256, fname=arrived.name, path=place.parent, downloader=loader)
         os.replace(arrived, place)
-        loader.forget(place)
+        loader.forget()
+        remove_leftovers(place)
         return None
     except (requests.ConnectionError, requests.Timeout):
         return UNREACHABLE

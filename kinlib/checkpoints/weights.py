@@ -16,7 +16,7 @@ from pathlib import Path
 
 from kinlib.checkpoints import packaged
 from kinlib.checkpoints.checksums import read_checksum, sha256, write_checksum
-from kinlib.checkpoints.download import WRONG_SUM, Downloader, WrongContent, retrieve, try_mirrors
+from kinlib.checkpoints.download import WRONG_SUM, Downloader, WrongContent, remove_leftovers, retrieve, try_mirrors
 from kinlib.checkpoints.registry import PUBLISHED, STUDIO, Checkpoint
 from kinlib.checkpoints.tensor_files import file_kind, read_tensors
 from kinlib.io.files import make_folder, parse_json
@@ -247,6 +247,7 @@ def _fetch_one(entry: Checkpoint, progress: bool) -> Path:
         return path(entry.name)
     place = _place(entry)
     if _is_here(entry):
+        remove_leftovers(place)
         return place
     with only_one(make_folder(place.parent), wait=True):  # two downloads into one file would spoil it
         if _is_here(entry) or packaged.copy_from_package(entry, place):

@@ -141,4 +141,4 @@ def _decode_image(data: bytes) -> np.ndarray:
 
 
 def _decode_mask(data: bytes) -> np.ndarray:
-    return decode_picture(data, "L")  # [S, S]
+    return decode_picture(data)  # [S, S]

@@ -87,13 +87,18 @@ class Run:
             parts["scaler"] = self.accelerator.scaler
         self.parts = parts
         state = self.folder / "state.pt"
-        if not state.exists():
-            return
+        if state.exists():
+            self._load(state)
+        if self.is_main:
+            _cut_log(self.folder / "log.jsonl", self.step)
+
+    def _load(self, state: Path) -> None:
+        """Restore the checkpoint."""
         try:
             # On the CPU first: two copies of everything may not fit on a card.
             saved = torch.load(state, map_location="cpu", weights_only=True)
             self.step = saved["step"]
-            for name, part in parts.items():
+            for name, part in self.parts.items():
                 if name != "scaler" or name in saved:  # a run begun on a CPU has none
                     part.load_state_dict(saved[name])
         except (MemoryError, torch.OutOfMemoryError):
@@ -103,8 +108,6 @@ class Run:
                 f"'{state}' is damaged or belongs to other networks: choose another folder with --run, or delete it"
             ) from error
         self.bar.update(self.step)
-        if self.is_main:
-            _cut_log(self.folder / "log.jsonl", self.step)
 
     def record_call(self, settings: dict) -> list[dict]:
         """Note the settings of this call; returns every call's, each with the step it began at and what it changed.
