@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from kinlib.checkpoints import weights
-from kinlib.checkpoints.state_dicts import load_state
+from kinlib.checkpoints.state_dicts import build
 from kinlib.checkpoints.weights import open_checkpoint
 from kinlib.runtime.errors import KinlibError
 from kinlib.search.spaces import SearchSpace
@@ -98,11 +98,11 @@ def load_step(space: SearchSpace, path: str | Path | None = None) -> LearnedStep
     state = open_checkpoint(path)
     try:
         dimensions, hidden = state["out.weight"].shape
-        net = PickNet(dimensions, hidden, len(state["log_spread"]))
+        rounds = len(state["log_spread"])
         network = bytes(state["network"].tolist()).hex()
     except (KeyError, ValueError, TypeError, AttributeError) as problem:
         raise KinlibError(f"{path} holds no learned step: give a file that `kinlib train picks` wrote") from problem
     if network != space.fingerprint:
         raise KinlibError(f"{path} was trained for another network than this space '{space.name}' has")
-    load_state(net, state, path)
+    net = build(lambda: PickNet(dimensions, hidden, rounds), state, path)
     return LearnedStep(net.float().requires_grad_(False))
