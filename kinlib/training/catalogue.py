@@ -518,6 +518,26 @@ _ATTRACTIVENESS = Card(
     ),
 )
 
+_EDIT_ATTRIBUTES = Card(
+    title="Network of editing attributes",
+    metrics=(
+        Metric(
+            "accuracy_mean",
+            "right answers, mean of 13 attributes ({people} people; the commoner answer {guess_mean:.0%})",
+            "{:.1%}",
+            0.94,
+        ),
+        Metric("accuracy_balanced", "... where faces with and without an attribute count the same", "{:.1%}"),
+        Metric("accuracy_least", "... of the attribute read worst ({least})", "{:.1%}"),
+    ),
+    columns=(),
+    limits=(
+        _RENDERS,
+        Limit("Bushy eyebrows, pale skin and youth are thresholds in the studio: at them, any reader errs."),
+        Limit("Its answers are about a picture, such as hair that is covered or lit; they say nothing of a person."),
+    ),
+)
+
 # In the order of the cards.
 NETWORKS = {
     "generator": Network("generator:GeneratorSettings"),
@@ -536,6 +556,7 @@ NETWORKS = {
     "picks": Network("picks:PickSettings", _PICKS),
     "attractiveness": Network("attractiveness:AttractivenessSettings", _ATTRACTIVENESS),
     "editor": Network("editor:EditorSettings"),
+    "edit_attributes": Network("edit_attributes:EditAttributesSettings", _EDIT_ATTRIBUTES),
     "upscaler": Network("upscaler:UpscalerSettings", _UPSCALER),
     "upscaler_esrgan": Network("upscaler:EsrganSettings", _UPSCALER_ESRGAN),
 }

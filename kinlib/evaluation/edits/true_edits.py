@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from kinlib.editing.networks import Edit
 from kinlib.editing.rules import ATTRIBUTES, toggle
 from kinlib.evaluation.quality import write_grid
+from kinlib.io.face_labels import CLASSES
 from kinlib.io.images import resize, to_tensor
 from kinlib.runtime.errors import KinlibError
 
@@ -42,7 +43,8 @@ class EditPairs:
         images, edited: [N, 3, S, S] in [-1, 1].
         changed: bool [N, 1, S, S], where they differ.
         difference: changes of `kinlib.editing.rules.ATTRIBUTES`, [N, A].
-        table: `person`, `attribute` and `change` of each.
+        table: `person`, `attribute` and `change` of each, and the JSON `attributes` of the first picture.
+        labels: classes of the first picture, uint8 [N, S, S], and of the second; None where the folder has none.
     """
 
     images: Tensor
@@ -50,6 +52,35 @@ class EditPairs:
     changed: Tensor
     difference: Tensor
     table: pd.DataFrame
+    labels: tuple[Tensor, Tensor] | None = None
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def background(self) -> Tensor:
+        """bool [N, S, S], what is behind the person in both pictures.
+
+        Raises:
+            KinlibError: if classes are unknown.
+        """
+        before, after = self._labels()
+        return (before == 0) & (after == 0)
+
+    @property
+    def skin(self) -> Tensor:
+        """bool [N, S, S], skin of the face in both pictures.
+
+        Raises:
+            KinlibError: if classes are unknown.
+        """
+        before, after = (labels == CLASSES.index("skin") for labels in self._labels())
+        return before & after
+
+    def _labels(self) -> tuple[Tensor, Tensor]:
+        if self.labels is None:
+            raise KinlibError("the classes of these pictures are unknown: render them with `kinlib render --edits`")
+        return self.labels
 
 
 def read_pairs(folder: Path, size: int) -> EditPairs:
@@ -68,7 +99,9 @@ def read_pairs(folder: Path, size: int) -> EditPairs:
     masks = np.stack([_open(data) for data in table.changed])[:, None]  # [N, 1, H, W]
     changed = F.interpolate(torch.from_numpy(masks).float() / 255, (size, size), mode="area") >= CHANGED
     difference = _attributes(table.edited_attributes) - _attributes(table.attributes)
-    return EditPairs(images, edited, changed, difference, table[["person", "attribute", "change"]])
+    labels = _labels(table, size) if {"mask", "edited_mask"} <= set(table) else None
+    known = table[["person", "attribute", "change", "attributes"]]
+    return EditPairs(images, edited, changed, difference, known, labels)
 
 
 @torch.no_grad()
@@ -140,6 +173,14 @@ def _error(images: Tensor, wanted: Tensor, region: Tensor) -> Tensor:
     """Mean absolute difference [N] in a region [N, 1, S, S], in levels of 0..255."""
     difference = (images - wanted).abs().mean(dim=1, keepdim=True) * region  # [N, 1, S, S]
     return GREYS * difference.flatten(1).sum(dim=1) / region.flatten(1).sum(dim=1).clamp(min=1)
+
+
+def _labels(table: pd.DataFrame, size: int) -> tuple[Tensor, Tensor]:
+    """Classes before and after at `size` px, uint8 [N, S, S] each."""
+    return tuple(
+        F.interpolate(torch.from_numpy(np.stack([_open(data) for data in table[name]]))[:, None], (size, size))[:, 0]
+        for name in ("mask", "edited_mask")  # [N, 1, H, W] -> [N, S, S]
+    )
 
 
 def _attributes(texts: pd.Series) -> Tensor:
