@@ -82,6 +82,25 @@ class EditPairs:
             raise KinlibError("the classes of these pictures are unknown: render them with `kinlib render --edits`")
         return self.labels
 
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def batch(
+        self, index: Tensor, rng: torch.Generator, device: torch.device | str = "cpu"
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """(pictures, edited pictures, changed regions in 0..1, differences) of rows [B], to learn from.
+
+        Half of the pairs are mirrored, and half of them go from the edited picture back to the first.
+        """
+        parts = self.images[index], self.edited[index], self.changed[index].float()
+        mirrored = (torch.rand(len(index), generator=rng) < 0.5)[:, None, None, None]
+        before, after, changed = (torch.where(mirrored, part.flip(-1), part) for part in parts)
+        back = torch.rand(len(index), generator=rng) < 0.5
+        turned = back[:, None, None, None]
+        difference = torch.where(back[:, None], -self.difference[index], self.difference[index])
+        batch = torch.where(turned, after, before), torch.where(turned, before, after), changed, difference
+        return tuple(part.to(device) for part in batch)
+
 
 def read_pairs(folder: Path, size: int) -> EditPairs:
     """Read what `kinlib render --edits` wrote, at `size` px.
