@@ -32,9 +32,9 @@ class PhotoEdit:
     """An edited photograph.
 
     Attributes:
-        image: [1, 3, H, W] in [-1, 1].
-        mask: what was taken of the edit, [1, 1, H, W] in [0, 1]: the attention without clothing.
-        attention, clothing: the network's masks, [1, 1, s, s].
+        image: [B, 3, H, W] in [-1, 1].
+        mask: what was taken of the edit, [B, 1, H, W] in [0, 1]: the attention without clothing.
+        attention, clothing: the network's masks, [B, 1, s, s].
     """
 
     image: Tensor
@@ -52,12 +52,12 @@ def edit_photo(
     quad: np.ndarray | None = None,
     size: int = NETWORK_SIZE,
 ) -> PhotoEdit:
-    """Edit a face in a photograph of any size.
+    """Edit a face in a photograph of any size, or a batch of aligned faces.
 
     Args:
         net: the editing network.
-        photo: [1, 3, H, W] in [-1, 1].
-        difference: changes of the attributes (Eq 7), [1, A].
+        photo: [B, 3, H, W] in [-1, 1]; B is 1 for a photograph with a crop.
+        difference: changes of the attributes (Eq 7), [B, A].
         aligned: the FFHQ crop of the face, [1, 3, S, S]; None where the photograph is that crop.
         quad: the crop's corners in the photograph [4, 2], as `kinlib.io.crop` has them; given together with `aligned`.
         size: px at which the network computes.
@@ -65,10 +65,10 @@ def edit_photo(
     Raises:
         KinlibError: if shapes do not fit, or one of `aligned` and `quad` is missing.
     """
-    if photo.ndim != 4 or photo.shape[:2] != (1, 3):
-        raise KinlibError(f"a photograph must be [1, 3, H, W], not {list(photo.shape)}")
-    if (aligned is None) != (quad is None):
-        raise KinlibError("a crop and its corners in the photograph must be given together")
+    if photo.ndim != 4 or photo.shape[1] != 3:
+        raise KinlibError(f"photographs must be [B, 3, H, W], not {list(photo.shape)}")
+    if (aligned is None) != (quad is None) or (quad is not None and len(photo) != 1):
+        raise KinlibError("a crop and its corners must be given together, for one photograph at a time")
     place = next(net.parameters()).device
     small = resize(photo if aligned is None else aligned, size)
     edit = net(small.to(place), difference.to(place))
@@ -76,7 +76,7 @@ def edit_photo(
     mask = attention * (1 - clothing)  # Eq 9 and 10
     if aligned is None and photo.shape[2:] == (size, size):
         return PhotoEdit(edit.image.cpu(), mask, attention, clothing)
-    maps = torch.cat([*guided_coefficients(luminance(small), mask), edited - small], dim=1)  # [1, 5, s, s]
+    maps = torch.cat([*guided_coefficients(luminance(small), mask), edited - small], dim=1)  # [B, 5, s, s]
     image, large = photo.clone(), torch.zeros_like(photo[:, :1])
     rows, columns = _bounds(photo.shape[2:], quad)
     part = photo[..., rows, columns]
@@ -145,6 +145,7 @@ def _bounds(shape: torch.Size, quad: np.ndarray | None) -> tuple[slice, slice]:
 
 
 def _sample(maps: Tensor, grid: Tensor) -> Tensor:
+    grid = grid.expand(len(maps), -1, -1, -1)
     return F.grid_sample(maps, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
 

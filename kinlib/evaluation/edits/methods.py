@@ -5,7 +5,8 @@ is measured against the true edited picture, by an attribute network that no met
 background (the document's section 4.1, and what only rendered pairs allow).
 """
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -14,22 +15,31 @@ from torch import Tensor, nn
 
 from kinlib.editing.attributes import read_attributes
 from kinlib.editing.networks import Edit, blend
+from kinlib.editing.photographs import edit_photo
 from kinlib.editing.rules import ATTRIBUTES
 from kinlib.evaluation.bootstrap import mean_interval
-from kinlib.evaluation.edits.true_edits import ATTENTIVE, EditPairs, edit_all
+from kinlib.evaluation.edits.true_edits import ATTENTIVE, GREYS, EditPairs, edit_all, region_error
 from kinlib.evaluation.groups import partitions_of
 from kinlib.gan.boundaries import Boundary, fit_boundary
 from kinlib.gan.encoder import Encoder
 from kinlib.gan.generator import Generator
 from kinlib.io.images import resize, to_uint8
 
-__all__ = ["COLUMNS", "DirectionMethod", "fit_boundaries", "judged", "measure_edits", "skin_change", "summarise_edits"]
+__all__ = [
+    "COLUMNS",
+    "DirectionMethod",
+    "at_own_size",
+    "fit_boundaries",
+    "judged",
+    "measure_edits",
+    "skin_change",
+    "summarise_edits",
+]
 __all__ += ["skin_by_group", "untouched", "without_clothing"]
 
 Method = Callable[[Tensor, Tensor], Edit]
 
 COLUMNS = ("hit", "error_changed", "error_rest", "iou", "background_psnr", "background_ssim", "skin")
-GREYS = 127.5  # levels of 0..255 per unit of [-1, 1]
 INVISIBLE = 0.1 / GREYS  # an error of a tenth of a level: one picture without any would make the mean PSNR infinite
 ENCODED = 16  # pictures encoded at a time
 
@@ -46,6 +56,17 @@ def without_clothing(net: nn.Module) -> Method:
     def edit(images: Tensor, difference: Tensor) -> Edit:
         found = net(images, difference)
         return found._replace(image=blend(found.edited, images, found.attention))
+
+    return edit
+
+
+def at_own_size(net: nn.Module) -> Method:
+    """An editing network that edits pictures larger than its own at their size (`kinlib.editing.photographs`)."""
+
+    def edit(images: Tensor, difference: Tensor) -> Edit:
+        found = edit_photo(net, images, difference)
+        nothing = torch.zeros_like(found.mask)
+        return Edit(found.image, found.mask, nothing, found.image)  # clothing is out of the mask already
 
     return edit
 
@@ -103,20 +124,21 @@ class DirectionMethod:
         return self._codes[key]
 
 
-def judged(reader: nn.Module, images: Tensor, difference: Tensor) -> np.ndarray:
+def judged(reader: nn.Module, images: Tensor, attributes: Sequence[str], changes: Sequence[int]) -> np.ndarray:
     """Whether pictures show what they were changed to: attribute generation accuracy, before the mean.
 
     Args:
         reader: an `AttributeNet`.
         images: edited pictures [N, 3, S, S].
-        difference: changes of the attributes, [N, A].
+        attributes: the one that was changed in each, [N].
+        changes: 1 where it was added, -1 where it was removed, [N].
 
     Returns:
-        float [N]: 1 where every changed attribute is read as wanted, else 0.
+        float [N]: 1 where the attribute is read as wanted, else 0.
     """
-    shown = read_attributes(images, reader) > 0.5
-    right = (shown == (difference > 0)) | (difference == 0)
-    return right.all(dim=1).float().numpy()
+    index = [ATTRIBUTES.index(name) for name in attributes]
+    shown = read_attributes(images, reader).numpy()[np.arange(len(images)), index] > 0.5
+    return (shown == (np.asarray(changes) > 0)).astype(float)
 
 
 def measure_edits(methods: Mapping[str, Method], pairs: EditPairs, reader: nn.Module) -> pd.DataFrame:
@@ -133,9 +155,9 @@ def measure_edits(methods: Mapping[str, Method], pairs: EditPairs, reader: nn.Mo
     for name, method in methods.items():
         edit = edit_all(method, pairs.images, pairs.difference)
         columns = {
-            "hit": judged(reader, edit.image, pairs.difference),
-            "error_changed": _error(edit.image, pairs.edited, pairs.changed),
-            "error_rest": _error(edit.image, pairs.edited, ~pairs.changed),
+            "hit": judged(reader, edit.image, pairs.table.attribute, pairs.table.change),
+            "error_changed": region_error(edit.image, pairs.edited, pairs.changed).numpy(),
+            "error_rest": region_error(edit.image, pairs.edited, ~pairs.changed).numpy(),
             "iou": _overlap(edit.attention * (1 - edit.clothing), pairs.changed),
             "background_psnr": _psnr(edit.image, pairs.images, pairs.background),
             "background_ssim": _ssim(edit.image, pairs.images, pairs.background),
@@ -202,7 +224,9 @@ def skin_by_group(method: Method, pairs: EditPairs, attribute: str) -> dict[str,
     first = ~pairs.table.person.duplicated().to_numpy()
     rows = torch.from_numpy(np.flatnonzero(first))
     table = pairs.table[first].reset_index(drop=True)
-    present = torch.tensor([[float(record[name]) for name in ATTRIBUTES] for record in map(_record, table.attributes)])
+    present = torch.tensor(
+        [[float(record[name]) for name in ATTRIBUTES] for record in map(json.loads, table.attributes)]
+    )
     change = torch.zeros_like(present)
     change[:, ATTRIBUTES.index(attribute)] = 1 - 2 * present[:, ATTRIBUTES.index(attribute)]
     images = pairs.images[rows]
@@ -213,18 +237,6 @@ def skin_by_group(method: Method, pairs: EditPairs, attribute: str) -> dict[str,
         by: {group: mean_interval(values[mask]) | {"people": int(mask.sum())} for group, mask in groups.items()}
         for by, groups in ({"all": {"all": np.ones(len(values), dtype=bool)}} | partitions_of(facts)).items()
     }
-
-
-def _record(text: str) -> dict:
-    import json
-
-    return json.loads(text)
-
-
-def _error(images: Tensor, wanted: Tensor, region: Tensor) -> np.ndarray:
-    """Mean absolute difference [N] in a region [N, 1, S, S], in levels of 0..255."""
-    difference = (images - wanted).abs().mean(dim=1, keepdim=True) * region
-    return (GREYS * difference.flatten(1).sum(dim=1) / region.flatten(1).sum(dim=1).clamp(min=1)).numpy()
 
 
 def _overlap(mask: Tensor, region: Tensor) -> np.ndarray:

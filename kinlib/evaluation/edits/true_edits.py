@@ -26,6 +26,7 @@ from kinlib.io.images import resize, to_tensor
 from kinlib.runtime.errors import KinlibError
 
 __all__ = ["EditPairs", "background_psnr", "edit_all", "edit_sheet", "measure_pairs", "read_pairs"]
+__all__ += ["region_error"]
 
 BATCH = 50  # pictures at a time
 ATTENTIVE = 0.5  # attention from which a pixel counts to the mask
@@ -53,9 +54,6 @@ class EditPairs:
     difference: Tensor
     table: pd.DataFrame
     labels: tuple[Tensor, Tensor] | None = None
-
-    def __len__(self) -> int:
-        return len(self.images)
 
     @property
     def background(self) -> Tensor:
@@ -146,9 +144,9 @@ def measure_pairs(net: Network, pairs: EditPairs) -> dict:
     union = (attentive | pairs.changed).flatten(1).sum(dim=1)
     each = pd.DataFrame(
         {
-            "error_changed": _error(edit.image, pairs.edited, pairs.changed),
-            "error_changed_untouched": _error(pairs.images, pairs.edited, pairs.changed),
-            "error_rest": _error(edit.image, pairs.edited, ~pairs.changed),
+            "error_changed": region_error(edit.image, pairs.edited, pairs.changed),
+            "error_changed_untouched": region_error(pairs.images, pairs.edited, pairs.changed),
+            "error_rest": region_error(edit.image, pairs.edited, ~pairs.changed),
             "attention_iou": (attentive & pairs.changed).flatten(1).sum(dim=1) / union.clamp(min=1),
         }
     )
@@ -188,8 +186,8 @@ def edit_sheet(net: Network, images: Tensor, attributes: Tensor, path: Path) -> 
     write_grid(torch.cat(rows), path, columns=attributes.shape[1] + 1)
 
 
-def _error(images: Tensor, wanted: Tensor, region: Tensor) -> Tensor:
-    """Mean absolute difference [N] in a region [N, 1, S, S], in levels of 0..255."""
+def region_error(images: Tensor, wanted: Tensor, region: Tensor) -> Tensor:
+    """Mean absolute difference [N] of pictures [N, 3, S, S] in a region [N, 1, S, S], in levels of 0..255."""
     difference = (images - wanted).abs().mean(dim=1, keepdim=True) * region  # [N, 1, S, S]
     return GREYS * difference.flatten(1).sum(dim=1) / region.flatten(1).sum(dim=1).clamp(min=1)
 
