@@ -15,13 +15,16 @@ results beside the bundled data, where the notebook reads them (`recorded`).
 """
 
 import argparse
+import io
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from torch import nn
+from PIL import Image
+from torch import Tensor, nn
 
 from kinlib import Kinship
 from kinlib.editing.attributes import load_attributes
@@ -34,18 +37,23 @@ from kinlib.evaluation.edits.methods import (
     measure_edits,
     skin_by_group,
     summarise_edits,
+    true_edit,
     untouched,
     without_clothing,
 )
-from kinlib.evaluation.edits.true_edits import EditPairs, read_pairs
-from kinlib.io.files import write_json
+from kinlib.evaluation.edits.true_edits import EditPairs, edit_all, read_pairs
+from kinlib.io.files import write_json, write_whole
+from kinlib.io.images import to_tensor, to_uint8
 from kinlib.io.resume import read_note, read_record
 from kinlib.runtime import config
+from kinlib.runtime.errors import KinlibError
+from kinlib.studio.datasets.encoding import array_to_jpeg
 from kinlib.studio.datasets.renders import HELD_OUT_EVERY
 from kinlib.training.data.kin_codes import load_codes
 from kinlib.training.recipes.editor import EditorSettings, train
 
-__all__ = ["LINES", "SEARCHED", "ablation", "compare_methods", "record_path", "recorded", "weight_search"]
+__all__ = ["LINES", "SEARCHED", "ablation", "compare_methods", "example_directions", "examples_path"]
+__all__ += ["fit_directions", "record_path", "recorded", "weight_search", "write_examples"]
 
 LINES: dict[str, dict[str, Any]] = {
     "whole": {},
@@ -61,6 +69,13 @@ LINES: dict[str, dict[str, Any]] = {
 # The weights that the document searched (4.2), each uniformly from 0 to 5.
 SEARCHED = ("reconstruction", "dual", "attention_identity", "target", "nontarget", "clothing")
 HIGHEST = 5.0
+
+# Attribute, change, and which of its pairs: a variety of regions.
+EXAMPLES = (
+    *(("Eyeglasses", 1, 0), ("Eyeglasses", -1, 0), ("Blond_Hair", 1, 0), ("Black_Hair", 1, 0), ("Bald", 1, 0)),
+    *(("Bangs", 1, 0), ("Mouth_Slightly_Open", 1, 0), ("Mustache", 1, 0), ("Young", -1, 0), ("Pale_Skin", 1, 0)),
+)
+EXAMPLE_QUALITY = 85  # of JPEG
 SIZE, LARGE = 64, 128  # px, of the networks and what is trained here; and of pictures edited at their own size
 
 Found = dict[str, Any]
@@ -121,27 +136,34 @@ def weight_search(
         yield {"weights": weights} | _measure({"trial": _trained(folder, settings)}, pairs, seed)["trial"]
 
 
-def compare_methods(data: Path, pairs: EditPairs, seed: int = 0) -> Found:
+def fit_directions(data: Path, kin: Kinship, seed: int = 0) -> DirectionMethod:
+    """InterFaceGAN's planes in W+, fitted on the codes of a folder of renders, one picture a person.
+
+    Held-out people are left out.
+    """
+    found = load_codes(data)
+    rows = np.flatnonzero((found.table.person % HELD_OUT_EVERY != 0) & ~found.table.person.duplicated())
+    table = found.table.iloc[rows].reset_index(drop=True)
+    facts = pd.DataFrame([json.loads(text) for text in table.attributes])
+    boundaries = fit_boundaries(found.codes[rows].float(), facts, table.person.to_numpy(), seed)
+    return DirectionMethod(kin.encoder, kin.generator, boundaries)
+
+
+def compare_methods(kin: Kinship, directions: DirectionMethod, pairs: EditPairs, seed: int = 0) -> Found:
     """The bundled network and InterFaceGAN's edits on the same pictures.
 
     Args:
-        data: a folder of renders with codes; held-out people are left out.
+        kin: the networks.
+        directions: from `fit_directions`.
         pairs: true edits of other people.
-        seed: of the planes and intervals.
+        seed: of the intervals.
 
     Returns:
         `methods`, as `ablation`; `attributes`, the same for each attribute; `skin`, the change of the skin's lightness
         when an attribute changes, by group; `planes`, the accuracy of each plane on held-out codes.
     """
-    kin = Kinship.load("studio")
-    found = load_codes(data)
-    rows = np.flatnonzero(found.table.person % HELD_OUT_EVERY != 0)
-    boundaries = fit_boundaries(
-        found.codes[rows].float(), found.table.iloc[rows], found.table.person.to_numpy()[rows], seed
-    )
-    directions = DirectionMethod(kin.encoder, kin.generator, boundaries)
     methods = {"attention": at_own_size(kin.network("editor")), "directions": directions}
-    others = {"encoded only": directions.reconstruct, "untouched": untouched}
+    others = {"encoded only": directions.reconstruct, "untouched": untouched, "true edit": true_edit(pairs)}
     measured = measure_edits(methods | others, pairs, load_attributes())
     by_attribute = {
         name: _by(summarise_edits(some, seed=seed), "method") for name, some in measured.groupby("attribute")
@@ -152,13 +174,57 @@ def compare_methods(data: Path, pairs: EditPairs, seed: int = 0) -> Found:
         "skin": {
             method: {name: skin_by_group(edit, pairs, name) for name in ATTRIBUTES} for method, edit in methods.items()
         },
-        "planes": {name: round(plane.accuracy, 4) for name, plane in boundaries.items()},
+        "planes": {name: round(plane.accuracy, 4) for name, plane in directions.boundaries.items()},
     }
+
+
+def write_examples(edits: Path, directions: DirectionMethod, out: Path) -> None:
+    """Keep one true edit of each of `EXAMPLES` for the notebook, with InterFaceGAN's edit beside it.
+
+    Args:
+        edits: what `kinlib render --edits` wrote.
+        directions: from `fit_directions`.
+        out: Parquet file with the columns of `edits` that `read_pairs` takes, and `directions`, JPEG bytes.
+    """
+    table = pd.concat([pd.read_parquet(part) for part in sorted(edits.glob("*.parquet"))], ignore_index=True)
+    pairs = read_pairs(edits, LARGE)
+    wanted = [
+        table.index[(table.attribute == name) & (table.change == change)][number] for name, change, number in EXAMPLES
+    ]
+    edited = edit_all(directions, pairs.images[wanted], pairs.difference[wanted]).image
+    kept = table.loc[wanted].drop(columns=["yaw", "pitch", "roll"]).reset_index(drop=True)
+    for name in ("image", "edited"):
+        kept[name] = [array_to_jpeg(_pixels(data), EXAMPLE_QUALITY) for data in kept[name]]
+    kept["directions"] = [array_to_jpeg(one, EXAMPLE_QUALITY) for one in to_uint8(edited)]
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(out, lambda file: kept.to_parquet(file, index=False, compression="zstd"))
+
+
+def _pixels(data: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
 
 
 def record_path() -> Path:
     """Where the results lie that the notebook shows."""
     return config.data_dir() / "studio" / "edit_study.json"
+
+
+def examples_path() -> Path:
+    """Where the true edits lie that the notebook shows."""
+    return config.data_dir() / "studio" / "edits" / "examples.parquet"
+
+
+def example_directions() -> Tensor:
+    """InterFaceGAN's edits of the bundled examples, [N, 3, S, S] in [-1, 1], in their order.
+
+    Raises:
+        KinlibError: if the file is missing or damaged.
+    """
+    try:
+        kept = pd.read_parquet(examples_path(), columns=["directions"])
+        return to_tensor([_pixels(data) for data in kept["directions"]])
+    except (OSError, ValueError, KeyError) as error:
+        raise KinlibError(f"'{examples_path()}' is missing or damaged: restore it") from error
 
 
 def recorded() -> dict:
@@ -197,7 +263,11 @@ def main(arguments: list[str] | None = None) -> None:
             found["trials"].append(trial)
             print(trial["weights"], _in_words(trial), flush=True)
     else:
-        found = {"facts": facts} | compare_methods(given.data, pairs)
+        kin = Kinship.load("studio")
+        directions = fit_directions(given.data, kin)
+        found = {"facts": facts} | compare_methods(kin, directions, pairs)
+        if given.record:
+            write_examples(given.edits, directions, examples_path())
         print({name: _in_words(measures) for name, measures in found["methods"].items()})
     if given.record:
         write_json(record_path(), (read_note(record_path()) or {}) | {given.part: found})

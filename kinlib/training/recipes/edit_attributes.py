@@ -22,7 +22,7 @@ from kinlib.training.engine.processes import launch
 from kinlib.training.engine.settings import TrainSettings
 from kinlib.training.engine.supervised import SupervisedTrainer
 
-__all__ = ["EditAttributesSettings", "evaluate", "train"]
+__all__ = ["EditAttributesSettings", "evaluate", "rare_weights", "train"]
 
 HALF_LIFE = 100  # steps, of the moving average
 WEIGHT_DECAY = 0.05
@@ -40,6 +40,8 @@ class EditAttributesSettings(TrainSettings):
     """pictures in a step, over all processes"""
     pictures: int | None = None
     """most pictures to read; each takes 16 KB of memory in every process"""
+    rare: float = 0.5
+    """how much more an attribute counts in the faces that have it: the odds against it, to this power"""
     strength: float = 0.3
     """of the augmentation; 1 is what networks for photographs are trained with, and hides pale skin in other light"""
 
@@ -60,16 +62,27 @@ def _train(settings: EditAttributesSettings, accelerator: Accelerator) -> None:
     net = AttributeNet()
     training, held_out = load_edit_faces(settings.data, net.input_size, settings.pictures)
     trainer = SupervisedTrainer(net, settings, accelerator, weight_decay=WEIGHT_DECAY, half_life=HALF_LIFE)
-    augment = Augmentation(net.input_size, settings.strength)
+    augment, weights = Augmentation(net.input_size, settings.strength), rare_weights(training, settings.rare).to(device)
     for index in trainer.batches(len(training)):
         views = augment(training.images[index], _heads(training, index), trainer.rng)
         with accelerator.autocast():
             logits = net(views.source.to(device))
-        trainer.step(F.binary_cross_entropy_with_logits(logits.float(), training.attributes[index].to(device)))
+        true = training.attributes[index].to(device)
+        trainer.step(F.binary_cross_entropy_with_logits(logits.float(), true, pos_weight=weights))
     if trainer.run.is_main:
         metrics = evaluate(trainer.average.eval(), held_out)
         trainer.run.log(accuracy_mean=metrics["accuracy_mean"])
         trainer.write("edit_attributes", metrics, len(training), training.people)
+
+
+def rare_weights(faces: EditFaces, power: float) -> Tensor:
+    """Weight of the faces that have an attribute, [A]: without it, hardly any baldness would be found.
+
+    Of an attribute that nobody has, or everybody, it is 1.
+    """
+    share = faces.attributes.mean(dim=0)
+    odds = (1 - share) / share
+    return torch.where((share > 0) & (share < 1), odds, 1.0) ** power
 
 
 def _heads(faces: EditFaces, index: Tensor) -> Tensor:

@@ -20,6 +20,7 @@ from kinlib.evaluation.edits.methods import (
     skin_by_group,
     skin_change,
     summarise_edits,
+    true_edit,
     untouched,
     without_clothing,
 )
@@ -79,9 +80,12 @@ def careless(images, difference):
 
 
 def test_known_methods_get_known_numbers(pairs):
-    measured = measure_edits({"perfect": perfect, "careless": careless, "untouched": untouched}, pairs, Judge())
-    assert len(measured) == 3 * COUNT
+    methods = {"perfect": perfect, "careless": careless, "untouched": untouched, "true edit": true_edit(pairs)}
+    measured = measure_edits(methods, pairs, Judge())
+    assert len(measured) == 4 * COUNT
     found = measured.groupby("method")[list(COLUMNS)].mean()
+    pd.testing.assert_series_equal(found.loc["true edit"], found.loc["perfect"], check_names=False, atol=1e-4)
+    found = found.drop("true edit")
     assert found.loc["perfect", "hit"] == found.loc["careless", "hit"] == 1 and found.loc["untouched", "hit"] == 0
     step = 0.6 * 127.5
     assert found["error_changed"].to_dict() == pytest.approx({"perfect": 0, "careless": 0, "untouched": step}, abs=1e-3)

@@ -14,7 +14,7 @@ from kinlib.editing.attributes import AttributeNet, load_attributes
 from kinlib.editing.rules import ATTRIBUTES
 from kinlib.io.face_labels import CLASSES
 from kinlib.training.data.edit_faces import EditFaces
-from kinlib.training.recipes.edit_attributes import _heads, evaluate
+from kinlib.training.recipes.edit_attributes import _heads, evaluate, rare_weights
 
 PALE, HAIR = ATTRIBUTES.index("Pale_Skin"), CLASSES.index("hair")
 
@@ -68,6 +68,14 @@ def test_pictures_without_parts_are_kept_whole():
     masks[:, :32] = 2
     found = _heads(faces(masks, [True, False]), torch.tensor([0, 1]))
     assert found[0, :32].all() and not found[0, 32:].any() and found[1].all()
+
+
+def test_rare_attributes_count_more():
+    attributes = torch.zeros(10, 13)
+    attributes[:2, PALE] = 1
+    attributes[:, 0] = 1
+    found = rare_weights(faces(torch.zeros(10, 64, 64).byte(), [False] * 10, attributes), 0.5)
+    assert found[PALE] == pytest.approx(2) and found[0] == found[1] == 1  # odds of 4 to 1; all, and none
 
 
 def test_accuracy_is_that_of_a_network_that_says_no():
