@@ -93,7 +93,7 @@ def test_known_methods_get_known_numbers(pairs):
     assert found["iou"].to_dict() == pytest.approx({"perfect": 1, "careless": 0.25, "untouched": 0})
     assert found.loc["careless", "background_psnr"] == pytest.approx(10 * np.log10(4 / 0.36), abs=0.01)
     assert found.loc["untouched", "background_psnr"] > 60 > found.loc["careless", "background_psnr"]
-    assert found.loc["untouched", "background_ssim"] == pytest.approx(1, abs=1e-5)
+    assert found.loc["untouched", "background_ssim"] == pytest.approx(1, abs=1e-3)
     assert found.loc["careless", "background_ssim"] < 0.9
     assert found.loc["perfect", "skin"] == pytest.approx(0, abs=1e-6) and found.loc["untouched", "skin"] < -15
 
