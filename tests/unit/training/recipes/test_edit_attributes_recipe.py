@@ -95,3 +95,43 @@ def test_accuracy_is_that_of_a_network_that_says_no():
 def test_a_folder_without_pictures_is_refused(tmp_path, capsys):
     assert main(["train", "edit_attributes", "--data", str(tmp_path), "--out", str(tmp_path / "out")]) == 2
     assert "no *.parquet file" in capsys.readouterr().err and not (tmp_path / "out").exists()
+
+
+@pytest.fixture
+def celebamask(tmp_path):
+    """Two pictures in CelebAMask-HQ's layout, the second held out."""
+    root = tmp_path / "CelebAMask-HQ"
+    (root / "CelebA-HQ-img").mkdir(parents=True)
+    (root / "CelebAMask-HQ-mask-anno" / "0").mkdir(parents=True)
+    lines, links = ["2", " ".join(ATTRIBUTES)], ["idx orig_idx orig_file"]
+    for number, original in enumerate((5, 190_000)):
+        Image.new("RGB", (64, 64), (90, 90, 90)).save(root / "CelebA-HQ-img" / f"{number}.jpg")
+        Image.new("L", (512, 512), 255).save(root / "CelebAMask-HQ-mask-anno" / "0" / f"{number:05d}_skin.png")
+        lines.append(f"{number}.jpg " + " ".join(["-1"] * len(ATTRIBUTES)))
+        links.append(f"{number} {original - 1} {original:06d}.jpg")
+    (root / "CelebAMask-HQ-attribute-anno.txt").write_text("\n".join(lines))
+    (root / "CelebA-HQ-to-CelebA-mapping.txt").write_text("\n".join(links))
+    return root
+
+
+@pytest.mark.parametrize("recipe", ["edit_attributes", "editor"])
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (
+            lambda root: (root / "CelebAMask-HQ-attribute-anno.txt").write_text("2\nBald\n0.jpg 1 1\n1.jpg 1\n"),
+            "line 3 of",
+        ),
+        (
+            lambda root: Image.new("L", (9, 8)).save(root / "CelebAMask-HQ-mask-anno" / "0" / "00000_hair.png"),
+            "9 x 8 px, not",
+        ),
+    ],
+    ids=["damaged annotations", "a mask of another size"],
+)
+def test_damaged_data_sets_end_in_one_sentence(celebamask, tmp_path, capsys, recipe, damage, words):
+    damage(celebamask)
+    options = ["--data", str(celebamask), "--out", str(tmp_path / "out"), "--run", str(tmp_path / "run")]
+    assert main(["train", recipe, *options, "--batch", "1"]) == 2
+    err = capsys.readouterr().err
+    assert words in err and err.strip().splitlines()[-1].startswith("kinlib: ") and not (tmp_path / "out").exists()
