@@ -18,12 +18,13 @@ from kinlib.io.crop import map_to_crop
 from kinlib.io.images import resize
 from kinlib.runtime.errors import KinlibError
 
-__all__ = ["NETWORK_SIZE", "PhotoEdit", "edit_photo", "guided_coefficients", "sampling_grid"]
+__all__ = ["NETWORK_SIZE", "PhotoEdit", "edit_photo", "guided_coefficients", "luminance"]
 
 NETWORK_SIZE = 64  # px, of the pictures that the bundled network was trained on
 RADIUS = 2  # px of the small picture, half the side of the filter's window
 EPSILON = 1e-3  # of squared luminance in [0, 1]: what varies by less than 0.03 is no outline
 BORDER = 0.04  # share of the crop's side over which an edit fades out at its edge
+BAND = 512  # rows of a photograph at a time, which bounds the memory
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 
 
@@ -77,15 +78,33 @@ def edit_photo(
     if aligned is None and photo.shape[2:] == (size, size):
         return PhotoEdit(edit.image.cpu(), mask, attention, clothing)
     maps = torch.cat([*guided_coefficients(luminance(small), mask), edited - small], dim=1)  # [B, 5, s, s]
+    image, taken = _apply(photo, maps, None if aligned is None else aligned.shape[-1], quad)
+    return PhotoEdit(image, taken, attention, clothing)
+
+
+def _apply(photo: Tensor, maps: Tensor, side: int | None, quad: np.ndarray | None) -> tuple[Tensor, Tensor]:
+    """Add the residual to a photograph, where the mask takes it.
+
+    Args:
+        photo: [B, 3, H, W].
+        maps: the guided filter's coefficients and the residual at the small size, [B, 5, s, s].
+        side: px of the crop that they were computed from; None for the whole photograph.
+        quad: the crop's corners [4, 2]; None with `side`.
+
+    Returns:
+        (edited photograph, mask [B, 1, H, W]).
+    """
     image, large = photo.clone(), torch.zeros_like(photo[:, :1])
     rows, columns = _bounds(photo.shape[2:], quad)
-    part = photo[..., rows, columns]
-    grid = sampling_grid(rows, columns, quad, size if aligned is None else aligned.shape[-1])
-    slope, offset, residual = _sample(maps, grid).split([1, 1, 3], dim=1)
-    taken = (slope * luminance(part) + offset).clamp(0, 1) * (1.0 if quad is None else _inside(grid))
-    image[..., rows, columns] = (part + taken * residual).clamp(-1, 1)
-    large[..., rows, columns] = taken
-    return PhotoEdit(image, large, attention, clothing)
+    for top in range(rows.start, rows.stop, BAND):
+        band = slice(top, min(top + BAND, rows.stop))
+        where = _whole(photo, band, columns) if quad is None else _in_crop(band, columns, quad, side)
+        slope, offset, residual = _sample(maps, where).split([1, 1, 3], dim=1)
+        part = photo[..., band, columns]
+        taken = (slope * luminance(part) + offset).clamp(0, 1) * (1.0 if quad is None else _inside(where))
+        image[..., band, columns] = (part + taken * residual).clamp(-1, 1)
+        large[..., band, columns] = taken
+    return image, large
 
 
 def guided_coefficients(guide: Tensor, mask: Tensor, radius: int = RADIUS, epsilon: float = EPSILON) -> tuple:
@@ -111,22 +130,6 @@ def guided_coefficients(guide: Tensor, mask: Tensor, radius: int = RADIUS, epsil
     return mean(slope), mean(mean_mask - slope * mean_guide)  # eq 6
 
 
-def sampling_grid(rows: slice, columns: slice, quad: np.ndarray | None, side: int) -> Tensor:
-    """Where pixels of a photograph lie in the crop, [1, h, w, 2] as `grid_sample` takes it: (x, y) in [-1, 1].
-
-    Args:
-        rows, columns: of the photograph, with both ends.
-        quad: the crop's corners in it [4, 2]; None where the rows and columns are the crop.
-        side: px of the crop.
-    """
-    height, width = rows.stop - rows.start, columns.stop - columns.start
-    if quad is None:
-        return F.affine_grid(torch.eye(2, 3)[None], [1, 1, height, width], align_corners=False)
-    x, y = np.meshgrid(np.arange(columns.start, columns.stop), np.arange(rows.start, rows.stop))
-    shares = (map_to_crop(np.stack([x, y], axis=-1), quad, side) + 0.5) / side  # [h, w, 2]
-    return torch.from_numpy(2 * shares - 1).float()[None]
-
-
 def luminance(images: Tensor) -> Tensor:
     """[B, 3, H, W] in [-1, 1] to [B, 1, H, W] in [0, 1]."""
     weights = images.new_tensor(LUMA).view(1, 3, 1, 1)
@@ -142,6 +145,22 @@ def _bounds(shape: torch.Size, quad: np.ndarray | None) -> tuple[slice, slice]:
     if (high <= low).any():
         raise KinlibError("the face's crop lies outside of the photograph")
     return slice(int(low[1]), int(high[1])), slice(int(low[0]), int(high[0]))
+
+
+def _whole(photo: Tensor, rows: slice, columns: slice) -> Tensor:
+    """Where pixels of a photograph lie in it, [1, h, w, 2] as `grid_sample` takes it: (x, y) in [-1, 1]."""
+    y, x = (
+        (2 * torch.arange(some.start, some.stop) + 1) / count - 1
+        for some, count in zip((rows, columns), photo.shape[2:], strict=True)
+    )
+    return torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1)[None]
+
+
+def _in_crop(rows: slice, columns: slice, quad: np.ndarray, side: int) -> Tensor:
+    """Where they lie in a crop of `side` px with the corners `quad`, otherwise the same."""
+    x, y = np.meshgrid(np.arange(columns.start, columns.stop), np.arange(rows.start, rows.stop))
+    shares = (map_to_crop(np.stack([x, y], axis=-1), quad, side) + 0.5) / side  # [h, w, 2]
+    return torch.from_numpy(2 * shares - 1).float()[None]
 
 
 def _sample(maps: Tensor, grid: Tensor) -> Tensor:

@@ -136,7 +136,6 @@ class Kinship:
         | `identity` | aligned faces [B, 3, S, S] in [-1, 1] -> unit embeddings [B, 512] |
         | `parsing` | parser for `kinlib.faces.parsing.parse` |
         | `demography` | aligned faces [B, 3, S, S] in [-1, 1] -> table with one row a face |
-        | `editor` | the editing network of `kinlib.editing.networks` (studio only) |
 
         Generator and encoder are where `memory_efficient` says. The others stay on the CPU and are shared with whoever
         else loads them: `kinlib.runtime.memory.on_device` moves one to a device for the length of a block.

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from kinlib.editing import photographs
 from kinlib.editing.networks import Edit, Generator, blend
 from kinlib.editing.photographs import edit_photo, guided_coefficients, luminance
 from kinlib.io.crop import cut_quad, map_from_crop
@@ -63,6 +64,13 @@ def test_a_large_picture_keeps_its_detail_and_changes_where_it_should():
     assert outside.abs().mean() < 0.02
     enlarged = F.interpolate(Brightens()(resize(large, 64), NO_CHANGE).image, 300, mode="bicubic")
     assert sharpness(found.image) > 0.9 * sharpness(large) > 3 * sharpness(enlarged)
+
+
+def test_bands_of_rows_leave_no_seam(monkeypatch):
+    large = photo()
+    whole = edit_photo(Brightens(), large, NO_CHANGE)
+    monkeypatch.setattr(photographs, "BAND", 37)
+    torch.testing.assert_close(edit_photo(Brightens(), large, NO_CHANGE).image, whole.image)
 
 
 def test_a_guided_mask_follows_the_outline_more_closely_than_an_enlarged_one():
