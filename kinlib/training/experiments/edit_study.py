@@ -107,13 +107,13 @@ def _by(rows: pd.DataFrame, column: str) -> dict[str, Found]:
 
 
 def ablation(
-    data: Path, pairs: EditPairs, run: Path, lines: Sequence[str] = tuple(LINES), seed: int = 0, **options: Any
+    data: Path, test: EditPairs, run: Path, lines: Sequence[str] = tuple(LINES), seed: int = 0, **options: Any
 ) -> Iterator[tuple[str, Found]]:
     """(name, measures) of each line.
 
     Args:
         data: what `kinlib render` wrote.
-        pairs: true edits of other people.
+        test: true edits of other people, to measure on.
         run: folder of the trainings.
         lines: of `LINES`.
         seed: of everything.
@@ -125,11 +125,11 @@ def ablation(
         net = _trained(folder, settings)
         # Where no clothing was shown in training, the mask of it means nothing.
         method = without_clothing(net) if settings.share == 0 else net
-        yield name, _measure({name: method}, pairs, seed)[name]
+        yield name, _measure({name: method}, test, seed)[name]
 
 
 def weight_search(
-    data: Path, pairs: EditPairs, run: Path, trials: int, seed: int = 0, **options: Any
+    data: Path, test: EditPairs, run: Path, trials: int, seed: int = 0, **options: Any
 ) -> Iterator[Found]:
     """The weights and the measures of each trial of a random search; arguments as of `ablation`."""
     rng = np.random.default_rng(seed)
@@ -137,7 +137,7 @@ def weight_search(
         weights = {name: round(float(rng.uniform(0, HIGHEST)), 2) for name in SEARCHED}
         folder = run / f"trial-{number:02d}"
         settings = EditorSettings(data=data, out=folder, run=folder / "run", seed=seed, **(options | weights))
-        yield {"weights": weights} | _measure({"trial": _trained(folder, settings)}, pairs, seed)["trial"]
+        yield {"weights": weights} | _measure({"trial": _trained(folder, settings)}, test, seed)["trial"]
 
 
 def fit_directions(data: Path, kin: Kinship, seed: int = 0) -> DirectionMethod:

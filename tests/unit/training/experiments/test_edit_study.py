@@ -57,7 +57,7 @@ def trained(monkeypatch) -> list[EditorSettings]:
 
 
 def test_every_line_is_trained_and_measured(pairs, trained, tmp_path):
-    found = dict(ablation(tmp_path, pairs, tmp_path / "run", steps=5))
+    found = dict(ablation(tmp_path, pairs, tmp_path / "run", steps=5, pairs=tmp_path))
     assert list(found) == list(LINES) and [settings.steps for settings in trained] == [5] * len(LINES)
     assert len({settings.out for settings in trained}) == len(LINES)  # a folder of its own each
     for measures in found.values():
