@@ -82,6 +82,7 @@ EXAMPLES = (
 EXAMPLE_QUALITY = 85  # of JPEG
 SIZE, LARGE = 64, 128  # px, of the networks and what is trained here; and of pictures edited at their own size
 
+INTERVAL = ("mean", "low", "high")
 Found = dict[str, Any]
 
 
@@ -101,9 +102,21 @@ def _by(rows: pd.DataFrame, column: str) -> dict[str, Found]:
     """{value of the column: {measure: [mean, low, high]}}; None in place of NaN, which JSON lacks."""
     found: dict[str, Found] = {}
     for row in rows.itertuples():
-        numbers = [None if value is None or not np.isfinite(value) else round(float(value), 4) for value in row[-4:-1]]
-        found.setdefault(getattr(row, column), {})[row.name] = numbers
+        found.setdefault(getattr(row, column), {})[row.name] = [_rounded(getattr(row, key)) for key in INTERVAL]
     return found
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None or not np.isfinite(value) else round(float(value), 4)
+
+
+def _skin(method: Any, pairs: EditPairs, attribute: str) -> Found:
+    """{what divides people: {group: [mean, low, high]}} of the change of the skin's lightness."""
+    found = skin_by_group(method, pairs, attribute)
+    return {
+        by: {group: [_rounded(one[key]) for key in INTERVAL] for group, one in groups.items()}
+        for by, groups in found.items()
+    }
 
 
 def ablation(
@@ -175,9 +188,7 @@ def compare_methods(kin: Kinship, directions: DirectionMethod, pairs: EditPairs,
     return {
         "methods": _by(summarise_edits(measured, seed=seed), "method"),
         "attributes": by_attribute,
-        "skin": {
-            method: {name: skin_by_group(edit, pairs, name) for name in ATTRIBUTES} for method, edit in methods.items()
-        },
+        "skin": {method: {name: _skin(edit, pairs, name) for name in ATTRIBUTES} for method, edit in methods.items()},
         "planes": {name: round(plane.accuracy, 4) for name, plane in directions.boundaries.items()},
     }
 
