@@ -69,7 +69,6 @@ LINES = {
 }
 """What the notebook calls the parts that compare searches by picks."""
 FAULTY = {
-    "as assumed": WitnessFaults(),
     "perfect": WitnessFaults(1.0, 0.0, 0.0),
     "bad": WitnessFaults(0.6, 0.003, 0.25),
 }
