@@ -16,7 +16,7 @@ PAGE = (ROOT / "CONTRIBUTING.md").read_text()
 STEP = re.compile(
     r"^(?:(?P<new>New file)|(?P<end>At the end of)|In) `(?P<path>[^`]+)`"
     r"(?:, below the line with `(?P<line>.*?)`)?:\n\n"
-    r"```python\n(?P<code>.*?)```",
+    r"```(?:python|text)\n(?P<code>.*?)```",
     re.MULTILINE | re.DOTALL,
 )
 COPIED = ("kinlib", "tests", "pyproject.toml")
@@ -41,7 +41,7 @@ def follow(title: str, copy: Path) -> list[Path]:
             assert not path.exists()
             path.write_text(code)
         elif step["end"]:
-            path.write_text(path.read_text() + code)
+            path.write_text(f"{path.read_text()}\n\n{code}")
         else:
             lines = path.read_text().splitlines(keepends=True)
             (at, *_) = [number for number, line in enumerate(lines) if step["line"] in line]
