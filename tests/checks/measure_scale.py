@@ -2,7 +2,7 @@
 
     python tests/checks/measure_scale.py
 
-Seconds are the processor's, not the clock's, so that other work on the machine counts little.
+Seconds are the processor's, not the clock's, so that other work on the machine counts less.
 """
 
 import json
@@ -50,7 +50,7 @@ def write_page() -> None:
     text = PAGE.read_text()
     for name, table in tables().items():
         before, after = f"<!-- {name} -->\n", "<!-- end -->"
-        text = re.sub(f"({before})(.*?\n)?({after})", f"{before}{table}\n{after}", text, count=1, flags=re.DOTALL)
+        text = re.sub(f"{before}(?:(?!{after}).)*{after}", f"{before}{table}\n{after}", text, flags=re.DOTALL)
     PAGE.write_text(text)
 
 
