@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from kinlib.checkpoints.state_dicts import load_state
+from kinlib.checkpoints.state_dicts import build
 from kinlib.checkpoints.weights import open_checkpoint
 from kinlib.runtime.errors import KinlibError
 
@@ -191,8 +191,9 @@ def load_editor(path: str | Path) -> Generator:
     except (KeyError, IndexError, TypeError, AttributeError) as problem:
         raise KinlibError(f"{path} holds no editing network: give a file that `kinlib train editor` wrote") from problem
     masks = {name: f"{name}.weight" in state for name in ("attention", "clothing")}
-    net = Generator(num_attributes, width, units=units, **masks)
-    load_state(net, state, path, optional=("num_batches_tracked",))
+    net = build(
+        lambda: Generator(num_attributes, width, units=units, **masks), state, path, optional=("num_batches_tracked",)
+    )
     return net.eval().requires_grad_(False)
 
 

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kinlib.checkpoints import weights
-from kinlib.checkpoints.state_dicts import load_state
+from kinlib.checkpoints.state_dicts import build
 from kinlib.checkpoints.weights import open_checkpoint
 from kinlib.runtime.errors import KinlibError
 
@@ -143,8 +143,13 @@ def load_vae(path: str | Path | None = None) -> VAE:
         sizes = SMALLEST << halvings, state["down.0.0.weight"].shape[0], state["stem.weight"].shape[1]
     except (IndexError, AttributeError) as problem:
         raise KinlibError(f"{path} holds no whole VAE") from problem
-    with torch.random.fork_rng(devices=[]), torch.inference_mode(False):  # initialising draws random numbers
-        net = VAE(*sizes)
-    load_state(net, state, path, optional=("num_batches_tracked",))
-    net.attributes = {key.removeprefix(ATTRIBUTE): value.float() for key, value in attributes.items()}
+    net = build(lambda: VAE(*sizes), state, path, optional=("num_batches_tracked",))
+    net.attributes = _attributes(attributes, net.latent, path)
     return net.float().eval().requires_grad_(False)
+
+
+def _attributes(state: Mapping[str, Tensor], latent: int, path: Path) -> dict[str, Tensor]:
+    for name, vector in state.items():
+        if not isinstance(vector, Tensor) or vector.shape != (latent,) or not vector.float().isfinite().all():
+            raise KinlibError(f"{path} holds no attribute vector of {latent} finite numbers under '{name}'")
+    return {name.removeprefix(ATTRIBUTE): vector.float() for name, vector in state.items()}

@@ -5,8 +5,6 @@ that truly changed and in the rest of the picture. To leave the picture as it is
 region, it is the baseline.
 """
 
-import io
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,14 +13,15 @@ import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
-from PIL import Image
 from torch import Tensor, nn
 
 from kinlib.editing.networks import Edit
 from kinlib.editing.rules import ATTRIBUTES, toggle
 from kinlib.evaluation.quality import write_grid
 from kinlib.io.face_labels import CLASSES
+from kinlib.io.files import parse_json
 from kinlib.io.images import resize, to_tensor
+from kinlib.io.tables import decode_picture, read_table
 from kinlib.runtime.errors import KinlibError
 
 __all__ = ["EditPairs", "background_psnr", "edit_all", "edit_sheet", "measure_pairs", "read_pairs"]
@@ -104,12 +103,12 @@ def read_pairs(folder: Path, size: int) -> EditPairs:
     """Read what `kinlib render --edits` wrote, at `size` px.
 
     Raises:
-        KinlibError: if there is nothing, or something else.
+        KinlibError: if there is nothing, something else, or a damaged file.
     """
     parts = sorted(Path(folder).glob("*.parquet"))
     if not parts:
         raise KinlibError(f"there is no *.parquet file with edits in '{folder}': `kinlib render --edits` writes them")
-    table = pd.concat([pd.read_parquet(part) for part in parts], ignore_index=True)
+    table = pd.concat([read_table(part) for part in parts], ignore_index=True)
     if "edited" not in table:
         raise KinlibError(f"'{folder}' holds no edits: `kinlib render --edits` renders them")
     images, edited = (resize(_pictures(table[name]), size).clamp(-1, 1) for name in ("image", "edited"))
@@ -201,8 +200,11 @@ def _labels(table: pd.DataFrame, size: int) -> tuple[Tensor, Tensor]:
 
 
 def _attributes(texts: pd.Series) -> Tensor:
-    records = [json.loads(text) for text in texts]
-    return torch.tensor([[float(record[name]) for name in ATTRIBUTES] for record in records])
+    try:
+        records = [parse_json(text) for text in texts]
+        return torch.tensor([[float(record[name]) for name in ATTRIBUTES] for record in records])
+    except (ValueError, KeyError, TypeError) as error:
+        raise KinlibError("the attributes of a pair are damaged: render the edits again in another folder") from error
 
 
 def _pictures(files: pd.Series) -> Tensor:
@@ -210,4 +212,4 @@ def _pictures(files: pd.Series) -> Tensor:
 
 
 def _open(data: bytes) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(data)))
+    return decode_picture(data)

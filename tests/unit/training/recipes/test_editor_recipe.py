@@ -183,14 +183,14 @@ def test_true_edits_teach_the_edit_and_its_region():
 def test_the_region_that_changes_counts_as_much_as_the_rest():
     pairs = coloured_pairs(2)
 
-    def half_wrong(images, _):
-        mask = torch.zeros_like(images[:, :1])
+    def untouched(images, _):
+        mask = torch.full_like(images[:, :1], 0.5)
         return Edit(images, mask, mask, images)
 
-    found = true_edit_losses(half_wrong, pairs.images, pairs.edited, pairs.changed.float(), pairs.difference)
+    found = true_edit_losses(untouched, pairs.images, pairs.edited, pairs.changed.float(), pairs.difference)
     inside = (pairs.images - pairs.edited)[:, :, :32].abs().mean()
     assert found["true_edit"].item() == pytest.approx(inside.item() / 2, rel=1e-4)
-    assert found["true_region"].item() == 0.5
+    assert found["true_region"].item() == pytest.approx(np.log(2), rel=1e-5)
 
 
 @pytest.fixture
