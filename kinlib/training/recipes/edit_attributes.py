@@ -94,8 +94,9 @@ def evaluate(net: nn.Module, held_out: EditFaces) -> dict:
     """Accuracy on held-out people.
 
     Returns:
-        `accuracy_mean` over attributes, `accuracy_least` of the attribute read worst; `accuracy_balanced`, the mean of the rates among faces with and without an attribute; `guess_mean`, the accuracy of the commoner
-        answer. Under `attributes`, for each: `accuracy`, `balanced`, `guess`, and the `share` of faces that have it.
+        `accuracy_mean` over attributes, `accuracy_least` of the attribute read worst; `accuracy_balanced`, the mean of
+        the rates among faces with and without an attribute; `guess_mean`, the accuracy of the commoner answer. Under
+        `attributes`, for each: `accuracy`, `balanced`, `guess`, and the `share` of faces that have it.
     """
     found, true = read_attributes(held_out.pictures(torch.arange(len(held_out))), net) > 0.5, held_out.attributes > 0.5
     right = (found == true).float()
