@@ -136,6 +136,7 @@ class Kinship:
         | `identity` | aligned faces [B, 3, S, S] in [-1, 1] -> unit embeddings [B, 512] |
         | `parsing` | parser for `kinlib.faces.parsing.parse` |
         | `demography` | aligned faces [B, 3, S, S] in [-1, 1] -> table with one row a face |
+        | `editor` | the editing network of `kinlib.editing.networks` (studio only) |
 
         Generator and encoder are where `memory_efficient` says. The others stay on the CPU and are shared with whoever
         else loads them: `kinlib.runtime.memory.on_device` moves one to a device for the length of a block.
@@ -500,7 +501,8 @@ def _couple_notes(father: Face | None, mother: Face | None) -> tuple[str, ...]:
 def _copied(face: Face) -> Face:
     """Kept faces are lent to nobody: who draws on a picture or edits a code in place changes a copy."""
     with torch.inference_mode(False):
-        return Face(face.image.copy(), face.aligned.copy(), face.latent.clone(), face.notes, face.quad)
+        quad = None if face.quad is None else face.quad.copy()
+        return Face(face.image.copy(), face.aligned.copy(), face.latent.clone(), face.notes, quad)
 
 
 def _enlarged(picture: Image.Image, size: int) -> Image.Image:

@@ -551,7 +551,7 @@ _EDIT_ATTRIBUTES = Card(
             0.94,
         ),
         Metric("accuracy_balanced", "... where faces with and without an attribute count the same", "{:.1%}"),
-        Metric("accuracy_least", "... of the attribute read worst ({least})", "{:.1%}"),
+        Metric("accuracy_least", "... of the attribute read worst", "{:.1%}"),
     ),
     columns=(),
     limits=(

@@ -84,7 +84,7 @@ def at_own_size(net: nn.Module) -> Method:
 
 
 def fit_boundaries(codes: Tensor, attributes: pd.DataFrame, people: np.ndarray, seed: int = 0) -> dict[str, Boundary]:
-    """InterFaceGAN's planes in W+ for the attributes of CelebA (notebook 08).
+    """InterFaceGAN's planes in W for the attributes of CelebA; W+ separates hardly better (notebook 08).
 
     Args:
         codes: of training pictures, [N, L, 512].
@@ -93,8 +93,7 @@ def fit_boundaries(codes: Tensor, attributes: pd.DataFrame, people: np.ndarray, 
         seed: of the people whose codes are held out.
     """
     return {
-        name: fit_boundary(codes, attributes[name].to_numpy(dtype=bool), people, "w_plus", seed=seed)
-        for name in ATTRIBUTES
+        name: fit_boundary(codes, attributes[name].to_numpy(dtype=bool), people, "w", seed=seed) for name in ATTRIBUTES
     }
 
 

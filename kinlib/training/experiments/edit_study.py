@@ -6,7 +6,7 @@ PART is one of
 
 - `lines`: an ablation. Every line of `LINES` is trained for `--steps` steps from the same start;
 - `search`: a random search over the loss weights (the document's section 4.2 and Fig 4), `--trials` trainings;
-- `methods`: the bundled network beside InterFaceGAN's edits in W+ on the same pictures, by attribute and by group of
+- `methods`: the bundled network beside InterFaceGAN's edits on the same pictures, by attribute and by group of
   people; FACES then needs codes (`kinlib prepare`, or the sampler's recipe).
 
 All are measured on EDITS, rendered pairs of people who are in no training set (`kinlib render --edits`), by the bundled
@@ -29,7 +29,6 @@ from torch import Tensor, nn
 from kinlib import Kinship
 from kinlib.editing.attributes import load_attributes
 from kinlib.editing.networks import load_editor
-from kinlib.editing.rules import ATTRIBUTES
 from kinlib.evaluation.edits.methods import (
     DirectionMethod,
     at_own_size,
@@ -79,6 +78,8 @@ EXAMPLES = (
     *(("Eyeglasses", 1, 0), ("Eyeglasses", -1, 0), ("Blond_Hair", 1, 0), ("Black_Hair", 1, 0), ("Bald", 1, 0)),
     *(("Bangs", 1, 0), ("Mouth_Slightly_Open", 1, 0), ("Mustache", 1, 0), ("Young", -1, 0), ("Pale_Skin", 1, 0)),
 )
+# Whose effect on skin tone is measured; pale skin is meant to have one.
+TONED = ("Young", "Male", "Eyeglasses", "Blond_Hair", "Black_Hair", "Pale_Skin")
 EXAMPLE_QUALITY = 85  # of JPEG
 SIZE, LARGE = 64, 128  # px, of the networks and what is trained here; and of pictures edited at their own size
 
@@ -154,7 +155,7 @@ def weight_search(
 
 
 def fit_directions(data: Path, kin: Kinship, seed: int = 0) -> DirectionMethod:
-    """InterFaceGAN's planes in W+, fitted on the codes of a folder of renders, one picture a person.
+    """InterFaceGAN's planes in W, fitted on the codes of a folder of renders, one picture a person.
 
     Held-out people are left out.
     """
@@ -188,7 +189,7 @@ def compare_methods(kin: Kinship, directions: DirectionMethod, pairs: EditPairs,
     return {
         "methods": _by(summarise_edits(measured, seed=seed), "method"),
         "attributes": by_attribute,
-        "skin": {method: {name: _skin(edit, pairs, name) for name in ATTRIBUTES} for method, edit in methods.items()},
+        "skin": {method: {name: _skin(edit, pairs, name) for name in TONED} for method, edit in methods.items()},
         "planes": {name: round(plane.accuracy, 4) for name, plane in directions.boundaries.items()},
     }
 
