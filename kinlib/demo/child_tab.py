@@ -10,7 +10,7 @@ from PIL import Image
 from kinlib import figures
 from kinlib.demo import markup
 from kinlib.demo.made import made
-from kinlib.demo.parts import Parts
+from kinlib.demo.parts import Parts, html_part
 from kinlib.demo.visits import Visit
 from kinlib.demo.words import CLOSELY, EXPRESSIONS, METHODS, plain, plain_all
 from kinlib.inheritance import registry
@@ -41,32 +41,31 @@ class ChildTab:
             with gr.Column(min_width=320):
                 self._parents()
             with gr.Column(min_width=320):
-                self.controls = _controls(kin)
+                self.controls = _controls(kin, parts.limits.children)
                 self.make = gr.Button("Make children", variant="primary", elem_id="kin-make")
-                self.notice = gr.HTML(markup.message(""), elem_id="kin-notice")
-                self.children = gr.HTML("", elem_id="kin-children", js_on_load=markup.ON_CLICK)
+                self.notice = html_part(markup.message(""), elem_id="kin-notice")
+                self.children = html_part("", elem_id="kin-children")
                 self.sheet_button = gr.Button("Save all in one picture", size="sm", elem_id="kin-save-sheet")
-        self.sheet = gr.HTML("", elem_id="kin-sheet", elem_classes="kin-hidden")
+        self.sheet = html_part("", elem_id="kin-sheet", elem_classes="kin-hidden")
         with gr.Accordion("How it was made", open=False):
-            self.made = gr.HTML("<p>Make a child first.</p>", elem_id="kin-made")
+            self.made = html_part("<p>Make a child first.</p>", elem_id="kin-made")
         self.outputs = [*self.cards.values(), self.notice, self.children, self.made]
         self._wire()
 
     def _parents(self) -> None:
         couples = sample_parents.couples()
         gr.Markdown("### Parents")
-        self.samples = gr.HTML(
+        self.samples = html_part(
             markup.choices([_beside(pair) for pair in couples], [f"Couple {i + 1}" for i in range(len(couples))]),
             elem_id="kin-samples",
             elem_classes="kin-samples",
-            js_on_load=markup.ON_CLICK,
         )
         self.cards, self.uploads = {}, {}
         with gr.Row(equal_height=False):
             for role in ROLES:
                 with gr.Column(min_width=150):
-                    self.cards[role] = gr.HTML(_empty_card(role), elem_id=f"kin-{role}")
-                    self.uploads[role] = self.parts.photograph(f"{role.capitalize()}’s photograph", f"kin-{role}-photo")
+                    self.cards[role] = html_part(_empty_card(role), elem_id=f"kin-{role}")
+                    self.uploads[role] = self.parts.photograph(f"{role.capitalize()}’s photo", f"kin-{role}-photo")
         self.closely = gr.Checkbox(True, label=CLOSELY, info="A closer likeness; takes some seconds.")
 
     def _wire(self) -> None:
@@ -88,6 +87,7 @@ class ChildTab:
         wire(self.children.select, self._child_chosen, [], [self.children, self.made], picked=True)
         saved = wire(self.sheet_button.click, self._sheet, [], [self.sheet], shown_on=self.sheet_button)
         saved.then(None, js="() => { document.querySelector('#kin-sheet a')?.click(); }")
+        self.controls["age"].input(None, None, self.controls["aged"], js="() => true")  # who moves it wants it
         self.controls["weights"].change(
             lambda weights: gr.update(visible=weights == OTHER),
             self.controls["weights"],
@@ -177,8 +177,8 @@ def expressions(kin: Kinship) -> dict[str, dict[str, float]]:
     return found
 
 
-def _controls(kin: Kinship) -> dict[str, gr.components.Component]:
-    """All controls that `Settings` are made from, by name."""
+def _controls(kin: Kinship, most: int) -> dict[str, gr.components.Component]:
+    """All controls that `Settings` are made from, by name, for up to `most` children."""
     methods = registry.available(kin.preset)
     chief = {"Uniform weights: half of each": UNIFORM, "Learned weights: a network sets them": LEARNED}
     weights = [(words, name) for words, name in chief.items() if name in methods]
@@ -189,8 +189,12 @@ def _controls(kin: Kinship) -> dict[str, gr.components.Component]:
         "method": gr.Dropdown(others, value=others[0][1], label="Another way", visible=False),
     }
     with gr.Row():
-        controls["n"] = gr.Slider(1, 8, value=1, step=1, label="Number of children", min_width=140, elem_id="kin-count")
-        controls["seed"] = gr.Number(0, label="Seed", precision=0, minimum=0, maximum=SEEDS, min_width=100)
+        controls["n"] = gr.Slider(
+            1, most, value=1, step=1, label="Number of children", min_width=140, elem_id="kin-count"
+        )
+        controls["seed"] = gr.Number(
+            0, label="Seed", precision=0, minimum=0, maximum=SEEDS, min_width=100, elem_id="kin-seed"
+        )
     with gr.Row():
         has = {name: name in kin.directions for name in ("age", "sex")}
         controls["aged"] = gr.Checkbox(False, label="Set the age", interactive=has["age"], min_width=120)

@@ -7,7 +7,7 @@ import gradio as gr
 
 from kinlib.demo import markup
 from kinlib.demo.child_tab import shown_children
-from kinlib.demo.parts import Parts
+from kinlib.demo.parts import Parts, html_part
 from kinlib.demo.visits import Visit
 from kinlib.demo.words import attribute_words, plain_all
 from kinlib.gan.directions import Direction
@@ -38,8 +38,8 @@ class EditsTab:
                 self.sliders = {name: _slider(name, direction) for name, direction in self.directions.items()}
                 self.reset = gr.Button("Back to the beginning", size="sm")
             with gr.Column(min_width=320, elem_classes="kin-sticky"):
-                self.faces = gr.HTML("", elem_id="kin-edit-faces", js_on_load=markup.ON_CLICK)
-                self.notice = gr.HTML(markup.message(""))
+                self.faces = html_part("", elem_id="kin-edit-faces")
+                self.notice = html_part(markup.message(""))
         outputs = [self.faces, self.notice]
         everything = [*outputs, *self.sliders.values()]
         for event in (tab.select, self.who.input, self.reset.click):
@@ -78,8 +78,8 @@ class EditsTab:
     def _shown(self, visit: Visit, found: Face | Child, edits: dict[str, float]) -> list:
         kin = visit.session.kin
         edited = kin.edit(found, edits)
-        before, after = kin.synthesise(found.latent)[0], kin.synthesise(edited.latent)[0]
-        cells = [markup.figure(before, "Before"), markup.figure(after, "After", save_as="edited")]
+        before = kin.synthesise(found.latent)[0]  # not the photograph, which no edit of a code begins from
+        cells = [markup.figure(before, "Before"), markup.figure(edited.image, "After", save_as="edited")]
         told = ", ".join(f"{attribute_words(name)} {value:.2f}" for name, value in edits.items())
         notes = plain_all("; ".join(note for note in edited.notes if note not in found.notes))
         return [markup.strip(cells), markup.message(f"{told or 'Nothing is set: move a slider.'} {notes}".strip())]

@@ -3,7 +3,7 @@
 import gradio as gr
 
 from kinlib.demo import markup
-from kinlib.demo.parts import Parts
+from kinlib.demo.parts import Parts, html_part
 from kinlib.demo.visits import Visit
 from kinlib.demo.words import plain_all
 from kinlib.inheritance import registry
@@ -39,12 +39,12 @@ class GenesTab:
             with gr.Column(min_width=320):
                 with gr.Row():
                     self.starts = [gr.Button(words, size="sm", min_width=100) for words in STARTS]
+                self.seed = gr.Number(0, label="Seed", precision=0, minimum=0, maximum=SEEDS)
                 for group, regions in REGION_GROUPS.items():
                     self._group(group, regions)
             with gr.Column(min_width=320, elem_classes="kin-sticky"):
-                self.faces = gr.HTML("", elem_id="kin-gene-faces", js_on_load=markup.ON_CLICK)
-                self.seed = gr.Number(0, label="Seed", precision=0, minimum=0, maximum=SEEDS)
-                self.notice = gr.HTML(markup.message(""))
+                self.faces = html_part("", elem_id="kin-gene-faces")
+                self.notice = html_part(markup.message(""))
         self.outputs = [self.faces, self.notice]
         self._wire(tab)
 
@@ -52,7 +52,7 @@ class GenesTab:
         with gr.Row():
             self.groups[group] = _share(group.capitalize(), elem_id=f"kin-genes-{group}", scale=3)
             if self.pool:
-                self.pooled[group] = gr.Checkbox(False, label="from other people", min_width=120, scale=1)
+                self.pooled[group] = gr.Checkbox(False, label="other people", min_width=120, scale=1)
         if len(regions) == 1:
             self.regions[regions[0]] = self.groups[group]
             return

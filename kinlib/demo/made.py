@@ -57,9 +57,8 @@ def made(child: Child, settings: Settings, refine: int = 0) -> str:
         settings: of the session that made it.
         refine: steps by which the codes of its parents' photographs were fitted.
     """
-    summary = f" ({registry.find(child.method).summary})" if child.method in registry.names() else ""
     facts = {
-        "Combined by": METHODS.get(child.method, child.method) + summary,
+        "Combined by": METHODS.get(child.method, child.method),
         "Seed": str(child.seed),
         "Set afterwards": ", ".join(f"{name} {value}" for name, value in _set(settings).items()) or "nothing",
     }

@@ -55,5 +55,11 @@ def look() -> dict:
     """How the page looks, for `launch`: fonts of the visitor's system, because nothing is fetched."""
     fonts = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Liberation Sans", "sans-serif"]
     mono = ["ui-monospace", "Menlo", "Consolas", "Liberation Mono", "monospace"]
-    theme = gr.themes.Default(primary_hue="blue", font=fonts, font_mono=mono)
+    theme = gr.themes.Default(primary_hue="blue", font=fonts, font_mono=mono).set(
+        # gradio's grey for further words is too pale to read (WCAG asks for a contrast of 4.5)
+        body_text_color_subdued="*neutral_600",
+        body_text_color_subdued_dark="*neutral_300",
+        block_info_text_color="*neutral_600",
+        block_info_text_color_dark="*neutral_300",
+    )
     return {"theme": theme, "css_paths": __file__.replace("page.py", "page.css")}

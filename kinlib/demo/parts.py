@@ -5,18 +5,19 @@ from dataclasses import dataclass
 
 import gradio as gr
 
+from kinlib.demo import markup
 from kinlib.demo.limits import Limits
 from kinlib.demo.uploads import UploadFolder
 from kinlib.demo.visits import Visits
 from kinlib.demo.words import plain
 from kinlib.runtime.errors import KinlibError
 
-__all__ = ["Parts"]
+__all__ = ["Parts", "html_part"]
 
 FIELD_HEIGHT = 200  # px of an empty field for a photograph
 
 
-@dataclass(frozen=True)
+@dataclass
 class Parts:
     """What the tabs of one page share.
 
@@ -93,6 +94,11 @@ class Parts:
         # gradio would open the file here; whatever is wrong with it, `kinlib.io.photos` says in a sentence.
         field.preprocess = lambda payload: None if payload is None else payload.path
         return field
+
+
+def html_part(content: str, **options) -> gr.HTML:
+    """A part of the page that is HTML of `kinlib.demo.markup`; its `select` is a click on one of its choices."""
+    return gr.HTML(content, apply_default_css=False, js_on_load=markup.ON_CLICK, **options)
 
 
 def _index(event: gr.EventData) -> int:

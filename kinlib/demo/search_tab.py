@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import gradio as gr
 
 from kinlib.demo import markup
-from kinlib.demo.parts import Parts
+from kinlib.demo.parts import Parts, html_part
 from kinlib.demo.visits import Visit
 from kinlib.demo.words import attribute_words
 from kinlib.io.images import to_pil
@@ -43,18 +43,18 @@ class SearchTab:
         gr.Markdown(ADVICE)
         with gr.Row(equal_height=False):
             with gr.Column(scale=3, min_width=320):
-                self.screen = gr.HTML("", elem_id="kin-search-screen", js_on_load=markup.ON_CLICK)
+                self.screen = html_part("", elem_id="kin-search-screen")
                 with gr.Row():
                     self.buttons = {
                         name: gr.Button(
-                            words, min_width=90, variant="primary" if name == "next" else "secondary",
+                            words, min_width=130, variant="primary" if name == "next" else "secondary",
                             elem_id=f"kin-search-{name}",
                         )
                         for name, words in BUTTONS.items()
                     }  # fmt: skip
             with gr.Column(scale=2, min_width=320):
-                self.composite = gr.HTML("", elem_id="kin-search-composite", js_on_load=markup.ON_CLICK)
-                self.notice = gr.HTML(markup.message(""))
+                self.composite = html_part("", elem_id="kin-search-composite")
+                self.notice = html_part(markup.message(""))
                 self.inner = gr.Checkbox(False, label="Blur what is outside of the face")
                 with gr.Row():
                     self.region = gr.Dropdown(list(REGIONS), value=REGIONS[0], label="Region", min_width=120)

@@ -35,6 +35,7 @@ class PageServer:
     Attributes:
         visits: its visitors.
         uploads: the folder through which photographs arrive.
+        parts: what its tabs are made with.
         address: for a browser.
     """
 
@@ -64,7 +65,8 @@ class PageServer:
         port = _checked_port(port)
         self.visits, self.uploads = Visits(kin, limits), UploadFolder(folder)
         os.environ.update(SILENT | {"GRADIO_TEMP_DIR": str(self.uploads.path)})  # read by gradio for each page
-        self._page = build_page(Parts(self.visits, self.uploads, limits, refine), begin)
+        self.parts = Parts(self.visits, self.uploads, limits, refine)
+        self._page = build_page(self.parts, begin)
         self._page.queue(max_size=limits.waiting)
         _, self.address, _ = self._page.launch(
             server_name=ADDRESS,
@@ -100,7 +102,7 @@ class PageServer:
     def close(self) -> None:
         """End the page and all visits, and remove the folder of uploads."""
         self._closing.set()
-        self._page.close()
+        self._page.close(verbose=False)
         self.visits.end_all()
         self.uploads.remove()
 

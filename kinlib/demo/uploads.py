@@ -56,11 +56,13 @@ class UploadFolder:
 
     def sweep(self, age: float) -> None:
         """Remove what has lain here for longer than `age` seconds."""
-        limit = time.time() - age
+        limit, old = time.time() - age, []
         for path in sorted(self.path.rglob("*"), reverse=True):  # what a folder holds before the folder itself
-            with contextlib.suppress(OSError):  # somebody else was faster, or the folder is not empty
-                if path.lstat().st_mtime <= limit:
-                    path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
+            with contextlib.suppress(OSError):  # somebody else was faster
+                old += [path] if path.lstat().st_mtime <= limit else []
+        for path in old:  # in a second step: a folder is young again once something was removed from it
+            with contextlib.suppress(OSError):  # or the folder is not empty
+                path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
 
     def remove(self) -> None:
         """Remove the folder with everything in it."""

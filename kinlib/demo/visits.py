@@ -96,6 +96,11 @@ class Visits:
         for key in idle:
             self.end(key)
 
+    def all(self) -> list[Visit]:
+        """All visits that have not ended."""
+        with self._lock:
+            return list(self._visits.values())
+
     def end_all(self) -> None:
         """End all visits."""
         for key in list(self._visits):

@@ -16,7 +16,7 @@ from kinlib.studio.datasets import sample_parents
 
 @pytest.fixture
 def visits(kin) -> Visits:
-    return Visits(kin, Limits(visitors=2, idle=0.05, seconds=0.3))
+    return Visits(kin, Limits(visitors=2, idle=0.05))
 
 
 def test_two_visitors_share_nothing_but_the_networks(visits):
@@ -91,8 +91,8 @@ def test_fitting_stops_when_the_visitor_leaves(visits):
         assert "left" in visit.session.message and len(steps) == 3
 
 
-def test_fitting_stops_when_the_time_is_up(visits):
-    father = sample_parents.couple(1)[0]
+def test_fitting_stops_when_the_time_is_up(kin):
+    visits, father = Visits(kin, Limits(seconds=0.3)), sample_parents.couple(1)[0]
     with visits.use("a") as visit:
         visit.session.refine = 10_000
         began = time.monotonic()

@@ -17,8 +17,9 @@ def notes_of_the_detection() -> list[str]:
     (function,) = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "_notes"]
     found = []
     for node in ast.walk(function):
-        if isinstance(node, ast.JoinedStr):
-            found.append("".join(part.value if isinstance(part, ast.Constant) else "17" for part in node.values))
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "append":
+            (text,) = node.args
+            found.append("".join(part.value if isinstance(part, ast.Constant) else "17" for part in text.values))
     return found
 
 
