@@ -1,4 +1,4 @@
-"""One visitor's session, without any layout: two parents, a child, and the settings that a panel's controls hold.
+"""One visitor's session, without any layout: two parents, their children, and the settings that controls hold.
 
     session = Session(kin)
     session.choose_couple(1)                           or choose_photos, choose_upload
@@ -55,6 +55,8 @@ class Settings:
         truncation: below 1, pulls towards the average face.
         options: further options of the method, by name.
         weights: blend weights in place of a method, its options and the shares of the groups; None for a method.
+        n: number of children; their seeds count up from `seed`.
+        edits: further attributes to set, as `Kinship.edit` takes them.
     """
 
     coarse: float = 0.5
@@ -67,10 +69,12 @@ class Settings:
     truncation: float = 1.0
     options: Mapping[str, Any] = field(default_factory=dict)
     weights: BlendWeights | None = None
+    n: int = 1
+    edits: Mapping[str, float | str] = field(default_factory=dict)
 
 
 class Session:
-    """Two parents and their child.
+    """Two parents and their children.
 
     Methods that can fail return whether they succeeded. After a failure `message` says why in one sentence, and all
     else is unchanged.
@@ -78,8 +82,9 @@ class Session:
     Attributes:
         kin: the networks.
         faces: the parents by role, as far as they are known.
-        child: the child generated last.
-        settings: those of that child.
+        children: those generated last.
+        child: the first of them, or None.
+        settings: those of these children.
         pictures: by the names of `PICTURES`, at most 512 px; grey where there is none yet.
         message: what the user should know.
         bundled: whether both parents are bundled ones.
@@ -91,10 +96,15 @@ class Session:
         self.kin, self.refine = kin, refine
         self.report = report or (lambda text, share: None)
         self.faces: dict[str, Face] = {}
-        self.child: Child | None = None
+        self.children: list[Child] = []
         self.settings = Settings()
         self.pictures: dict[str, Image.Image] = dict.fromkeys(PICTURES, BLANK)
         self.message, self.bundled = "", False
+
+    @property
+    def child(self) -> Child | None:
+        """The first of `children`, if there are any."""
+        return self.children[0] if self.children else None
 
     @property
     def methods(self) -> list[str]:
@@ -120,18 +130,21 @@ class Session:
         """Take photographs, or encoded faces, by role; all of them or none."""
         return self._attempt(lambda: self._take(photos))
 
-    def choose_upload(self, role: str, name: str, content: bytes) -> bool:
-        """Take an uploaded file, by its name and content, as the "father" or the "mother"."""
+    def choose_upload(self, role: str, name: str, content: bytes, max_side: int | None = None) -> bool:
+        """Take an uploaded file, by its name and content, as the "father" or the "mother".
+
+        A longer side than `max_side` px is scaled down.
+        """
 
         def take() -> None:
             with _concerning(role):
-                photo = read_upload(name, content)
+                photo = read_upload(name, content, max_side)
             self._take({role: photo})
 
         return self._attempt(take)
 
     def generate(self, settings: Settings) -> bool:
-        """Generate the child anew."""
+        """Generate the children anew."""
         return self._attempt(lambda: self._generate(settings))
 
     def refresh(self, settings: Settings) -> bool:
@@ -187,18 +200,20 @@ class Session:
         elif any(option.name == "father_share" for option in registry.find(settings.method).options):
             shares = group_shares(self.kin.num_layers, settings.coarse, settings.middle, settings.fine)
             options.setdefault("father_share", shares)
-        child = self.kin.child(
+        children = self.kin.children(
             *(self.faces[role] for role in ROLES),
+            n=settings.n,
             method=settings.method,
             seed=settings.seed,
             age=settings.age,
             sex=settings.sex,
             truncation=settings.truncation,
+            edits=settings.edits,
             **options,
         )
-        notes = (*child.notes, *self._seed_notes(child, settings))
-        self.child, self.settings = child, settings
-        self.pictures["child"] = _shown(child.image)
+        notes = (*children[0].notes, *self._seed_notes(children[0], settings))
+        self.children, self.settings = children, settings
+        self.pictures["child"] = _shown(children[0].image)
         self.message = "; ".join(notes)
 
     def _seed_notes(self, child: Child, settings: Settings) -> tuple[str, ...]:
@@ -211,12 +226,13 @@ class Session:
         return (f"the method '{settings.method}' is deterministic: every seed gives the same child",)
 
 
-def read_upload(name: str, content: bytes) -> Image.Image:
+def read_upload(name: str, content: bytes, max_side: int | None = None) -> Image.Image:
     """An uploaded photograph, upright RGB.
 
     Args:
         name: of the file, as the browser gives it; only for messages.
         content: the file's bytes.
+        max_side: px; a longer side is scaled down.
 
     Raises:
         KinlibError: if it cannot be read.
@@ -226,7 +242,7 @@ def read_upload(name: str, content: bytes) -> Image.Image:
         path = Path(folder, safe)
         path.write_bytes(content)
         try:
-            return read_photo(path)
+            return read_photo(path, max_side)
         except KinlibError as problem:
             raise KinlibError(str(problem).replace(f"{folder}{os.sep}", "")) from problem
 

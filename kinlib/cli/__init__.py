@@ -1,5 +1,5 @@
-"""The command line: `kinlib child`, `family`, `pool`, `prepare`, `rate`, `render`, `report`, `score`, `search`,
-`train`, `weights`.
+"""The command line: `kinlib child`, `demo`, `edit`, `family`, `pool`, `prepare`, `rate`, `render`, `report`, `score`,
+`search`, `train`, `weights`.
 
 Exit code 0, or 2 with one sentence that says what is wrong and what to do. Each command is a dataclass, from which tyro
 makes the options; PyTorch is imported only by the commands that compute.
@@ -13,6 +13,8 @@ from kinlib import __version__
 from kinlib.cli import machine
 from kinlib.cli.arguments import parse
 from kinlib.cli.children import ChildCommand, FamilyCommand, with_method_options
+from kinlib.cli.demo import DemoCommand
+from kinlib.cli.edit import EditCommand
 from kinlib.cli.pool import PoolCommand
 from kinlib.cli.prepare import PrepareCommand
 from kinlib.cli.rate import RateCommand
@@ -43,6 +45,8 @@ def _train(arguments: list[str]) -> None:
 
 COMMANDS: dict[str, type] = {
     "child": ChildCommand,
+    "demo": DemoCommand,
+    "edit": EditCommand,
     "family": FamilyCommand,
     "pool": PoolCommand,
     "prepare": PrepareCommand,

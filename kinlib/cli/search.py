@@ -1,7 +1,7 @@
 """`kinlib search`: a genetic search for the face of a photograph, without looking at its latent code."""
 
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from kinlib.cli.machine import check_device
@@ -16,10 +16,14 @@ MOST = 1_000_000  # generations
 class SearchCommand:
     """Search for the face of a photograph by breeding faces; a stopped search goes on where it was."""
 
-    target: Path
+    target: Path | None = None
     """photograph of the face to find"""
-    out: Path
+    out: Path | None = None
     """folder that receives best.png, the ten fittest of some generations, and the fitness by generation"""
+    interactive: bool = False
+    """search by clicking faces on the web page instead, without a photograph"""
+    port: int = 7860
+    """of the web page; 0 takes a free one"""
     generations: int = 500
     """how many; a later call with more goes on"""
     population: int = 100
@@ -40,6 +44,11 @@ class SearchCommand:
     """of all draws"""
 
     def run(self) -> None:
+        if self.interactive:
+            self._open()
+            return
+        if missing := [f"--{name}" for name in ("target", "out") if getattr(self, name) is None]:
+            raise KinlibError(f"missing: {', '.join(missing)} (or --interactive, to search by clicking faces)")
         if not 0 <= self.generations <= MOST:
             raise KinlibError(f"--generations must be from 0 to {MOST:,}, not {self.generations}")
         if self.seed < 0:
@@ -51,6 +60,15 @@ class SearchCommand:
         settings = SearchSettings(**{name: getattr(self, name) for name in names})
         settings.check()
         self._search(settings)
+
+    def _open(self) -> None:
+        """The web page's search; what belongs to a search by a photograph must not be given with it."""
+        from kinlib.cli.demo import open_page
+
+        own = {field.name: field.default for field in fields(self) if field.name not in ("interactive", "port")}
+        if given := [f"--{name}" for name, default in own.items() if getattr(self, name) != default]:
+            raise KinlibError(f"--interactive searches without a photograph: leave out {', '.join(given)}")
+        open_page(self.port, begin="search")
 
     def _search(self, settings) -> None:
         from tqdm import tqdm

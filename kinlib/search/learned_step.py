@@ -17,7 +17,7 @@ from kinlib.checkpoints.state_dicts import build
 from kinlib.checkpoints.weights import open_checkpoint
 from kinlib.runtime.errors import KinlibError
 from kinlib.search.spaces import SearchSpace
-from kinlib.search.steps import Round
+from kinlib.search.steps import Round, picked
 
 __all__ = ["LearnedStep", "PickNet", "load_step", "summary"]
 
@@ -73,14 +73,11 @@ class LearnedStep:
         Raises:
             KinlibError: if nothing has been picked.
         """
-        used = [one for one in rounds if one.picks]
-        if not used:
-            raise KinlibError("nothing is picked yet: there is nothing to learn from")
-        summaries = [summary(one.faces, torch.tensor(one.picks)) for one in used]
+        summaries = [summary(one.faces, torch.tensor(one.picks)) for one in picked(rounds)]
         return self.net(torch.stack(summaries)[None])[0][0, -1]
 
     def __call__(self, rounds: Sequence[Round], count: int, rng: np.random.Generator) -> Tensor:
-        used = [one for one in rounds if one.picks]
+        used = picked(rounds)
         centre = self.estimate(used)
         spread = float(self.net.log_spread[min(len(used), len(self.net.log_spread)) - 1].exp())
         noise = torch.from_numpy(rng.standard_normal((count - 2, len(centre))).astype(np.float32))

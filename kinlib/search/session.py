@@ -27,7 +27,7 @@ from kinlib.runtime.errors import KinlibError
 from kinlib.search.attributes import orthogonalise
 from kinlib.search.regions import blur_outside, carry_over, region_mask
 from kinlib.search.spaces import SearchSpace
-from kinlib.search.steps import Round, Step, composite, genetic_step
+from kinlib.search.steps import Round, Step, arrived_at, genetic_step
 
 __all__ = ["MOST_ON_SCREEN", "FaceSearch", "morph"]
 
@@ -120,7 +120,7 @@ class FaceSearch:
     def coordinates(self) -> Tensor:
         """The composite's coordinates, float32 [D]; before anything was picked, those of the first face."""
         rounds = [*self._state.rounds, *([self._round()] if self._state.picks else [])]
-        return composite(rounds) if rounds else self._state.faces[0]
+        return arrived_at(self.step, rounds) if rounds else self._state.faces[0]
 
     def picture(self) -> Tensor:
         """The composite, [3, S, S] in [-1, 1]."""

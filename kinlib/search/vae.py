@@ -25,6 +25,8 @@ from kinlib.runtime.errors import KinlibError
 __all__ = ["VAE", "kl_divergence", "load_vae"]
 
 SMALLEST = 4  # px, side of the last feature map
+# Channels double that often at most: two thirds of the file would be the linear layers at 4 px otherwise.
+DOUBLINGS = 2
 SLOPE = 0.2  # of the leaky ReLU below 0, as in FaceNet's VAE
 MOST_LOG_VARIANCE = 8.0  # either way: exp(8) is no longer a number to train with, and no face needs it
 ATTRIBUTE = "attribute."  # before the names of attribute vectors in a file
@@ -35,7 +37,7 @@ class VAE(nn.Module):
 
     Args:
         size: S, side of the pictures in px: 4 times a power of two.
-        width: channels at half the size; each halving doubles them.
+        width: channels at half the size; the next two halvings double them.
         latent: D, numbers of a latent vector.
 
     Attributes:
@@ -50,7 +52,7 @@ class VAE(nn.Module):
         if size != SMALLEST << halvings or halvings < 1 or width < 1 or latent < 1:
             raise KinlibError(f"a VAE of {size} px, width {width}, {latent} numbers cannot be: use 64 px, or 128")
         self.size, self.width, self.latent = size, width, latent
-        widths = [width << level for level in range(halvings)]  # at size/2, size/4, ..., 4 px
+        widths = [width << min(level, DOUBLINGS) for level in range(halvings)]  # at size/2, size/4, ..., 4 px
         self.down = nn.Sequential(*(_halve(a, b) for a, b in zip([3, *widths], widths, strict=False)))
         cells = widths[-1] * SMALLEST * SMALLEST
         self.head = nn.Linear(cells, 2 * latent)  # means, then log-variances

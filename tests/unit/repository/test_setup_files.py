@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import tomllib
 from itertools import chain
@@ -110,17 +111,37 @@ def test_ci_runs_the_tests():
     assert re.search(r"^make test$", script.read_text(), re.MULTILINE)
 
 
+def stand_ins(folder: Path, *programs: str) -> Path:
+    """A checkout with `.ci/run` and stand-ins for make, pip and further programs, which write down their calls."""
+    checkout = folder / "checkout"
+    script = '#!/bin/sh\necho "$(basename $0) $* ${KINLIB_ICT_DIR:-none}" >> calls\n'
+    for place in (".venv/bin/python", *(f"bin/{name}" for name in ("make", *programs))):
+        program = checkout / place
+        program.parent.mkdir(parents=True, exist_ok=True)
+        program.write_text(script)
+        program.chmod(0o755)
+    (checkout / ".ci").mkdir()
+    (checkout / ".ci" / "run").write_bytes((ROOT / ".ci" / "run").read_bytes())
+    return checkout
+
+
+@pytest.mark.parametrize("installer", [True, False])
+def test_ci_asks_for_a_browser_and_goes_on_without(tmp_path, installer):
+    """With a path that holds no Chromium: apt-get is called where it is there, and nothing fails where it is not."""
+    checkout = stand_ins(tmp_path, *(["apt-get"] if installer else []))
+    for name in ("bash", "basename", "dirname", "timeout"):
+        (checkout / "bin" / name).symlink_to(shutil.which(name))
+    environment = os.environ | {"PATH": str(checkout / "bin")}
+    subprocess.run(["bash", checkout / ".ci" / "run"], env=environment, check=True, timeout=60, capture_output=True)
+    asked = [line for line in (checkout / "calls").read_text().splitlines() if line.startswith("apt-get")]
+    assert [line.split()[1] for line in asked] == (["update", "install"] if installer else [])
+
+
 @pytest.mark.parametrize("given", [None, "/elsewhere"])
 @pytest.mark.parametrize("beside", [True, False])
 def test_ci_finds_the_head_model_beside_the_checkout(tmp_path, beside, given):
     """With stand-ins for make and pip: the tests get the folder that lies there, unless another was named."""
-    checkout = tmp_path / "checkout"
-    for program in (checkout / "bin" / "make", checkout / ".venv" / "bin" / "python"):
-        program.parent.mkdir(parents=True)
-        program.write_text('#!/bin/sh\necho "$(basename $0) $* ${KINLIB_ICT_DIR:-none}" >> calls\n')
-        program.chmod(0o755)
-    (checkout / ".ci").mkdir()
-    (checkout / ".ci" / "run").write_bytes((ROOT / ".ci" / "run").read_bytes())
+    checkout = stand_ins(tmp_path, "chromium")
     head = tmp_path / "shared" / "ict-facekit"
     if beside:
         head.mkdir(parents=True)
