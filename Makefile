@@ -26,7 +26,7 @@ test: $(STAMP) ## check the style and run all tests, notebooks included
 	$(PY) -m pytest
 
 bench: $(STAMP) ## measure speed and memory (tests/bench)
-	$(PY) -m pytest tests/bench -q -s
+	KINLIB_NUMBERS=report/numbers $(PY) -m pytest tests/bench -q -s
 	KINLIB_NUMBERS=report/numbers $(PY) -m pytest tests/unit/kinship/test_ffhq.py -k whole_way
 
 notebooks: $(STAMP) ## run all notebooks again and store their outputs

@@ -1,6 +1,8 @@
 """What holds for every test: two threads at most, nothing outside the machine, nothing in the user's home."""
 
+import contextlib
 import os
+import signal
 import socket
 import tempfile
 from pathlib import Path
@@ -26,6 +28,7 @@ def pytest_configure(config):
         "MPLCONFIGDIR",
         "IPYTHONDIR",
         "XDG_CACHE_HOME",
+        "HYPOTHESIS_STORAGE_DIRECTORY",
     ):
         folder = Path(scratch.name, name.lower())
         folder.mkdir()
@@ -66,6 +69,41 @@ def no_network(monkeypatch):
         return connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+class Cluster:
+    """A Ray cluster of two cores, and a way to kill its workers."""
+
+    def __init__(self):
+        import ray
+
+        self.ray = ray
+        ray.init(num_cpus=2, log_to_driver=False, logging_level="error", include_dashboard=False)
+
+    @staticmethod
+    def killed_once(function, marker: Path):
+        """The function; but the first worker that calls it is killed, and leaves the marker."""
+
+        def deadly(job):
+            with contextlib.suppress(FileExistsError):
+                marker.touch(exist_ok=False)
+                os.kill(os.getpid(), signal.SIGKILL)
+            return function(job)
+
+        return deadly
+
+
+@pytest.fixture(scope="session")
+def cluster():
+    """The cluster of all tests that need one: it takes seconds to start."""
+    pytest.importorskip("ray", reason="ray is an optional extra")
+    before = os.environ.get("PYTHONPATH", "")
+    # Workers import what their jobs name, from this checkout.
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(Path(__file__).parents[1]), before]))
+    cluster = Cluster()
+    yield cluster
+    cluster.ray.shutdown()
+    os.environ["PYTHONPATH"] = before
 
 
 @pytest.fixture

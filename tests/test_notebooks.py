@@ -1,4 +1,4 @@
-"""Every notebook runs from top to bottom, offline, with the values of smoke_values.json.
+"""Every notebook runs from top to bottom, offline, with the values of smoke_values.json; its exercises can be solved.
 
 Notebooks run in a copy of the project, so that figures and numbers from small settings never replace the stored ones.
 Notebooks that read a data set run a second time on a set outside the project, with the values of `ELSEWHERE`. Such a
@@ -83,7 +83,7 @@ def test_smoke_values_belong_to_notebooks():
 @pytest.mark.parametrize("name", [path.name for path in notebooks()])
 def test_notebook_runs(name, project, tmp_path):
     path, before = project / "notebooks" / name, time.time()
-    execute(path, tmp_path / name, SMOKE.get(path.stem, {}), cell_limit=CELL_LIMIT)
+    execute(path, tmp_path / name, SMOKE.get(path.stem, {}), cell_limit=CELL_LIMIT, solved=True)
     assert stored_since(project, before) >= {f"{path.stem}.json"}
 
 

@@ -7,14 +7,13 @@
 CRNet and ComboLoss divide them at -1 and 1 into three levels; `RatedPictures.scale` brings these to 1.5 and 2.5.
 """
 
-import csv
 import os
 from pathlib import Path
 
 import pandas as pd
 
 from kinlib.attractiveness.rating_tables import COLUMNS, PARTS, Problem, RatedPictures, match_pictures, split_into
-from kinlib.families.source import check_root, find_folder, read_lines
+from kinlib.families.source import check_root, find_folder, read_csv
 from kinlib.runtime.errors import KinlibError
 
 __all__ = ["TERMS", "find", "read"]
@@ -71,7 +70,7 @@ def _read_split(path: Path, scores: dict[str, float], problems: list[Problem]) -
     """Names by part; new names are added to `scores`."""
     parts: dict[str, list[str]] = {part: [] for part in PARTS}
     seen: set[str] = set()
-    for number, row in enumerate(csv.reader(read_lines(path)), 1):
+    for number, row in enumerate(read_csv(path), 1):
         cells = [cell.strip() for cell in row]
         if not any(cells):
             continue

@@ -11,13 +11,12 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.models import resnet
 from torchvision.ops import SqueezeExcitation
 
-from kinlib.checkpoints.state_dicts import load_state
+from kinlib.checkpoints.state_dicts import build, load_state
 from kinlib.checkpoints.weights import open_checkpoint
 from kinlib.runtime.errors import KinlibError
 
@@ -171,10 +170,7 @@ def load_combonet(path: str | Path) -> ComboNet:
     backbone = SMALL if "backbone.stem.weight" in state else "resnet18"
     if "backbone.layer1.0.se.fc1.weight" in state:
         backbone = "seresnext50"
-    with torch.device("meta"):
-        net = ComboNet(backbone, num_classes=len(branch))
-    net = net.to_empty(device="cpu")
-    load_state(net, state, path, optional=("num_batches_tracked",))
+    net = build(lambda: ComboNet(backbone, num_classes=len(branch)), state, path, optional=("num_batches_tracked",))
     return net.eval().requires_grad_(False)
 
 

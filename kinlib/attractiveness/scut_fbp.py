@@ -7,7 +7,6 @@
 folds of its own; five random ones are made, as the papers that use it do.
 """
 
-import csv
 import os
 import re
 import zipfile
@@ -17,7 +16,7 @@ from xml.etree import ElementTree
 import pandas as pd
 
 from kinlib.attractiveness.rating_tables import COLUMNS, Problem, RatedPictures, five_folds, match_pictures
-from kinlib.families.source import check_root, find_folder, is_number, read_lines
+from kinlib.families.source import check_root, find_folder, is_number, read_csv
 from kinlib.runtime.errors import KinlibError
 
 __all__ = ["TERMS", "find", "read", "read_sheet"]
@@ -64,7 +63,7 @@ def _has_pictures(folder: Path) -> bool:
 
 def _ratings(path: Path, problems: list[Problem]) -> dict[str, tuple[float, float | None]]:
     """Score and deviation by file name."""
-    rows = read_sheet(path) if path.suffix == ".xlsx" else list(csv.reader(read_lines(path)))
+    rows = read_sheet(path) if path.suffix == ".xlsx" else read_csv(path)
     found: dict[str, tuple[float, float | None]] = {}
     for number, row in enumerate(rows[1:], 2):
         if not any(cell.strip() for cell in row):
@@ -106,7 +105,7 @@ def read_sheet(path: Path) -> list[list[str]]:
                     "".join(item.itertext()) for item in _tree(archive, "xl/sharedStrings.xml").iter(f"{SHEET}si")
                 ]
             return [_cells(row, shared) for row in _tree(archive, sheet).iter(f"{SHEET}row")]
-    except (OSError, zipfile.BadZipFile, ElementTree.ParseError, StopIteration, ValueError, IndexError) as error:
+    except Exception as error:  # of archives, compression, encodings and XML, each with kinds of its own
         raise KinlibError(f"'{path}' is damaged or no Excel sheet: copy it again, or save it as .csv") from error
 
 

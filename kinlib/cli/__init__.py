@@ -1,4 +1,4 @@
-"""The command line: `kinlib child`, `demo`, `family`, `pool`, `prepare`, `rate`, `render`, `report`, `score`,
+"""The command line: `kinlib child`, `demo`, `edit`, `family`, `pool`, `prepare`, `rate`, `render`, `report`, `score`,
 `search`, `train`, `weights`.
 
 Exit code 0, or 2 with one sentence that says what is wrong and what to do. Each command is a dataclass, from which tyro
@@ -14,6 +14,7 @@ from kinlib.cli import machine
 from kinlib.cli.arguments import parse
 from kinlib.cli.children import ChildCommand, FamilyCommand, with_method_options
 from kinlib.cli.demo import DemoCommand
+from kinlib.cli.edit import EditCommand
 from kinlib.cli.pool import PoolCommand
 from kinlib.cli.prepare import PrepareCommand
 from kinlib.cli.rate import RateCommand
@@ -45,6 +46,7 @@ def _train(arguments: list[str]) -> None:
 COMMANDS: dict[str, type] = {
     "child": ChildCommand,
     "demo": DemoCommand,
+    "edit": EditCommand,
     "family": FamilyCommand,
     "pool": PoolCommand,
     "prepare": PrepareCommand,

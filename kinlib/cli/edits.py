@@ -1,4 +1,4 @@
-"""The option `--edit NAME=VALUE` of the commands that generate children: its help, and what was given."""
+"""Options that take NAME=VALUE, such as `--edit` of the commands that generate children: help, and what was given."""
 
 from collections.abc import Iterable, Sequence
 
@@ -10,11 +10,12 @@ __all__ = ["describe_attributes", "parse_edits"]
 METAVAR = "NAME=VALUE"
 
 
-def parse_edits(given: Iterable[Sequence[str]]) -> dict[str, float | str]:
+def parse_edits(given: Iterable[Sequence[str]], option: str = "--edit", example: str = "smile=0.5") -> dict:
     """Values by attribute; whether the attributes exist and the values are in range is not checked here.
 
     Args:
         given: the words behind each `--edit`, such as [["smile=0.5", "hair_light=0.2"], ["age=8"]].
+        option, example: what messages name.
 
     Returns:
         Numbers; what is not one stays text, for `kinlib.kinship.attributes.check_edits`, which knows words such as
@@ -26,13 +27,13 @@ def parse_edits(given: Iterable[Sequence[str]]) -> dict[str, float | str]:
     edits: dict[str, float | str] = {}
     for words in given:
         if not words:
-            raise KinlibError(f"--edit needs {METAVAR}, such as smile=0.5")
+            raise KinlibError(f"{option} needs {METAVAR}, such as {example}")
         for word in words:
             name, _, value = (part.strip() for part in word.partition("="))
             if not name or not value:
-                raise KinlibError(f"--edit cannot be '{word}': it takes {METAVAR}, such as smile=0.5")
+                raise KinlibError(f"{option} cannot be '{word}': it takes {METAVAR}, such as {example}")
             if name in edits:
-                raise KinlibError(f"--edit names {name} twice: leave one out")
+                raise KinlibError(f"{option} names {name} twice: leave one out")
             edits[name] = _number(value)
     return edits
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from kinlib.cli.bar import show_progress
 from kinlib.runtime import config
+from kinlib.runtime.cluster import check_engine
 from kinlib.runtime.errors import KinlibError
 from kinlib.runtime.worker_pool import check_workers
 
@@ -14,7 +15,7 @@ __all__ = ["RenderCommand"]
 TAKEN_BY = {
     **{"people": ("people", "edits"), "images_each": ("people",), "crop": ("people",)},
     **{"size": ("people", "kin", "edits"), "couples": ("kin",), "children": ("kin",), "albums": ("kin",)},
-    "pairs": ("edits",),
+    **{"pairs": ("edits",), "engine": ("people", "kin", "edits")},
 }
 # As messages call those that take options.
 KINDS = {"people": "unrelated people", "kin": "--kin", "edits": "--edits"}
@@ -38,6 +39,8 @@ class RenderCommand:
     """folder to write; data/studio or data/studio/heredity by default for --families and --reference"""
     workers: int | None = None
     """number of processes; all cores by default"""
+    engine: str = "local"
+    """local (the cores of this machine) or ray (a cluster)"""
     families: bool = False
     """render the family data set in Family101's format instead, with portraits and what notebooks show"""
     reference: bool = False
@@ -61,6 +64,7 @@ class RenderCommand:
             raise KinlibError(f"choose one of --{chosen[0]} and --{chosen[1]}")
         kind = chosen[0] if chosen else "people"
         check_workers(self.workers)
+        check_engine(self.engine)
         if not 0 <= self.seed < 2**31:
             raise KinlibError(f"--seed must be from 0 to {2**31 - 1:,}, not {self.seed}")
         self._check_options(kind)
@@ -86,7 +90,9 @@ class RenderCommand:
 
         out = self._needed_out()
         settings = RenderSettings(self.people, self.images_each, self.size, self.seed, self.crop)
-        show_progress(render_people(settings, out, self.workers), self.people * self.images_each, "rendering")
+        show_progress(
+            render_people(settings, out, self.workers, self.engine), self.people * self.images_each, "rendering"
+        )
         return out
 
     def _kin(self) -> Path:
@@ -94,7 +100,7 @@ class RenderCommand:
 
         out = self._needed_out()
         settings = KinSettings(self.couples, self.children, self.albums, self.size, self.seed)
-        show_progress(render_kin(settings, out, self.workers), settings.num_pictures, "rendering couples")
+        show_progress(render_kin(settings, out, self.workers, self.engine), settings.num_pictures, "rendering couples")
         return out
 
     def _edits(self) -> Path:
@@ -102,7 +108,7 @@ class RenderCommand:
 
         out = self._needed_out()
         settings = EditSettings(self.people, self.pairs, self.size, self.seed)
-        show_progress(render_edit_set(settings, out, self.workers), settings.num_pairs, "rendering edits")
+        show_progress(render_edit_set(settings, out, self.workers, self.engine), settings.num_pairs, "rendering edits")
         return out
 
     def _families(self) -> Path:

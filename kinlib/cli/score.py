@@ -12,7 +12,9 @@ import tyro
 from kinlib.cli.machine import check_device
 from kinlib.cli.targets import check_file
 from kinlib.io.files import write_json
+from kinlib.runtime.cluster import check_engine, spread_by
 from kinlib.runtime.errors import KinlibError
+from kinlib.runtime.worker_pool import check_workers
 
 if TYPE_CHECKING:
     from kinlib.evaluation.heredity import Children, Reference, Report
@@ -49,6 +51,10 @@ class ScoreCommand:
     """studio (bundled) or ffhq (downloaded weights), with --method"""
     device: str | None = None
     """cpu or cuda; the best there is by default"""
+    engine: str = "local"
+    """local (this machine) or ray (a cluster), with --method"""
+    workers: int | None = None
+    """number of processes that generate and measure couples, with --method; this one alone, or all of a cluster"""
     out: Path | None = None
     """JSON file of all measures to write; with --list, the folder"""
     plot: Path | None = None
@@ -88,6 +94,10 @@ class ScoreCommand:
             raise KinlibError("--option is for --method")
         if self.align and self.pictures is None:
             raise KinlibError("--align is for --pictures: children of a method are aligned already")
+        if (self.engine, self.workers) != ("local", None) and (self.method is None or self.families is not None):
+            raise KinlibError("--engine and --workers are for --method on the reference couples")
+        check_engine(self.engine)
+        check_workers(self.workers)
         check_device(self.device)
         if not self.list and self.out is not None:
             check_file(self.out, (".json",))
@@ -140,17 +150,13 @@ class ScoreCommand:
             yield str(self.pictures), len(chosen), ((couple, describe(found)) for couple, found in pictures)
             return
         with self._method() as (method, options):
-            from kinlib import Kinship
-
-            kin = Kinship.load(self.preset, self.device)
-            couples = reference.couples[: self.couples]
-            parents = entries.encode_parents(kin, reference, couples)
-            generated = entries.generate(kin, method, parents, self.children, self.seed, **options)
-            yield (
-                " ".join([method, *self.option]),
-                len(couples),
-                ((couple, describe(found)) for couple, found in generated),
-            )
+            source = str(Path(self.method).resolve()) if ":" in self.method else None
+            about = {"method": method, "source": source, "options": options, "num": self.children}
+            about |= {"preset": self.preset, "device": self.device}
+            jobs = entries.couple_jobs(reference, reference.couples[: self.couples], self.seed, **about)
+            workers = self.workers or (1 if self.engine == "local" else None)
+            described = spread_by(self.engine, entries.describe_children, jobs, workers)
+            yield " ".join([method, *self.option]), len(jobs), described
 
     def _score(self, name: str, count: int, described: Iterator, reference: "Reference") -> "Report":
         from tqdm import tqdm

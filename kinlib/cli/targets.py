@@ -11,11 +11,21 @@ from kinlib.runtime.errors import KinlibError
 __all__ = ["check_file", "check_pictures"]
 
 
-def check_pictures(targets: Sequence[Path], photos: Iterable[Path]) -> None:
+def check_pictures(
+    targets: Sequence[Path],
+    photos: Iterable[Path],
+    read: str = "the photograph of a parent",
+    both: str = "a child's picture and the sheet",
+) -> None:
     """Check pictures to write: each can be written, no two are one file, and none is a photograph that is read.
 
     Two paths name one file by a link, by other steps (`./a.png`), or in another case, which many file systems ignore.
     On those that do not, names that differ in case only are refused all the same.
+
+    Args:
+        targets: pictures to write.
+        photos: photographs that are read.
+        read, both: what messages call a photograph, and two targets.
 
     Raises:
         KinlibError: if a check fails.
@@ -24,14 +34,14 @@ def check_pictures(targets: Sequence[Path], photos: Iterable[Path]) -> None:
 
     for target in targets:
         images.check_writable(target)
-    read = {mark for photo in photos for mark in _marks(photo)}
+    sources = {mark for photo in photos for mark in _marks(photo)}
     written: set = set()
     for target in targets:
         marks = _marks(target)
-        if marks & read:
-            raise KinlibError(f"'{target}' is the photograph of a parent: choose another name for the output")
+        if marks & sources:
+            raise KinlibError(f"'{target}' is {read}: choose another name for the output")
         if marks & written:
-            raise KinlibError(f"'{target}' cannot be both a child's picture and the sheet: choose another name")
+            raise KinlibError(f"'{target}' cannot be both {both}: choose another name")
         written |= marks
 
 

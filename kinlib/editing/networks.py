@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from kinlib.checkpoints.state_dicts import load_state
+from kinlib.checkpoints.state_dicts import build
 from kinlib.checkpoints.weights import open_checkpoint
 from kinlib.runtime.errors import KinlibError
 
@@ -70,15 +70,41 @@ class SelectiveTransferUnit(nn.Module):
         return blend(candidate, state, share), kept
 
 
+class Bottleneck(nn.Module):
+    """In place of a unit, as in AttGAN (He et al. 2019): the feature passes as it is, or not at all.
+
+    The change of attributes enters at the bottleneck alone, and only the smallest of the features has a shortcut.
+    """
+
+    def __init__(self, shortcut: bool):
+        super().__init__()
+        self.shortcut = shortcut
+
+    def forward(self, feature: Tensor, state: Tensor, _) -> tuple[Tensor, Tensor]:
+        """(Feature [B, C, H, W] or zeros, the state as it was)."""
+        return feature if self.shortcut else torch.zeros_like(feature), state
+
+
 class Generator(nn.Module):
     """Table 1.
 
     Args:
         num_attributes: A.
         width: channels of the first layer; 64 in the document. Each further layer has twice as many.
+        units: selective transfer units; False gives AttGAN's bottleneck, to compare with.
+        attention: an attention mask; False gives STGAN, whose edit is the whole picture: its mask is 1 everywhere.
+        clothing: a clothing mask; without one it is 0 everywhere.
     """
 
-    def __init__(self, num_attributes: int = 13, width: int = 64):
+    def __init__(
+        self,
+        num_attributes: int = 13,
+        width: int = 64,
+        *,
+        units: bool = True,
+        attention: bool = True,
+        clothing: bool = True,
+    ):
         super().__init__()
         self.num_attributes = num_attributes
         channels = [width * 2**layer for layer in range(LAYERS)]  # 64, 128, 256, 512, 1024
@@ -86,20 +112,26 @@ class Generator(nn.Module):
             nn.Sequential(nn.Conv2d(inputs, outputs, 4, 2, 1), nn.BatchNorm2d(outputs), nn.LeakyReLU(SLOPE))
             for inputs, outputs in zip([3, *channels[:-1]], channels, strict=True)
         )
+        self.injected = 0 if units else num_attributes
         self.units = nn.ModuleList(  # for layers 4 to 1; the features of layer 5 are the first state
             SelectiveTransferUnit(channels[layer + 1], channels[layer], num_attributes)
+            if units
+            else Bottleneck(shortcut=layer == LAYERS - 2)
             for layer in reversed(range(LAYERS - 1))
         )
         # Layers 5 to 2. All but the first take the previous layer's output and the feature that a unit let pass.
-        inputs = [channels[-1], *(channels[layer] + channels[layer - 1] for layer in range(LAYERS - 1, 1, -1))]
+        inputs = [
+            channels[-1] + self.injected,
+            *(channels[layer] + channels[layer - 1] for layer in range(LAYERS - 1, 1, -1)),
+        ]
         self.decoder = nn.ModuleList(
             nn.Sequential(nn.ConvTranspose2d(count, outputs, 4, 2, 1), nn.BatchNorm2d(outputs), nn.ReLU())
             for count, outputs in zip(inputs, reversed(channels[1:]), strict=True)
         )
         last = channels[1] + channels[0]
         self.edit = nn.ConvTranspose2d(last, 3, 4, 2, 1)
-        self.attention = nn.ConvTranspose2d(last, 1, 4, 2, 1)
-        self.clothing = nn.ConvTranspose2d(last, 1, 4, 2, 1)
+        self.attention = nn.ConvTranspose2d(last, 1, 4, 2, 1) if attention else None
+        self.clothing = nn.ConvTranspose2d(last, 1, 4, 2, 1) if clothing else None
 
     def forward(self, images: Tensor, difference: Tensor) -> Edit:
         """Edit photographs.
@@ -117,7 +149,9 @@ class Generator(nn.Module):
             raise KinlibError(f"the differences of attributes must be {wanted}, not {list(difference.shape)}")
         shared = self._decode(self._encode(images), difference)
         edited = torch.tanh(self.edit(shared))
-        attention, clothing = torch.sigmoid(self.attention(shared)), torch.sigmoid(self.clothing(shared))
+        plain = torch.zeros_like(edited[:, :1])  # [B, 3, S, S] -> [B, 1, S, S]
+        attention = torch.sigmoid(self.attention(shared)) if self.attention is not None else plain + 1
+        clothing = torch.sigmoid(self.clothing(shared)) if self.clothing is not None else plain
         image = blend(images, blend(edited, images, attention), clothing)
         return Edit(edited, attention, clothing, image)
 
@@ -132,6 +166,9 @@ class Generator(nn.Module):
     def _decode(self, features: list[Tensor], difference: Tensor) -> Tensor:
         """The output of layer 2 with the first layer's feature, [B, 3 * width, S / 2, S / 2]."""
         x = state = features[-1]
+        if self.injected:
+            change = difference[:, :, None, None].expand(-1, -1, *x.shape[2:])  # [B, A] -> [B, A, S / 32, S / 32]
+            x = torch.cat([x, change], dim=1)
         for layer, unit, feature in zip(self.decoder, self.units, reversed(features[:-1]), strict=True):
             passed, state = unit(feature, state, difference)
             x = torch.cat([layer(x), passed], dim=1)
@@ -147,12 +184,16 @@ def load_editor(path: str | Path) -> Generator:
     state = open_checkpoint(Path(path))
     try:
         width = state["encoder.0.0.weight"].shape[0]
-        # The first unit takes the state of the last layer together with the difference of attributes.
-        num_attributes = state["units.0.enlarge.weight"].shape[0] - 2 ** (LAYERS - 1) * width
+        # The first unit takes the last layer's features together with the difference of attributes, or the decoder.
+        units = "units.0.enlarge.weight" in state
+        first = state["units.0.enlarge.weight" if units else "decoder.0.0.weight"]
+        num_attributes = first.shape[0] - 2 ** (LAYERS - 1) * width
     except (KeyError, IndexError, TypeError, AttributeError) as problem:
         raise KinlibError(f"{path} holds no editing network: give a file that `kinlib train editor` wrote") from problem
-    net = Generator(num_attributes, width)
-    load_state(net, state, path, optional=("num_batches_tracked",))
+    masks = {name: f"{name}.weight" in state for name in ("attention", "clothing")}
+    net = build(
+        lambda: Generator(num_attributes, width, units=units, **masks), state, path, optional=("num_batches_tracked",)
+    )
     return net.eval().requires_grad_(False)
 
 

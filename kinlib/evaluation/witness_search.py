@@ -4,7 +4,7 @@ Every witness searches alone; all of them are decoded and embedded together. Aft
 against a gallery of *other* pictures of many people, the right person among them: rank 1 is an identification.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,7 @@ from kinlib.evaluation.bootstrap import mean_interval
 from kinlib.faces.identity import IdentityNet
 from kinlib.search.session import morph
 from kinlib.search.spaces import SearchSpace
-from kinlib.search.steps import Round, Step, composite
+from kinlib.search.steps import Round, Step, arrived_at
 from kinlib.search.witness import Witness, WitnessFaults
 
 __all__ = ["Searches", "embed", "identification", "morphed_ranks", "ranks_of", "run_searches"]
@@ -47,8 +47,8 @@ def ranks_of(embeddings: Tensor, gallery: Tensor, right: np.ndarray) -> np.ndarr
 
 
 @torch.no_grad()
-def embed(space: SearchSpace, identity: IdentityNet, coordinates: Tensor) -> Tensor:
-    """Identity embeddings [N, E] of the pictures of coordinates [N, D]."""
+def embed(space: SearchSpace, identity: Callable[[Tensor], Tensor], coordinates: Tensor) -> Tensor:
+    """Embeddings [N, E] of the pictures of coordinates [N, D]."""
     return torch.cat([identity(space.decode(part)) for part in coordinates.split(PART)])
 
 
@@ -64,14 +64,15 @@ def run_searches(
     count: int = 16,
     picks: int = 4,
     seed: int = 0,
+    eyes: Callable[[Tensor], Tensor] | None = None,
 ) -> Searches:
     """Let one witness search for each face seen.
 
     Args:
         space: whose faces are shown.
         step: from picks to the next screen.
-        identity: of the witnesses' eyes, and of the identification.
-        seen: embeddings of the faces that witnesses saw, [M, E].
+        identity: of the identification, and of the witnesses' eyes unless they have others.
+        seen: embeddings of the faces that witnesses saw, as their eyes embed them, [M, E].
         gallery: embeddings of other pictures, one a person, [P, E].
         right: number of each witness's person in the gallery, [M].
         faults: of all witnesses.
@@ -79,18 +80,21 @@ def run_searches(
         count: faces on a screen.
         picks: of each.
         seed: of screens and mistakes.
+        eyes: pictures -> unit embeddings, by which witnesses judge likeness; None takes the identity network.
     """
-    others = gallery[torch.from_numpy(np.roll(right, 1))]  # whom a memory is mixed with: the next witness's person
+    # Whom a memory is mixed with: the next witness's person.
+    others = seen.roll(1, 0) if eyes else gallery[torch.from_numpy(np.roll(right, 1))]
+    eyes = eyes or identity
     witnesses = [Witness(*pair, faults, seed + number) for number, pair in enumerate(zip(seen, others, strict=True))]
     rngs = [np.random.default_rng([seed, number]) for number in range(len(seen))]
     screens = [torch.from_numpy(rng.standard_normal((count, space.num_dimensions)).astype(np.float32)) for rng in rngs]
     history: list[list[Round]] = [[] for _ in witnesses]
     found = []
     for number in range(rounds):
-        embeddings = embed(space, identity, torch.cat(screens)).unflatten(0, (len(witnesses), count))
+        embeddings = embed(space, eyes, torch.cat(screens)).unflatten(0, (len(witnesses), count))
         for witness, past, faces, look in zip(witnesses, history, screens, embeddings, strict=True):
             past.append(Round(faces, witness.pick(look, picks)))
-        found.append(torch.stack([composite(past) for past in history]))
+        found.append(torch.stack([arrived_at(step, past) for past in history]))
         if number + 1 < rounds:
             screens = [step(past, count, rng) for past, rng in zip(history, rngs, strict=True)]
     composites = torch.stack(found, dim=1)  # [M, R, D]

@@ -23,7 +23,7 @@ from kinlib.runtime.errors import KinlibError
 if TYPE_CHECKING:
     import torch
 
-    from kinlib.faces.cascade import Cascade
+    from kinlib.faces.mtcnn.cascade import Cascade
 
 __all__ = ["MIN_SCORE", "Keypoints", "detect", "detect_all"]
 
@@ -149,7 +149,7 @@ def _batches(sizes: list[tuple[int, int]]) -> list[list[int]]:
 
 def _scan(batch: np.ndarray, device: "torch.device | str | None") -> list[list[Keypoints]]:
     """Run the detector on uint8 [B, H, W, 3]; coordinates are the detector's, in the batch's pixels."""
-    from kinlib.faces.cascade import BOX, PICTURE, POINTS, SCORE
+    from kinlib.faces.mtcnn.cascade import BOX, PICTURE, POINTS, SCORE
 
     faces: list[list[Keypoints]] = [[] for _ in batch]
     for row in _detector(str(pick_device(device)))(batch):
@@ -172,11 +172,6 @@ def _detector(device: str) -> "Cascade":
     """MTCNN on `device`."""
     import torch
 
-    from kinlib.faces.cascade import Cascade
+    from kinlib.faces.mtcnn.cascade import Cascade
 
-    try:
-        return Cascade(torch.device(device), MIN_FACE)
-    except ImportError as error:
-        raise KinlibError(
-            "facenet-pytorch is missing: install it with 'pip install --no-deps facenet-pytorch==2.6.0'"
-        ) from error
+    return Cascade(torch.device(device), MIN_FACE)

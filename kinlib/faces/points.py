@@ -12,7 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kinlib.faces.cascade import area_means
+from kinlib.faces.mtcnn import networks
+from kinlib.faces.mtcnn.cascade import area_means, area_sums
 from kinlib.runtime import memory
 
 __all__ = ["five_point_loss", "five_points", "load_onet", "read_five"]
@@ -28,11 +29,7 @@ FACE_BOX = (0.14, 0.19, 0.86, 0.91)
 @lru_cache(maxsize=1)
 def load_onet() -> nn.Module:
     """The network, on the CPU."""
-    from facenet_pytorch.models.mtcnn import ONet
-
-    # Initialising draws random numbers; the caller's stay. Nor do the caller's inference mode and default type matter.
-    with torch.random.fork_rng(devices=[]), torch.inference_mode(False):
-        return ONet().float().eval().requires_grad_(False)
+    return networks.load("onet")
 
 
 def five_points(aligned: Tensor) -> Tensor:
@@ -72,7 +69,8 @@ def read_five(chip: np.ndarray) -> np.ndarray:
     moved = np.array(WINDOWS)  # [N, 3]
     middle, reach = centre + moved[:, :2], half * moved[:, 2:]
     windows = np.rint(np.concatenate([middle - reach, middle + reach], axis=1)).astype(np.int64)  # [N, 4]
-    crops = area_means(chip[None], np.zeros(len(windows), np.int64), windows, SIDE, SIDE)  # [N, 48, 48, 3]
+    which = np.zeros(len(windows), np.int64)
+    crops = area_means(area_sums(chip[None]), which, windows, SIDE, SIDE)  # [N, 48, 48, 3]
     _, points, _ = load_onet()(torch.from_numpy(crops).permute(0, 3, 1, 2))
     shares = points.numpy().astype(np.float64).reshape(-1, 2, 5).transpose(0, 2, 1)  # [N, 5, 2] of a window's sides
     return (windows[:, None, :2] + shares * (windows[:, None, 2:] - windows[:, None, :2]) - 0.5).mean(axis=0)

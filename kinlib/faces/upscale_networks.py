@@ -8,13 +8,15 @@ into the wrong network fails with hundreds of missing names; here the file says 
 
 import re
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kinlib.checkpoints.state_dicts import load_state
+from kinlib.checkpoints.state_dicts import build
 from kinlib.checkpoints.weights import open_checkpoint
 from kinlib.runtime.compat import patch_torchvision
 from kinlib.runtime.errors import KinlibError
@@ -97,12 +99,12 @@ def load_upscaler(path: str | Path, factor: int | None = None) -> Upscaler:
     """
     state = pick_head(_renamed(_weights_in(open_checkpoint(path))), factor)
     if _rank(state, "body.0.weight") == 4 and _rank(state, "body.1.weight") == 1:
-        net, factor = _compact(state, path)
+        make, factor = _compact(state, path)
     elif _rank(state, "body.0.rdb1.conv1.weight") == 4 and _rank(state, "conv_first.weight") == 4:
-        net, factor = _large(state)
+        make, factor = _large(state)
     else:
         raise KinlibError(f"{path} holds no network of ESRGAN or Real-ESRGAN: none of the known layouts fits its names")
-    load_state(net, state, path)
+    net = build(make, state, path)
     return Upscaler(net.float().eval().requires_grad_(False), factor)
 
 
@@ -147,16 +149,16 @@ def _renamed(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return {names[name]: value for name, value in state.items()}
 
 
-def _compact(state: dict[str, Tensor], path: str | Path) -> tuple[nn.Module, int]:
+def _compact(state: dict[str, Tensor], path: str | Path) -> tuple[Callable[[], nn.Module], int]:
     convolutions = [i for i in sorted(_layers(state)) if _rank(state, f"body.{i}.weight") == 4]
     channels = len(state[f"body.{convolutions[-1]}.weight"])
     factor = round((channels / 3) ** 0.5)
     if not 1 <= factor <= 8 or channels != 3 * factor**2:
         raise KinlibError(f"{path} has {channels} channels at its end, which no whole factor explains")
-    return Compact(len(state["body.0.weight"]), len(convolutions) - 2, factor), factor
+    return partial(Compact, len(state["body.0.weight"]), len(convolutions) - 2, factor), factor
 
 
-def _large(state: dict[str, Tensor]) -> tuple[nn.Module, int]:
+def _large(state: dict[str, Tensor]) -> tuple[Callable[[], nn.Module], int]:
     """RRDBNet; for smaller factors than 4 it folds the pixels of the input into channels first."""
     patch_torchvision()
     try:
@@ -165,4 +167,4 @@ def _large(state: dict[str, Tensor]) -> tuple[nn.Module, int]:
         raise missing() from error
     first, growth = state["conv_first.weight"], len(state["body.0.rdb1.conv1.weight"])
     factor = {3: 4, 12: 2, 48: 1}.get(first.shape[1], 4)
-    return RRDBNet(3, 3, factor, len(first), len(_layers(state)), growth), factor
+    return partial(RRDBNet, 3, 3, factor, len(first), len(_layers(state)), growth), factor

@@ -3,6 +3,7 @@
 Files are classified by name and size; only lists are opened.
 """
 
+import csv
 import os
 import re
 import unicodedata
@@ -16,7 +17,7 @@ from kinlib.io.photos import IMAGE_SUFFIXES
 from kinlib.runtime.errors import KinlibError
 
 __all__ = ["IMAGE_SUFFIXES", "Listing", "check_root", "find_folder", "folded", "is_number", "list_folder", "natural"]
-__all__ += ["pick_reader", "read_lines"]
+__all__ += ["pick_reader", "read_csv", "read_lines"]
 
 HIDDEN = ("thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "$recycle.bin")  # besides names that begin with a dot
 DIGITS = 9  # of a number in a list; 64 bits hold 18, and no list has as many houses or members
@@ -138,6 +139,18 @@ def read_lines(path: Path) -> list[str]:
     except OSError as error:
         raise KinlibError(f"'{path}' cannot be read: {error.strerror or error}") from error
     return re.split(r"\r\n|\r|\n", _decoded(content))
+
+
+def read_csv(path: Path) -> list[list[str]]:
+    """The rows of a CSV file in any of `read_lines`' encodings.
+
+    Raises:
+        KinlibError: if the file cannot be read or is no table.
+    """
+    try:
+        return list(csv.reader(read_lines(path)))
+    except csv.Error as error:  # a field of more than 131,072 characters: a quotation mark that is never closed
+        raise KinlibError(f"'{path}' is no table: {error}") from error
 
 
 def _decoded(content: bytes) -> str:

@@ -5,7 +5,6 @@ parameters does not change tracked files; `run_notebooks.py --write` sets `KINLI
 """
 
 import hashlib
-import json
 import math
 import os
 import re
@@ -17,7 +16,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from kinlib.figures.style import MAX_PREVIEW, PRINT, as_jpeg, as_png, as_svg
-from kinlib.io.files import make_folder, write_bytes, write_json
+from kinlib.io.files import make_folder, parse_json, write_bytes, write_json
 from kinlib.runtime import config
 from kinlib.runtime.errors import KinlibError
 
@@ -141,7 +140,7 @@ def _note(path: Path, notebook: str, parameters: dict, seed: int | None, content
     """
     manifest = path.with_name("manifest.json")
     try:
-        entries = json.loads(manifest.read_bytes()) if manifest.exists() else {}
+        entries = parse_json(manifest.read_bytes()) if manifest.exists() else {}
     except ValueError as error:
         raise KinlibError(f"{manifest} is damaged: delete it and run the notebooks again") from error
     settings = {key: _plain(value, key) for key, value in parameters.items()}

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from kinlib.checkpoints.state_dicts import plain_tensors
 from kinlib.checkpoints.weights import open_checkpoint
 from kinlib.runtime import config
 from kinlib.runtime.errors import KinlibError
@@ -95,7 +96,7 @@ def load_directions(path: str | Path | None = None) -> dict[str, Direction]:
         KinlibError: if the file is missing or damaged.
     """
     path = Path(path) if path else config.data_dir() / "weights" / "studio" / "directions.safetensors"
-    state = {str(key): value.float() for key, value in open_checkpoint(path).items() if torch.is_tensor(value)}
+    state = {key: value.float() for key, value in plain_tensors(open_checkpoint(path)).items()}
     names = sorted({key.split(".")[0] for key in state})  # keys are `<name>.step`, `.probe` and `.range`
     try:
         return {name: _direction(state, name) for name in names}
@@ -117,7 +118,11 @@ def find(directions: dict[str, Direction], name: str) -> Direction:
 def _direction(state: dict[str, Tensor], name: str) -> Direction:
     # The probe is stored divided by its largest entry, `scale`; float16 would lose the small ones.
     low, high, offset, scale = state[f"{name}.range"].tolist()
-    return Direction(state[f"{name}.step"], state[f"{name}.probe"] * scale, offset, low, high)
+    step, probe = state[f"{name}.step"], state[f"{name}.probe"] * scale
+    numbers = torch.cat([step.flatten(), probe.flatten(), state[f"{name}.range"]])
+    if {step.shape[-1:], probe.shape[-1:]} != {(STYLE_DIM,)} or not numbers.isfinite().all():
+        raise ValueError(f"'{name}' has not {STYLE_DIM} finite numbers a layer")
+    return Direction(step, probe, offset, low, high)
 
 
 def _read(path: Path) -> Tensor:
@@ -126,11 +131,11 @@ def _read(path: Path) -> Tensor:
     if path.suffix == ".npy":
         try:
             return torch.from_numpy(np.asarray(np.load(path, allow_pickle=False), dtype=np.float32))
-        except (ValueError, TypeError, OSError, EOFError) as problem:
+        except Exception as problem:  # NumPy answers damaged headers with many kinds of exceptions, archives with more
             raise KinlibError(f"{path} is not a NumPy array of numbers") from problem
     content = open_checkpoint(path)
     # e4e's directions are a bare tensor, others a dictionary with one.
-    found = [content["tensor"]] if "tensor" in content else list(content.values())
-    if len(found) != 1 or not torch.is_tensor(found[0]):
+    found = list(plain_tensors({"tensor": content["tensor"]} if "tensor" in content else content).values())
+    if len(found) != 1 or len(content) != 1:
         raise KinlibError(f"{path} holds no direction (one tensor was expected)")
     return found[0].float()

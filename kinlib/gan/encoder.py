@@ -9,6 +9,8 @@ with the picture, and adds an offset to the code.
 """
 
 import math
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -342,14 +344,10 @@ def load_encoder(path: str | Path, generator: Generator | None = None, correctio
     found = layouts.encoder_state(layouts.open_checkpoint(path), path)
     stored = {key: found.state.pop(key) for key in list(found.state) if key.startswith("residual.")}
     heads = {key.split(".")[1] for key in found.state if key.startswith("styles.")}
-    if heads:
-        num_layers = len(heads)
-        backbone: nn.Module = IRSE50(num_layers)
-    else:
-        backbone = _compact_from(found.state, path)
-        num_layers = backbone.num_layers
+    make = partial(IRSE50, len(heads)) if heads else _compact_from(found.state, path)
+    backbone: nn.Module = layouts.build(make, found.state, path, optional=("num_batches_tracked",))
+    num_layers = len(heads) or backbone.num_layers
     encoder = Encoder(backbone, found.kind, num_layers)
-    layouts.load_state(backbone, found.state, path, optional=("num_batches_tracked",))
     if found.latent_avg is None:
         raise KinlibError(f"{path} has no latent_avg, without which its codes mean nothing")
     style_dim = encoder.latent_avg.shape[1]
@@ -374,8 +372,8 @@ def _with_corrections(encoder: Encoder, state: dict[str, Tensor], generator: Gen
     return RefiningEncoder(encoder, residual, generator, int(passes))
 
 
-def _compact_from(state: dict[str, Tensor], path) -> CompactBackbone:
-    """The compact backbone whose sizes fit the tensors."""
+def _compact_from(state: dict[str, Tensor], path) -> Callable[[], CompactBackbone]:
+    """Constructs the compact backbone whose sizes fit the tensors."""
     try:
         a = state["stem.0.weight"].shape[0]  # convolution [a, 3 f^2, 3, 3]
         # `res_layer.1` is a unit's first convolution, [out, in, 3, 3].
@@ -386,10 +384,10 @@ def _compact_from(state: dict[str, Tensor], path) -> CompactBackbone:
         num_layers = 1 + sum(state[f"offsets.{i}.{last}"].shape[0] for i in range(3)) // style_dim
         input_size = int(state.pop("input_size"))  # stored as a tensor, for no weight's shape depends on it
         stem, *levels = (_units(state, name) for name in ("stem", "fine", "middle", "coarse"))
-    except (KeyError, IndexError, ValueError, RuntimeError, ZeroDivisionError) as problem:
+    except (KeyError, IndexError, ValueError, TypeError, RuntimeError, ZeroDivisionError) as problem:
         raise KinlibError(f"{path} holds no encoder in a known layout ({problem})") from problem
     depths = (stem - 3, *levels)  # a convolution, its normalisation and its activation come before the stem's units
-    return CompactBackbone(num_layers, style_dim, input_size, (a, b, c, d), hidden, rank, depths)
+    return partial(CompactBackbone, num_layers, style_dim, input_size, (a, b, c, d), hidden, rank, depths)
 
 
 def _units(state: dict[str, Tensor], level: str) -> int:

@@ -278,8 +278,7 @@ def load_generator(path: str | Path) -> Generator:
     """
     found = layouts.generator_state(layouts.open_checkpoint(path), path)
     sizes = _sizes_from(found.state, path)
-    generator = Generator(**sizes)
-    layouts.load_state(generator, found.state, path, optional=("noises.", ".kernel"))
+    generator = layouts.build(lambda: Generator(**sizes), found.state, path, optional=("noises.", ".kernel"))
     _fill_missing_noise(generator, found.state)
     average = found.latent_avg if found.latent_avg is not None else generator.mean_latent()
     generator.latent_avg.copy_(layouts.expand_average(average, generator.num_layers, path, generator.style_dim))
@@ -290,7 +289,7 @@ def _sizes_from(state: dict[str, Tensor], path) -> dict:
     """Resolution, channels and depth of the mapping network, read from the shapes of the tensors."""
     try:
         levels = [int(key.split(".")[1]) for key in state if key.startswith("to_rgbs.")]  # `to_rgbs.0` is at 8 px
-        resolution = 8 * 2 ** max(levels)
+        resolution = 8 * 2 ** min(max(levels), 60)  # a name may hold any number
         channels = {4: state["conv1.conv.weight"].shape[1]}  # weights are [1, O, I, K, K]
         for i in range(max(levels) + 1):
             channels[8 * 2**i] = state[f"convs.{2 * i}.conv.weight"].shape[1]

@@ -15,12 +15,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from kinlib.checkpoints.state_dicts import load_state
+from kinlib.checkpoints.state_dicts import build, load_state
 from kinlib.checkpoints.weights import open_checkpoint, sha256
 from kinlib.runtime.errors import KinlibError
 
-__all__ = ["EncoderState", "GeneratorState", "encoder_state", "expand_average", "generator_state", "load_state"]
-__all__ += ["open_checkpoint"]
+__all__ = ["EncoderState", "GeneratorState", "encoder_state", "build", "expand_average", "generator_state"]
+__all__ += ["load_state", "open_checkpoint"]
 
 # The only published pSp file for FFHQ (psp_ffhq_encode.pt); it is needed where a copy lost its stored options.
 PSP_SHA256 = "f786ac5cf18fcdbc5c57c9f3f12cbedca69381fbdf5694dd132294e3133749d7"

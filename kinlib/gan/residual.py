@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kinlib.checkpoints.state_dicts import load_state
+from kinlib.checkpoints.state_dicts import build
 from kinlib.gan.generator import Generator
 from kinlib.runtime.errors import KinlibError
 
@@ -144,8 +144,7 @@ def residual_from(state: dict[str, Tensor], path) -> ResidualEncoder:
     try:
         num_layers, style_dim, rank = state["project"].shape
         hidden = state["mix.weight"].shape[0]
-    except (KeyError, ValueError) as problem:
+    except (KeyError, ValueError, IndexError) as problem:
         raise KinlibError(f"{path} holds corrections in no known layout ({problem})") from problem
-    residual = ResidualEncoder(num_layers, style_dim, rank, hidden)
-    load_state(residual, state, path)
+    residual = build(lambda: ResidualEncoder(num_layers, style_dim, rank, hidden), state, path)
     return residual.float()  # whatever PyTorch's default type is

@@ -21,7 +21,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from kinlib.checkpoints.state_dicts import load_state
+from kinlib.checkpoints.state_dicts import build
 from kinlib.checkpoints.weights import open_checkpoint
 from kinlib.inheritance.blend import Share, check_share
 from kinlib.inheritance.notes import add_note
@@ -208,10 +208,9 @@ def load_sampler(path: str | Path) -> Sampler:
         components, size = state["axes"].shape
         hidden, genes = state["read.0.weight"].shape[0], state["linear.weight"].shape[1] // len(ROLES)
         noise = state["mix.0.weight"].shape[1] - len(ROLES) * genes - 2
-    except (KeyError, ValueError, TypeError, AttributeError) as problem:
+    except (KeyError, ValueError, TypeError, IndexError, AttributeError) as problem:
         raise KinlibError(f"{path} holds no sampler of children's codes ({problem})") from problem
-    sampler = Sampler(components, size, hidden, genes, noise)
-    load_state(sampler, state, path)
+    sampler = build(lambda: Sampler(components, size, hidden, genes, noise), state, path)
     return sampler.float().eval().requires_grad_(False)
 
 

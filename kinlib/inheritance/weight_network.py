@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kinlib.checkpoints.state_dicts import load_state
+from kinlib.checkpoints.state_dicts import build
 from kinlib.checkpoints.weights import open_checkpoint
 from kinlib.inheritance.blend import BLOCKS, GROUPS, Share, check_blocks, check_share
 from kinlib.runtime.errors import KinlibError
@@ -204,10 +204,9 @@ def load_weight_network(path: str | Path) -> AdaptiveDimensionWeightModel:
         outputs = state["weight_decoder.6.weight"].shape[0]
         shape = (inputs // (2 * STYLE_DIM), STYLE_DIM)
         blocks = next(name for name in BLOCKS if _num_blocks(shape)[name] == outputs)
-        model = AdaptiveDimensionWeightModel(shape, width, blocks=blocks)
-    except (KeyError, ValueError, AttributeError, StopIteration, KinlibError) as problem:
+    except (KeyError, ValueError, IndexError, AttributeError, StopIteration) as problem:
         raise KinlibError(f"{path} holds no weight network ({problem})") from problem
-    load_state(model, state, path)
+    model = build(lambda: AdaptiveDimensionWeightModel(shape, width, blocks=blocks), state, path)
     return model.float().eval().requires_grad_(False)
 
 

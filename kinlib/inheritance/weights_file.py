@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from kinlib.inheritance.blend import GROUPS, group_shares
-from kinlib.io.files import write_bytes
+from kinlib.io.files import parse_json, write_bytes
 from kinlib.runtime.errors import KinlibError
 
 __all__ = ["BlendWeights", "as_weights", "check_alone", "load_weights", "save_weights"]
@@ -115,10 +115,10 @@ def load_weights(path: str | Path, preset: str, num_layers: int | None = None) -
             out of its range.
     """
     try:
-        content = json.loads(Path(path).read_bytes())
+        content = parse_json(Path(path).read_bytes())
     except OSError as error:
         raise KinlibError(f"the blend weights '{path}' cannot be read ({error.strerror})") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise KinlibError(f"'{path}' holds no blend weights: it is not JSON ({error})") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise KinlibError(f'\'{path}\' holds no blend weights: it lacks "format": "{FORMAT}"')

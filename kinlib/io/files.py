@@ -6,14 +6,15 @@ Whatever interrupts the writing, the old file or none is there, never half a new
 import contextlib
 import json
 import os
+import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from kinlib.runtime.errors import KinlibError
 
-__all__ = ["cannot_write", "make_folder", "write_bytes", "write_json", "write_whole"]
+__all__ = ["cannot_write", "make_folder", "parse_json", "sweep", "write_bytes", "write_json", "write_whole"]
 
 
 def write_whole(path: Path, save: Callable[[BinaryIO], object] | None) -> None:
@@ -37,6 +38,13 @@ def write_whole(path: Path, save: Callable[[BinaryIO], object] | None) -> None:
             temporary.unlink()
 
 
+def sweep(paths: Iterable[Path]) -> None:
+    """Remove those of some files that `write_whole` was writing when its process was killed."""
+    for path in paths:
+        if re.fullmatch(r"\.[0-9a-f]{16}\.part", path.name):
+            path.unlink(missing_ok=True)
+
+
 def write_bytes(path: Path, content: bytes) -> None:
     """Write bytes whole; raises as `write_whole`."""
     write_whole(path, lambda file: file.write(content))
@@ -45,6 +53,18 @@ def write_bytes(path: Path, content: bytes) -> None:
 def write_json(path: Path, content: dict | list) -> None:
     """Write JSON whole; raises as `write_whole`."""
     write_bytes(path, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
+
+
+def parse_json(content: str | bytes) -> Any:
+    """What a JSON text says.
+
+    Raises:
+        ValueError: if it is none, also where it is nested more deeply than Python can follow.
+    """
+    try:
+        return json.loads(content)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
 
 
 def make_folder(path: Path) -> Path:

@@ -4,11 +4,10 @@ While a set is being made, its folder holds `.work` with that note and with what
 written last, says that the set is complete.
 """
 
-import json
 import shutil
 from pathlib import Path
 
-from kinlib.io.files import make_folder, write_json
+from kinlib.io.files import make_folder, parse_json, write_json
 from kinlib.runtime.errors import KinlibError
 
 __all__ = ["BEGUN", "WORK", "check_folder", "is_complete", "open_work", "read_note", "read_record"]
@@ -33,7 +32,7 @@ def read_note(path: Path) -> dict | None:
         KinlibError: if it cannot be understood.
     """
     try:
-        note = json.loads(path.read_bytes())
+        note = parse_json(path.read_bytes())
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError) as error:

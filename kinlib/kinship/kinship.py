@@ -47,6 +47,7 @@ from kinlib.kinship.presets import (
     load_role,
 )
 from kinlib.kinship.results import Child, Face
+from kinlib.kinship.selective import check_how, edit_selectively
 from kinlib.runtime import config, memory
 from kinlib.runtime.errors import KinlibError
 
@@ -135,6 +136,7 @@ class Kinship:
         | `identity` | aligned faces [B, 3, S, S] in [-1, 1] -> unit embeddings [B, 512] |
         | `parsing` | parser for `kinlib.faces.parsing.parse` |
         | `demography` | aligned faces [B, 3, S, S] in [-1, 1] -> table with one row a face |
+        | `editor` | the editing network of `kinlib.editing.networks` (studio only) |
 
         Generator and encoder are where `memory_efficient` says. The others stay on the CPU and are shared with whoever
         else loads them: `kinlib.runtime.memory.on_device` moves one to a device for the length of a block.
@@ -193,7 +195,7 @@ class Kinship:
             latent = self._encode_aligned(aligned, target, refine_steps, progress)
             lacking = absent_notes(self.preset, self.landmarks, self.identity, refine_steps > 0)
             notes = (*found.notes, *lacking, *([] if refine_steps else self._unlike(target, latent, name)))
-            self._remember(key, Face(upright.image, found.aligned, latent, notes))
+            self._remember(key, Face(upright.image, found.aligned, latent, notes, found.quad))
         self._faces.move_to_end(key)
         return _copied(self._faces[key])
 
@@ -274,30 +276,55 @@ class Kinship:
             for i, (picture, code) in enumerate(zip(pictures, codes, strict=True))
         ]
 
-    def edit(self, face: Face | Child, edits: Mapping[str, float | str]) -> Face | Child:
+    def edit(
+        self,
+        face: Face | Child,
+        edits: Mapping[str, float | str],
+        how: str = "directions",
+        *,
+        present: Mapping[str, float] | None = None,
+        editor: str | Path | None = None,
+    ) -> Face | Child:
         """A face or a child with attributes set.
 
-        All are set together, so that setting one does not undo another. Values are in the attribute's unit (years,
-        degrees, or a share from 0 to 1) and have to lie in the range of the training data. Only an age beyond it is
-        kept to it, which a note says. A published direction without a probe cannot read how much of the attribute
-        there is; its value counts in steps of the direction, to at most 10, and a note says so.
+        | how | |
+        |---|---|
+        | `directions` | the code moves along latent directions, and the generator synthesises the whole picture anew |
+        | `attention` | a network changes the picture itself within an attention mask; all else stays as it is |
+
+        Directions: all attributes are set together, so that setting one does not undo another. Values are in the
+        attribute's unit (years, degrees, or a share from 0 to 1) and have to lie in the range of the training data.
+        Only an age beyond it is kept to it, which a note says. A published direction without a probe cannot read how
+        much of the attribute there is; its value counts in steps of the direction, to at most 10, and a note says so.
+
+        Attention: values go from -1 (remove) to 1 (add), smaller ones change less. A photograph is edited at its own
+        size. A network reads which attributes are there already; they are not added again, which a note says.
 
         Args:
             face: a face from `encode`, or a child.
-            edits: values by attribute, such as {"age": 8, "smile": 0.5}; the attributes are the names in `directions`.
-                Sex may be "female" or "male".
+            edits: values by attribute. Directions: such as {"age": 8, "smile": 0.5}; the attributes are the names in
+                `directions`, and sex may be "female" or "male". Attention: such as {"glasses": 1, "hair_blond": 1};
+                `kinlib.editing.names.editable_attributes` lists them.
+            how: "directions" or "attention".
+            present: with attention, attributes that are there (1) or not (0), whatever the network reads.
+            editor: with attention, a file of `kinlib train editor` in place of the bundled network.
 
         Returns:
-            An object of the same kind with another code and picture. A face's `image` and `aligned` are then those of
-            the picture, so that it can be a parent. What was given stays as it is.
+            An object of the same kind with another code and picture. With directions, a face's `image` and `aligned`
+            are those of the code, so that it can be a parent; with attention its code is that of the edited picture.
+            What was given stays as it is.
 
         Raises:
-            KinlibError: if an attribute is unknown, a value is no number or out of its range, the direction of an
-                attribute is absent, or the face was encoded with another preset.
+            KinlibError: if `how` or an attribute is unknown, a value is no number or out of its range, changes
+                contradict each other, the direction or the network needed is absent, or the face was encoded with
+                another preset.
         """
         if not isinstance(face, Face | Child):
             kind = type(face).__name__
             raise KinlibError(f"only a face from `encode` or a child can be edited, not {kind}: encode a photo first")
+        check_how(how, present, editor)
+        if how == "attention":
+            return edit_selectively(self, face, edits, present, editor).face
         wanted = check_edits(self.preset, self.directions, edits)
         self._check_layers(face)
         latent = set_attributes(face.latent, self.directions, wanted)
@@ -306,7 +333,15 @@ class Kinship:
         changed = {"image": picture, "latent": latent, "notes": notes}
         if isinstance(face, Face):
             changed["aligned"] = picture.resize((ALIGNED_SIZE, ALIGNED_SIZE), Image.Resampling.LANCZOS)
+            changed["quad"] = None
         return replace(face, **changed)
+
+    def encode_aligned(self, aligned: Image.Image) -> Tensor:
+        """W+ code [1, L, 512], on the CPU, of an FFHQ crop, in which no face is looked for."""
+        picture = images.to_tensor(
+            images.to_rgb(aligned).resize((ALIGNED_SIZE, ALIGNED_SIZE), Image.Resampling.LANCZOS)
+        )
+        return self._encode_aligned(picture, images.resize(picture, self.generator.resolution), 0, None)
 
     def other_parent(
         self,
@@ -466,7 +501,8 @@ def _couple_notes(father: Face | None, mother: Face | None) -> tuple[str, ...]:
 def _copied(face: Face) -> Face:
     """Kept faces are lent to nobody: who draws on a picture or edits a code in place changes a copy."""
     with torch.inference_mode(False):
-        return Face(face.image.copy(), face.aligned.copy(), face.latent.clone(), face.notes)
+        quad = None if face.quad is None else face.quad.copy()
+        return Face(face.image.copy(), face.aligned.copy(), face.latent.clone(), face.notes, quad)
 
 
 def _enlarged(picture: Image.Image, size: int) -> Image.Image:

@@ -13,6 +13,7 @@ import torch
 
 from kinlib.checkpoints import weights
 from kinlib.checkpoints.registry import size_in_words
+from kinlib.editing.networks import load_editor
 from kinlib.faces.demography import analyse, load_demography
 from kinlib.faces.identity import load_identity
 from kinlib.faces.landmarks import load_predictor
@@ -88,6 +89,7 @@ PRESETS: dict[str, Preset] = {
             "identity": Source(load_identity),
             "parsing": Source(lambda path: load_parser("studio")),
             "demography": Source(lambda path: partial(analyse, preset="studio", net=load_demography(path))),
+            "editor": Source(load_editor),
         },
         renders_only=True,
     ),

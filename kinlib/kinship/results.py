@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from numpy import ndarray
     from PIL import Image
     from torch import Tensor
 
@@ -19,12 +20,15 @@ class Face:
         aligned: the FFHQ crop, 256 px; after `Kinship.edit` of that picture.
         latent: W+ code [1, L, 512], on the CPU.
         notes: what a user should know (several faces, turned aside, ...).
+        quad: the crop's corners in the photograph, float64 [4, 2], as `kinlib.io.crop` has them; None where `image` is
+            no photograph but the picture of a code.
     """
 
     image: "Image.Image"
     aligned: "Image.Image"
     latent: "Tensor"
     notes: tuple[str, ...] = ()
+    quad: "ndarray | None" = None
 
 
 @dataclass(frozen=True)

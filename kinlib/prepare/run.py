@@ -14,16 +14,16 @@ the rows of all other pictures stay as they are, and those of removed pictures g
 
 import hashlib
 import os
-import re
 import shutil
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pyarrow.parquet as pq
 
-from kinlib.io.files import make_folder, write_bytes, write_json, write_whole
+from kinlib.io.files import make_folder, sweep, write_bytes, write_json, write_whole
+from kinlib.io.locks import only_one
 from kinlib.io.resume import BEGUN, WORK, check_folder, read_note
 from kinlib.prepare.engines import ENGINES
 from kinlib.prepare.listing import Listing, quoted
@@ -38,6 +38,7 @@ __all__ = ["ENGINES", "NOTE", "count_statuses", "describe_failed", "prepare"]
 
 NOTE = "prepare.json"
 FORMAT = 3  # of the folder; 3 since rows hold the stamp of their file
+FACES = "aligned"  # the folder of the aligned faces
 LIST = ("pictures", "fingerprint")  # entries of the note that may change from call to call
 
 
@@ -60,8 +61,8 @@ def prepare(
         device: "cpu" or "cuda"; None picks the best there is. Between devices, codes differ in their last bits.
 
     Raises:
-        KinlibError: if a setting is unknown, a network is missing, or `out` cannot be written to or was made from
-            another folder or with other settings. Nothing is written then.
+        KinlibError: if a setting is unknown, a network is missing, or `out` cannot be written to, was made from another
+            folder or with other settings, or another process is at work in it. Nothing is written then.
     """
     settings, out = settings or PrepareSettings(), Path(out)
     settings.check()
@@ -81,11 +82,12 @@ def prepare(
     parts = list(split(listing, settings, _checked_device(device, settings)))
     parts = [replace(part, photos=tuple(photo for photo in part.photos if photo.image in missing)) for part in parts]
     _open_work(out, note)
-    yield len(rows)
-    for prepared in ENGINES[engine]([part for part in parts if part.photos], workers):
-        rows |= {row.image: row for row in rows_of(_keep(prepared, out))}
+    with only_one(out):
         yield len(rows)
-    _finish(out, [rows[photo.image] for photo in listing.photos], earlier, note)
+        for prepared in ENGINES[engine]([part for part in parts if part.photos], workers):
+            rows |= {row.image: row for row in rows_of(_keep(prepared, out))}
+            yield len(rows)
+        _finish(out, [rows[photo.image] for photo in listing.photos], earlier, note)
 
 
 def count_statuses(out: str | os.PathLike) -> dict[str, int]:
@@ -135,7 +137,7 @@ def _check_ours(out: Path, wanted: dict) -> None:
                 continue
             _check_same(out, note, wanted)
             return
-    strange = next((name for name in (TABLE, "aligned") if (out / name).exists()), None)
+    strange = next((name for name in (TABLE, FACES) if (out / name).exists()), None)
     if strange and not (out / WORK / BEGUN).exists():
         raise KinlibError(f"'{out / strange}' was not made here: choose another --out")
 
@@ -176,14 +178,14 @@ def _finish(out: Path, rows: list[Row], earlier: list[Row], note: dict) -> None:
     write_whole(out / TABLE, lambda file: join(rows, file))
     faces = [{row.aligned for row in some if row.aligned} for some in (earlier, rows)]  # a row that failed has none
     for gone in faces[0] - faces[1]:
-        (out / gone).unlink(missing_ok=True)
-    _sweep(out)
+        if _is_face(gone):
+            (out / gone).unlink(missing_ok=True)
+    sweep([*out.glob(".*.part"), *(out / FACES).rglob(".*.part")])
     write_json(out / NOTE, note)
     shutil.rmtree(out / WORK)
 
 
-def _sweep(out: Path) -> None:
-    """Remove half-written files that a kill left behind; see `kinlib.io.files`."""
-    for path in [*out.glob(".*.part"), *(out / "aligned").rglob(".*.part")]:
-        if re.fullmatch(r"\.[0-9a-f]{16}\.part", path.name):
-            path.unlink(missing_ok=True)
+def _is_face(name: str) -> bool:
+    """Whether a path of a table, which may come from anybody, lies where aligned faces do; no other file is deleted."""
+    parts = PurePosixPath(name).parts
+    return parts[:1] == (FACES,) and len(parts) > 1 and ".." not in parts

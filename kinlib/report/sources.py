@@ -6,12 +6,13 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from kinlib.io.files import parse_json
 from kinlib.runtime.errors import KinlibError
 
 __all__ = ["EXPORTED", "MAIN", "TIMED", "Sources", "read_sources", "report_folder"]
 
 EXPORTED = "studio"  # the numbers file that `kinlib.report.exports` writes; notebooks write all others
-TIMED = ("ffhq_cpu", "web_page")  # numbers that `make bench` and tests/checks/soak_page.py measure
+TIMED = ("ffhq_cpu", "start_cpu", "web_page")  # numbers that `make bench` and tests/checks/soak_page.py measure
 MAIN = "report.typ"
 
 COMMENT = re.compile(r"(?<!:)//[^\n]*|/\*.*?\*/", re.DOTALL)
@@ -38,7 +39,7 @@ class Sources:
 
     def figures(self) -> dict[str, dict]:
         """File name of each figure that the texts name -> notebook and parameters that made it."""
-        return json.loads(self.files["figures/manifest.json"])
+        return parse_json(self.files["figures/manifest.json"])
 
     def digest(self) -> str:
         """Checksum of all files, 32 hex digits. The PDF carries it, so that a stale one is recognised."""
@@ -91,7 +92,7 @@ def read_json(path: Path) -> dict:
         KinlibError: if the file is damaged.
     """
     try:
-        return json.loads(path.read_bytes())
+        return parse_json(path.read_bytes())
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:

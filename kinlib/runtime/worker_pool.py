@@ -31,7 +31,7 @@ from typing import TypeVar
 
 from kinlib.runtime.errors import KinlibError
 
-__all__ = ["check_workers", "cores", "spread"]
+__all__ = ["JOBS_AHEAD", "check_workers", "cores", "single_threaded", "spread"]
 
 Job, Result = TypeVar("Job"), TypeVar("Result")
 Pool = dict[Connection, BaseProcess]  # each worker by the caller's end of its pipe
@@ -168,16 +168,21 @@ def _death_in_words(process: BaseProcess) -> Iterator[None]:
 
 def _work(function: Callable, connection: Connection) -> None:
     """Main function of a worker: one job after another until the caller closes the pipe or dies."""
-    import cv2
-    from threadpoolctl import threadpool_limits
-
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # `_ignore_interrupts` does not reach Windows, nor other threads
-    os.environ["OMP_NUM_THREADS"] = "1"  # for libraries that `function` loads later
-    cv2.setNumThreads(1)
-    threadpool_limits(1)
+    single_threaded()
     with contextlib.suppress(EOFError, ConnectionError):
         while True:
             connection.send(_attempt(function, connection.recv()))
+
+
+def single_threaded() -> None:
+    """Let libraries compute in one thread, in a process that shares its machine with others of its kind."""
+    import cv2
+    from threadpoolctl import threadpool_limits
+
+    os.environ["OMP_NUM_THREADS"] = "1"  # for libraries that are loaded later
+    cv2.setNumThreads(1)
+    threadpool_limits(1)
 
 
 def _attempt(function: Callable, job: object) -> tuple[object, Exception | None]:

@@ -20,8 +20,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from kinlib.io.files import make_folder, write_bytes, write_json
+from kinlib.io.files import make_folder, sweep, write_bytes, write_json
 from kinlib.io.images import resize, to_pil, write_image
+from kinlib.io.locks import only_one
 from kinlib.io.resume import check_folder, read_note
 from kinlib.runtime.errors import KinlibError
 from kinlib.search.fitness import FITNESSES, make_fitness
@@ -97,6 +98,9 @@ class PictureSearch:
         """Search up to a generation; yields the number of each one done.
 
         Whatever ends it, Ctrl-C for instance, the best so far is written.
+
+        Raises:
+            KinlibError: if another process searches in the same folder, or it cannot be written to.
         """
         fitness = make_fitness(self.settings.fitness, self.target, self.space.size)
         steps = evolve(
@@ -109,15 +113,17 @@ class PictureSearch:
             begin=self.generation,
             seed=self.settings.seed,
         )
-        try:
-            while self.generation is None or self.generation.number < generations:
-                self._take(next(steps))
-                if self.generation.number % EVERY == 0:
-                    self._write_state()
-                yield self.generation.number
-        finally:
-            if self.generation is not None:
-                self.write()
+        with only_one(self.out):
+            try:
+                while self.generation is None or self.generation.number < generations:
+                    self._take(next(steps))
+                    if self.generation.number % EVERY == 0:
+                        self._write_state()
+                    yield self.generation.number
+            finally:
+                if self.generation is not None:
+                    self.write()
+            sweep(self.out.glob(".*.part"))
 
     def _take(self, generation: Generation) -> None:
         self.generation = generation
@@ -157,14 +163,19 @@ class PictureSearch:
             return None, [], {}
         try:
             state = load(path.read_bytes())
-            number, evaluations = state["counts"].tolist()
+            number, evaluations = map(int, state["counts"].tolist())
             population, fitness = state["population"], state["fitness"].numpy()
             history = state["history"].tolist()
             top = {int(key.removeprefix("top.")): value for key, value in state.items() if key.startswith("top.")}
-            wanted = (self.settings.population, self.space.num_dimensions)
+            dimensions = self.space.num_dimensions
+            wanted = (self.settings.population, dimensions)
             if tuple(population.shape) != wanted or fitness.shape != wanted[:1] or len(history) != number + 1:
                 raise ValueError("it does not fit the settings")
-        except (OSError, SafetensorError, KeyError, ValueError) as error:
+            if any(some.ndim != 2 or some.shape[1] != dimensions or len(some) > TOP for some in top.values()):
+                raise ValueError("its pictures do not fit the space")
+            if not all(some.isfinite().all() for some in state.values()):
+                raise ValueError("it holds what is no finite number")
+        except (OSError, SafetensorError, KeyError, ValueError, TypeError, RuntimeError, OverflowError) as error:
             raise KinlibError(f"'{path}' is damaged: delete the folder, or choose another one") from error
         return Generation(number, population, fitness, evaluations), history, top
 

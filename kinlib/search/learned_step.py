@@ -13,11 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from kinlib.checkpoints import weights
-from kinlib.checkpoints.state_dicts import load_state
+from kinlib.checkpoints.state_dicts import build
 from kinlib.checkpoints.weights import open_checkpoint
 from kinlib.runtime.errors import KinlibError
 from kinlib.search.spaces import SearchSpace
-from kinlib.search.steps import Round
+from kinlib.search.steps import Round, picked
 
 __all__ = ["LearnedStep", "PickNet", "load_step", "summary"]
 
@@ -73,14 +73,11 @@ class LearnedStep:
         Raises:
             KinlibError: if nothing has been picked.
         """
-        used = [one for one in rounds if one.picks]
-        if not used:
-            raise KinlibError("nothing is picked yet: there is nothing to learn from")
-        summaries = [summary(one.faces, torch.tensor(one.picks)) for one in used]
+        summaries = [summary(one.faces, torch.tensor(one.picks)) for one in picked(rounds)]
         return self.net(torch.stack(summaries)[None])[0][0, -1]
 
     def __call__(self, rounds: Sequence[Round], count: int, rng: np.random.Generator) -> Tensor:
-        used = [one for one in rounds if one.picks]
+        used = picked(rounds)
         centre = self.estimate(used)
         spread = float(self.net.log_spread[min(len(used), len(self.net.log_spread)) - 1].exp())
         noise = torch.from_numpy(rng.standard_normal((count - 2, len(centre))).astype(np.float32))
@@ -101,11 +98,11 @@ def load_step(space: SearchSpace, path: str | Path | None = None) -> LearnedStep
     state = open_checkpoint(path)
     try:
         dimensions, hidden = state["out.weight"].shape
-        net = PickNet(dimensions, hidden, len(state["log_spread"]))
+        rounds = len(state["log_spread"])
         network = bytes(state["network"].tolist()).hex()
     except (KeyError, ValueError, TypeError, AttributeError) as problem:
         raise KinlibError(f"{path} holds no learned step: give a file that `kinlib train picks` wrote") from problem
     if network != space.fingerprint:
         raise KinlibError(f"{path} was trained for another network than this space '{space.name}' has")
-    load_state(net, state, path)
+    net = build(lambda: PickNet(dimensions, hidden, rounds), state, path)
     return LearnedStep(net.float().requires_grad_(False))

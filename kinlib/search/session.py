@@ -13,7 +13,6 @@ sliders come last (Frowd et al. 2011). The panel of notebook 12 is a layout over
 made from memory: it is no evidence.
 """
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -23,12 +22,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kinlib.io.files import write_json
+from kinlib.io.files import parse_json, write_json
 from kinlib.runtime.errors import KinlibError
 from kinlib.search.attributes import orthogonalise
 from kinlib.search.regions import blur_outside, carry_over, region_mask
 from kinlib.search.spaces import SearchSpace
-from kinlib.search.steps import Round, Step, composite, genetic_step
+from kinlib.search.steps import Round, Step, arrived_at, genetic_step
 
 __all__ = ["MOST_ON_SCREEN", "FaceSearch", "morph"]
 
@@ -121,7 +120,7 @@ class FaceSearch:
     def coordinates(self) -> Tensor:
         """The composite's coordinates, float32 [D]; before anything was picked, those of the first face."""
         rounds = [*self._state.rounds, *([self._round()] if self._state.picks else [])]
-        return composite(rounds) if rounds else self._state.faces[0]
+        return arrived_at(self.step, rounds) if rounds else self._state.faces[0]
 
     def picture(self) -> Tensor:
         """The composite, [3, S, S] in [-1, 1]."""
@@ -283,8 +282,11 @@ class FaceSearch:
             sliders = {name: session._checked(name, value) for name, value in content["sliders"].items()}
             for region in locks:
                 region_mask(region, space.size)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise KinlibError(f"'{path}' is a damaged session: {error}") from error
+            if state.shown not in range(len(faces)) or content["independent"] not in (True, False):
+                raise ValueError("the screen is not there")
+        # Of PyTorch and NumPy, for numbers that are too large, the last two.
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RuntimeError) as error:
+            raise KinlibError(f"'{path}' is a damaged session: {_one_line(error)}") from error
         session._state = replace(state, sliders=sliders)
         return session
 
@@ -356,14 +358,18 @@ def _listed(faces: Tensor) -> list:
 
 def _read(path: Path) -> dict:
     try:
-        content = json.loads(path.read_bytes())
+        content = parse_json(path.read_bytes())
     except OSError as error:
         raise KinlibError(f"the session '{path}' cannot be read ({error.strerror})") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise KinlibError(f"'{path}' holds no session: it is not JSON ({error})") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise KinlibError(f"'{path}' holds no session of a face search")
     return content
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 def _faces(values: list, space: SearchSpace) -> Tensor:

@@ -37,6 +37,7 @@ class SearchSpace:
         encode: aligned faces [B, 3, any, any] in [-1, 1] -> coordinates [B, D], as near as the space allows.
         fingerprint: of the network; coordinates mean nothing to another one.
         attributes: attribute vectors, name -> [D].
+        draw: `decode` with gradients; None where the space has none.
     """
 
     name: str
@@ -46,6 +47,7 @@ class SearchSpace:
     encode: Callable[[Tensor], Tensor]
     fingerprint: str
     attributes: Mapping[str, Tensor] = field(default_factory=dict)
+    draw: Callable[[Tensor], Tensor] | None = None
 
 
 def vae_space(net: VAE | None = None) -> SearchSpace:
@@ -60,7 +62,7 @@ def vae_space(net: VAE | None = None) -> SearchSpace:
     def encode(images: Tensor) -> Tensor:
         return net.coordinates(images)
 
-    return SearchSpace("vae", net.latent, net.size, decode, encode, _fingerprint(net), net.attributes)
+    return SearchSpace("vae", net.latent, net.size, decode, encode, _fingerprint(net), net.attributes, net.decode)
 
 
 @torch.no_grad()
@@ -87,8 +89,7 @@ def w_space(
     spread = variance.flip(0)[:num_dimensions].clamp_min(1e-12).sqrt().float()  # [D]
     axes = axes.flip(1)[:, :num_dimensions].float()  # [512, D]
 
-    @torch.no_grad()
-    def decode(coordinates: Tensor) -> Tensor:
+    def draw(coordinates: Tensor) -> Tensor:
         codes = generator.broadcast(centre + (coordinates * spread) @ axes.t())  # [B, D] -> [B, L, 512]
         return torch.cat([generator.synthesis(part).clamp(-1, 1) for part in codes.split(PART)])
 
@@ -99,7 +100,8 @@ def w_space(
 
     known = ((samples - centre) @ axes) / spread
     vectors = _attribute_vectors(generator.broadcast(samples), known, directions or {})
-    return SearchSpace("w", num_dimensions, generator.resolution, decode, encode, _fingerprint(generator), vectors)
+    name, size, network = "w", generator.resolution, _fingerprint(generator)
+    return SearchSpace(name, num_dimensions, size, torch.no_grad()(draw), encode, network, vectors, draw)
 
 
 def _attribute_vectors(codes: Tensor, coordinates: Tensor, directions: Mapping[str, Direction]) -> dict[str, Tensor]:

@@ -11,9 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from kinlib.runtime.errors import KinlibError
 from kinlib.search.genetic import CROSSOVERS
 
-__all__ = ["Round", "Step", "composite", "genetic_step"]
+__all__ = ["Round", "Step", "arrived_at", "composite", "genetic_step", "picked"]
 
 KEPT = 1  # picks that are shown again: the best so far is never lost
 FRESH = 1 / 16  # share of a screen that is drawn anew, against a search that has closed in too early
@@ -41,6 +42,24 @@ class Round:
 
 
 Step = Callable[[Sequence[Round], int, np.random.Generator], Tensor]
+"""A step may have a method `estimate(rounds)` as well: the face, float32 [D], that the search has arrived at."""
+
+
+def arrived_at(step: Step, rounds: Sequence[Round]) -> Tensor:
+    """The face that a search by a step has arrived at, float32 [D]: the step's estimate, or the picks' composite."""
+    return step.estimate(rounds) if hasattr(step, "estimate") else composite(rounds)
+
+
+def picked(rounds: Sequence[Round]) -> list[Round]:
+    """The rounds in which something was picked.
+
+    Raises:
+        KinlibError: if there are none.
+    """
+    used = [one for one in rounds if one.picks]
+    if not used:
+        raise KinlibError("nothing is picked yet: there is nothing to go on from")
+    return used
 
 
 def composite(rounds: Sequence[Round], last: int = MEMORY) -> Tensor:
@@ -49,7 +68,7 @@ def composite(rounds: Sequence[Round], last: int = MEMORY) -> Tensor:
     A pick counts by its place, the first as one, the second a half, the third a third; the mean of faces that look
     right is nearer to the face that is meant than any of them.
     """
-    chosen = [one for one in rounds if one.picks][-last:]
+    chosen = picked(rounds)[-last:]
     weights = torch.cat([1 / torch.arange(1.0, len(one.picks) + 1) for one in chosen])
     faces = torch.cat([one.chosen for one in chosen])
     return (weights[:, None] * faces).sum(dim=0) / weights.sum()
@@ -61,7 +80,7 @@ def genetic_step(rounds: Sequence[Round], count: int, rng: np.random.Generator) 
     The best pick is shown again. Children mix two parents each (blend crossover) and are mutated, less from round to
     round; one face in sixteen is drawn anew.
     """
-    used = [one for one in rounds if one.picks]
+    used = picked(rounds)
     dimensions = used[-1].faces.shape[1]
     parents = np.concatenate([one.chosen.numpy() for one in used[-MEMORY:][::-1]])  # the last round's first
     fresh = rng.standard_normal((max(round(FRESH * count), 0), dimensions))

@@ -18,13 +18,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kinlib.checkpoints import weights
-from kinlib.checkpoints.state_dicts import load_state
+from kinlib.checkpoints.state_dicts import build
 from kinlib.checkpoints.weights import open_checkpoint
 from kinlib.runtime.errors import KinlibError
 
 __all__ = ["VAE", "kl_divergence", "load_vae"]
 
 SMALLEST = 4  # px, side of the last feature map
+# Channels double that often at most: two thirds of the file would be the linear layers at 4 px otherwise.
+DOUBLINGS = 2
 SLOPE = 0.2  # of the leaky ReLU below 0, as in FaceNet's VAE
 MOST_LOG_VARIANCE = 8.0  # either way: exp(8) is no longer a number to train with, and no face needs it
 ATTRIBUTE = "attribute."  # before the names of attribute vectors in a file
@@ -35,7 +37,7 @@ class VAE(nn.Module):
 
     Args:
         size: S, side of the pictures in px: 4 times a power of two.
-        width: channels at half the size; each halving doubles them.
+        width: channels at half the size; the next two halvings double them.
         latent: D, numbers of a latent vector.
 
     Attributes:
@@ -50,7 +52,7 @@ class VAE(nn.Module):
         if size != SMALLEST << halvings or halvings < 1 or width < 1 or latent < 1:
             raise KinlibError(f"a VAE of {size} px, width {width}, {latent} numbers cannot be: use 64 px, or 128")
         self.size, self.width, self.latent = size, width, latent
-        widths = [width << level for level in range(halvings)]  # at size/2, size/4, ..., 4 px
+        widths = [width << min(level, DOUBLINGS) for level in range(halvings)]  # at size/2, size/4, ..., 4 px
         self.down = nn.Sequential(*(_halve(a, b) for a, b in zip([3, *widths], widths, strict=False)))
         cells = widths[-1] * SMALLEST * SMALLEST
         self.head = nn.Linear(cells, 2 * latent)  # means, then log-variances
@@ -141,8 +143,13 @@ def load_vae(path: str | Path | None = None) -> VAE:
         sizes = SMALLEST << halvings, state["down.0.0.weight"].shape[0], state["stem.weight"].shape[1]
     except (IndexError, AttributeError) as problem:
         raise KinlibError(f"{path} holds no whole VAE") from problem
-    with torch.random.fork_rng(devices=[]), torch.inference_mode(False):  # initialising draws random numbers
-        net = VAE(*sizes)
-    load_state(net, state, path, optional=("num_batches_tracked",))
-    net.attributes = {key.removeprefix(ATTRIBUTE): value.float() for key, value in attributes.items()}
+    net = build(lambda: VAE(*sizes), state, path, optional=("num_batches_tracked",))
+    net.attributes = _attributes(attributes, net.latent, path)
     return net.float().eval().requires_grad_(False)
+
+
+def _attributes(state: Mapping[str, Tensor], latent: int, path: Path) -> dict[str, Tensor]:
+    for name, vector in state.items():
+        if not isinstance(vector, Tensor) or vector.shape != (latent,) or not vector.float().isfinite().all():
+            raise KinlibError(f"{path} holds no attribute vector of {latent} finite numbers under '{name}'")
+    return {name.removeprefix(ATTRIBUTE): vector.float() for name, vector in state.items()}

@@ -518,6 +518,49 @@ _ATTRACTIVENESS = Card(
     ),
 )
 
+_EDITOR = Card(
+    title="Editing network",
+    metrics=(
+        Metric(
+            "background_psnr_db", "PSNR of the background of {pictures} held-out pictures after edits", "{:.1f} dB", 35
+        ),
+        Metric(
+            "error_changed",
+            "error against {pairs} true edits in the region that changes, levels of 255 (left as it is: "
+            "{error_changed_untouched:.1f})",
+            "{:.1f}",
+        ),
+        Metric("error_rest", "... in the rest of the picture", "{:.2f}"),
+        Metric("attention_iou", "intersection over union of the attention mask and the region that changes", "{:.2f}"),
+    ),
+    columns=(),
+    limits=(
+        _RENDERS,
+        Limit("Draws 64 px: what is new in a picture, such as glasses or bangs, is soft at a photograph's own size."),
+        Limit("What lies within the mask is invented, and no evidence of how anybody would look."),
+    ),
+)
+
+_EDIT_ATTRIBUTES = Card(
+    title="Network of editing attributes",
+    metrics=(
+        Metric(
+            "accuracy_mean",
+            "right answers, mean of 13 attributes ({people} people; the commoner answer {guess_mean:.0%})",
+            "{:.1%}",
+            0.94,
+        ),
+        Metric("accuracy_balanced", "... where faces with and without an attribute count the same", "{:.1%}"),
+        Metric("accuracy_least", "... of the attribute read worst", "{:.1%}"),
+    ),
+    columns=(),
+    limits=(
+        _RENDERS,
+        Limit("Bushy eyebrows, pale skin and youth are thresholds in the studio: at them, any reader errs."),
+        Limit("Its answers are about a picture, such as hair that is covered or lit; they say nothing of a person."),
+    ),
+)
+
 # In the order of the cards.
 NETWORKS = {
     "generator": Network("generator:GeneratorSettings"),
@@ -535,7 +578,8 @@ NETWORKS = {
     "vae": Network("vae:VAESettings", _VAE),
     "picks": Network("picks:PickSettings", _PICKS),
     "attractiveness": Network("attractiveness:AttractivenessSettings", _ATTRACTIVENESS),
-    "editor": Network("editor:EditorSettings"),
+    "editor": Network("editor:EditorSettings", _EDITOR),
+    "edit_attributes": Network("edit_attributes:EditAttributesSettings", _EDIT_ATTRIBUTES),
     "upscaler": Network("upscaler:UpscalerSettings", _UPSCALER),
     "upscaler_esrgan": Network("upscaler:EsrganSettings", _UPSCALER_ESRGAN),
 }

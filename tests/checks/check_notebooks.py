@@ -12,16 +12,22 @@ import statistics
 import sys
 from pathlib import Path
 
-__all__ = ["check", "check_all", "notebooks", "parameter_names"]
+__all__ = ["check", "check_all", "notebooks", "parameter_names", "solutions"]
 
 ROOT = Path(__file__).resolve().parents[2]
 MAX_FILE = 1_000_000  # bytes
 MAX_IMAGE = 150_000  # bytes, decoded
 MAX_LINES, MAX_MEDIAN = 30, 8  # lines of a code cell, and of the middle one
 MAX_SETUP, PARAMETERS = 8, range(3, 9)  # lines of the setup cell, number of constants
+MAX_SOLUTION, MAX_WIDTH = 20, 120  # lines of a solution to an exercise, characters of a line
 ABSOLUTE = re.compile(r"(?<![\w.:/~\-])/(?:home|root|work|Users|tmp|usr|mnt|content/drive)/|\b[A-Z]:\\\\?[A-Za-z]")
 LARGE_INLINE = re.compile(rf"data:image/[^\"']{{{MAX_IMAGE * 4 // 3}}}")
 MAGIC = re.compile(r"^\s*[!%]", re.MULTILINE)
+SOLUTION = re.compile(
+    r"<details>\n<summary>Solution to (?P<number>\d+)</summary>\n\n"
+    r"```python\n(?P<code>.*?)```\n\n(?P<text>.*?)\n\n</details>",
+    re.DOTALL,
+)
 
 
 def notebooks(folder: Path = ROOT / "notebooks") -> list[Path]:
@@ -38,7 +44,7 @@ def check(path: Path) -> list[str]:
     except (ValueError, KeyError, TypeError):
         return ["is not a notebook"]
     found = [*_check_file(path), *_check_metadata(notebook), *_check_order(path, cells), *_check_parameters(code)]
-    found += _check_counts(code)
+    found += [*_check_counts(code), *_check_exercises(cells)]
     lengths = [len(source(cell).splitlines()) for cell in code]
     if lengths and statistics.median(lengths) > MAX_MEDIAN:
         found.append(f"the median code cell has {statistics.median(lengths):g} lines, more than {MAX_MEDIAN}")
@@ -74,6 +80,11 @@ def parameter_names(cells: list[dict]) -> list[str]:
             assigned = [node for node in ast.parse(source(cell)).body if isinstance(node, ast.Assign)]
             return [target.id for node in assigned for target in node.targets if isinstance(target, ast.Name)]
     return []
+
+
+def solutions(cells: list[dict]) -> list[tuple[int, str]]:
+    """Number of the exercise and code of each folded solution in the last cell."""
+    return [(int(found["number"]), found["code"]) for found in SOLUTION.finditer(source(cells[-1]))] if cells else []
 
 
 def source(cell: dict) -> str:
@@ -127,6 +138,31 @@ def _check_parameters(code: list[dict]) -> list[str]:
 def _check_counts(code: list[dict]) -> list[str]:
     counts = [cell.get("execution_count") for cell in code]
     return [] if counts == list(range(1, len(code) + 1)) else ["was not run from top to bottom in one go"]
+
+
+def _check_exercises(cells: list[dict]) -> list[str]:
+    """Exercises in the last cell, at least one with a folded solution; `test_notebooks.py` runs the solutions."""
+    text = source(cells[-1]) if cells else ""
+    numbers = {
+        int(number) for number in re.findall(r"^(\d+)\. ", text.partition("## Try it yourself")[2], re.MULTILINE)
+    }
+    if not numbers:
+        return ["its last cell has no exercises below '## Try it yourself'"]
+    solved = solutions(cells)
+    if len(solved) != text.count("<details>") or not solved:
+        return ["its exercises have no folded solution, or one that is not written as in CONTRIBUTING.md"]
+    found = [f"a solution to {number}, which is no exercise" for number, _ in solved if number not in numbers]
+    for number, code in solved:
+        lines = code.splitlines()
+        if len(lines) > MAX_SOLUTION or any(len(line) > MAX_WIDTH for line in lines):
+            found.append(
+                f"the solution to {number} has more than {MAX_SOLUTION} lines or {MAX_WIDTH} characters in one"
+            )
+        try:
+            ast.parse(code)
+        except SyntaxError:
+            found.append(f"the solution to {number} is not Python")
+    return found
 
 
 def _check_cell(cell: dict) -> list[str]:

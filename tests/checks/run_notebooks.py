@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 import nbformat
-from check_notebooks import ROOT, check_all, notebooks, parameter_names
+from check_notebooks import ROOT, check_all, notebooks, parameter_names, solutions
 
 __all__ = ["clean", "copy_project", "execute", "run"]
 
@@ -39,8 +39,15 @@ def run(path: Path, cell_limit: float = CELL_LIMIT) -> nbformat.NotebookNode:
     return notebook
 
 
-def execute(path: Path, output: Path, parameters: dict, cell_limit: float) -> None:
+def execute(path: Path, output: Path, parameters: dict, cell_limit: float, solved: bool = False) -> None:
     """Run a notebook with other parameters and write it to `output`.
+
+    Args:
+        path: of the notebook.
+        output: file to write.
+        parameters: values by name.
+        cell_limit: seconds that one cell may take.
+        solved: run the solutions to its exercises as well, behind the last cell.
 
     Raises:
         ValueError: the notebook has no such parameter (papermill only warns).
@@ -48,11 +55,14 @@ def execute(path: Path, output: Path, parameters: dict, cell_limit: float) -> No
     """
     import papermill
 
-    unknown = set(parameters) - set(parameter_names(nbformat.read(path, as_version=4).cells))
+    notebook = nbformat.read(path, as_version=4)
+    unknown = set(parameters) - set(parameter_names(notebook.cells))
     if unknown:
         raise ValueError(f"{path.name} has no parameter {', '.join(sorted(unknown))}")
+    if solved:
+        notebook.cells += [nbformat.v4.new_code_cell(code) for _, code in solutions(notebook.cells)]
     papermill.execute_notebook(
-        path,
+        notebook,
         output,
         parameters=parameters,
         kernel_name="python3",

@@ -5,8 +5,6 @@ that truly changed and in the rest of the picture. To leave the picture as it is
 region, it is the baseline.
 """
 
-import io
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,16 +13,19 @@ import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
-from PIL import Image
 from torch import Tensor, nn
 
 from kinlib.editing.networks import Edit
 from kinlib.editing.rules import ATTRIBUTES, toggle
 from kinlib.evaluation.quality import write_grid
+from kinlib.io.face_labels import CLASSES
+from kinlib.io.files import parse_json
 from kinlib.io.images import resize, to_tensor
+from kinlib.io.tables import decode_picture, read_table
 from kinlib.runtime.errors import KinlibError
 
 __all__ = ["EditPairs", "background_psnr", "edit_all", "edit_sheet", "measure_pairs", "read_pairs"]
+__all__ += ["region_error"]
 
 BATCH = 50  # pictures at a time
 ATTENTIVE = 0.5  # attention from which a pixel counts to the mask
@@ -42,7 +43,8 @@ class EditPairs:
         images, edited: [N, 3, S, S] in [-1, 1].
         changed: bool [N, 1, S, S], where they differ.
         difference: changes of `kinlib.editing.rules.ATTRIBUTES`, [N, A].
-        table: `person`, `attribute` and `change` of each.
+        table: `person`, `attribute` and `change` of each, and the JSON `attributes` of the first picture.
+        labels: classes of the first picture, uint8 [N, S, S], and of the second; None where the folder has none.
     """
 
     images: Tensor
@@ -50,25 +52,72 @@ class EditPairs:
     changed: Tensor
     difference: Tensor
     table: pd.DataFrame
+    labels: tuple[Tensor, Tensor] | None = None
+
+    @property
+    def background(self) -> Tensor:
+        """bool [N, S, S], what is behind the person in both pictures.
+
+        Raises:
+            KinlibError: if classes are unknown.
+        """
+        before, after = self._labels()
+        return (before == 0) & (after == 0)
+
+    @property
+    def skin(self) -> Tensor:
+        """bool [N, S, S], skin of the face in both pictures.
+
+        Raises:
+            KinlibError: if classes are unknown.
+        """
+        before, after = (labels == CLASSES.index("skin") for labels in self._labels())
+        return before & after
+
+    def _labels(self) -> tuple[Tensor, Tensor]:
+        if self.labels is None:
+            raise KinlibError("the classes of these pictures are unknown: render them with `kinlib render --edits`")
+        return self.labels
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def batch(
+        self, index: Tensor, rng: torch.Generator, device: torch.device | str = "cpu"
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """(pictures, edited pictures, changed regions in 0..1, differences) of rows [B], to learn from.
+
+        Half of the pairs are mirrored, and half of them go from the edited picture back to the first.
+        """
+        parts = self.images[index], self.edited[index], self.changed[index].float()
+        mirrored = (torch.rand(len(index), generator=rng) < 0.5)[:, None, None, None]
+        before, after, changed = (torch.where(mirrored, part.flip(-1), part) for part in parts)
+        back = torch.rand(len(index), generator=rng) < 0.5
+        turned = back[:, None, None, None]
+        difference = torch.where(back[:, None], -self.difference[index], self.difference[index])
+        batch = torch.where(turned, after, before), torch.where(turned, before, after), changed, difference
+        return tuple(part.to(device) for part in batch)
 
 
 def read_pairs(folder: Path, size: int) -> EditPairs:
     """Read what `kinlib render --edits` wrote, at `size` px.
 
     Raises:
-        KinlibError: if there is nothing, or something else.
+        KinlibError: if there is nothing, something else, or a damaged file.
     """
     parts = sorted(Path(folder).glob("*.parquet"))
     if not parts:
         raise KinlibError(f"there is no *.parquet file with edits in '{folder}': `kinlib render --edits` writes them")
-    table = pd.concat([pd.read_parquet(part) for part in parts], ignore_index=True)
+    table = pd.concat([read_table(part) for part in parts], ignore_index=True)
     if "edited" not in table:
         raise KinlibError(f"'{folder}' holds no edits: `kinlib render --edits` renders them")
     images, edited = (resize(_pictures(table[name]), size).clamp(-1, 1) for name in ("image", "edited"))
     masks = np.stack([_open(data) for data in table.changed])[:, None]  # [N, 1, H, W]
     changed = F.interpolate(torch.from_numpy(masks).float() / 255, (size, size), mode="area") >= CHANGED
     difference = _attributes(table.edited_attributes) - _attributes(table.attributes)
-    return EditPairs(images, edited, changed, difference, table[["person", "attribute", "change"]])
+    labels = _labels(table, size) if {"mask", "edited_mask"} <= set(table) else None
+    known = table[["person", "attribute", "change", "attributes"]]
+    return EditPairs(images, edited, changed, difference, known, labels)
 
 
 @torch.no_grad()
@@ -94,9 +143,9 @@ def measure_pairs(net: Network, pairs: EditPairs) -> dict:
     union = (attentive | pairs.changed).flatten(1).sum(dim=1)
     each = pd.DataFrame(
         {
-            "error_changed": _error(edit.image, pairs.edited, pairs.changed),
-            "error_changed_untouched": _error(pairs.images, pairs.edited, pairs.changed),
-            "error_rest": _error(edit.image, pairs.edited, ~pairs.changed),
+            "error_changed": region_error(edit.image, pairs.edited, pairs.changed),
+            "error_changed_untouched": region_error(pairs.images, pairs.edited, pairs.changed),
+            "error_rest": region_error(edit.image, pairs.edited, ~pairs.changed),
             "attention_iou": (attentive & pairs.changed).flatten(1).sum(dim=1) / union.clamp(min=1),
         }
     )
@@ -136,15 +185,26 @@ def edit_sheet(net: Network, images: Tensor, attributes: Tensor, path: Path) -> 
     write_grid(torch.cat(rows), path, columns=attributes.shape[1] + 1)
 
 
-def _error(images: Tensor, wanted: Tensor, region: Tensor) -> Tensor:
-    """Mean absolute difference [N] in a region [N, 1, S, S], in levels of 0..255."""
+def region_error(images: Tensor, wanted: Tensor, region: Tensor) -> Tensor:
+    """Mean absolute difference [N] of pictures [N, 3, S, S] in a region [N, 1, S, S], in levels of 0..255."""
     difference = (images - wanted).abs().mean(dim=1, keepdim=True) * region  # [N, 1, S, S]
     return GREYS * difference.flatten(1).sum(dim=1) / region.flatten(1).sum(dim=1).clamp(min=1)
 
 
+def _labels(table: pd.DataFrame, size: int) -> tuple[Tensor, Tensor]:
+    """Classes before and after at `size` px, uint8 [N, S, S] each."""
+    return tuple(
+        F.interpolate(torch.from_numpy(np.stack([_open(data) for data in table[name]]))[:, None], (size, size))[:, 0]
+        for name in ("mask", "edited_mask")  # [N, 1, H, W] -> [N, S, S]
+    )
+
+
 def _attributes(texts: pd.Series) -> Tensor:
-    records = [json.loads(text) for text in texts]
-    return torch.tensor([[float(record[name]) for name in ATTRIBUTES] for record in records])
+    try:
+        records = [parse_json(text) for text in texts]
+        return torch.tensor([[float(record[name]) for name in ATTRIBUTES] for record in records])
+    except (ValueError, KeyError, TypeError) as error:
+        raise KinlibError("the attributes of a pair are damaged: render the edits again in another folder") from error
 
 
 def _pictures(files: pd.Series) -> Tensor:
@@ -152,4 +212,4 @@ def _pictures(files: pd.Series) -> Tensor:
 
 
 def _open(data: bytes) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(data)))
+    return decode_picture(data)

@@ -24,7 +24,7 @@ import pandas as pd
 
 from kinlib.checkpoints import weights
 from kinlib.evaluation.heredity.reference_set import Provenance, Reference
-from kinlib.io.files import write_bytes
+from kinlib.io.files import parse_json, write_bytes
 from kinlib.runtime import config
 from kinlib.runtime.errors import KinlibError
 
@@ -141,7 +141,7 @@ def _read_facts(folder: Path) -> dict:
     if not path.is_file():
         raise KinlibError(f"there is no heredity reference in {folder}: get it again with the project's files")
     try:
-        facts = json.loads(path.read_bytes())
+        facts = parse_json(path.read_bytes())
         version, complete = facts["format"], {EMBEDDINGS, TRUE} <= facts["files"].keys()
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise _damaged(path) from error

@@ -1,12 +1,12 @@
 """Recall and precision of fault detection on the studio's families, whose faults were planted."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from kinlib.families.tables import Problem
+from kinlib.io.files import parse_json
 from kinlib.runtime import config
 from kinlib.runtime.errors import KinlibError
 from kinlib.studio.datasets.planted_faults import KINDS, Fault
@@ -22,7 +22,7 @@ def planted_faults(folder: Path | None = None) -> list[Fault]:
     """
     path = Path(folder or config.data_dir() / "studio") / "faults.json"
     try:
-        rows = json.loads(path.read_text(encoding="utf-8"))
+        rows = parse_json(path.read_bytes())
         return [Fault(**{key: value for key, value in row.items() if key != "meaning"}) for row in rows]
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise KinlibError(f"{path} cannot be read as a list of faults: render the families again") from error

@@ -15,12 +15,13 @@ Licence of the published file: its page allows academic use only and has no lice
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from kinlib.checkpoints.state_dicts import load_state
+from kinlib.checkpoints.state_dicts import build
 from kinlib.checkpoints.weights import open_checkpoint
 from kinlib.inheritance.genes.networks import Components, GeneDecoder, GeneEncoder, GeneSizes
 from kinlib.runtime.errors import KinlibError
@@ -95,11 +96,11 @@ def _published(state: dict[str, Tensor], path: str | Path) -> tuple[GeneEncoder,
         raise KinlibError(f"{path} has {tokens} gene tokens, which are no whole number of regions of {num_layers}")
     sizes = GeneSizes(num_layers, dim, regions, num_layers, dim, depths[0], head, depths[1])
     sizes = replace(sizes, token_factor=hidden / tokens, channel_factor=channel_hidden / dim)
-    networks = GeneEncoder(sizes), GeneDecoder(sizes)
     tables = encoder_names(depths[0], head), decoder_names(depths[1])
-    for network, part, names, prefix in zip(networks, (encoder, decoder), tables, (ENCODER, DECODER), strict=True):
-        load_state(network, _renamed(part, names, prefix, path), path)
-    return networks
+    parts = zip((GeneEncoder, GeneDecoder), (encoder, decoder), tables, (ENCODER, DECODER), strict=True)
+    return tuple(
+        build(partial(kind, sizes), _renamed(part, names, prefix, path), path) for kind, part, names, prefix in parts
+    )
 
 
 def encoder_names(depth: int, head_depth: int) -> dict[str, str]:
@@ -146,17 +147,21 @@ def _renamed(state: dict[str, Tensor], names: dict[str, str], prefix: str, path:
 
 def _ours(state: dict[str, Tensor], path: str | Path) -> tuple[GeneEncoder, GeneDecoder]:
     sizes = _our_sizes(state, path)
-    components = Components(sizes.components, sizes.num_layers * sizes.style_dim) if sizes.components else None
-    networks = {"encoder": GeneEncoder(sizes, components), "decoder": GeneDecoder(sizes, components)}
+    parts = {"encoder": GeneEncoder, "decoder": GeneDecoder}
     state = {key: value for key, value in state.items() if key not in ("sizes", "log_variance_centre")}
-    left = [key for key in state if key.split(".")[0] not in (*networks, "components")]
+    left = [key for key in state if key.split(".")[0] not in (*parts, "components")]
     if left:
         raise KinlibError(f"{path} does not fit the gene networks: it has unknown '{min(left)}'")
     shared = {key: value for key, value in state.items() if key.startswith("components.")}
-    for name, network in networks.items():
+    components = None
+    if sizes.components:
+        own = {key.removeprefix("components."): value for key, value in shared.items()}
+        components = build(lambda: Components(sizes.components, sizes.num_layers * sizes.style_dim), own, path)
+    networks = []
+    for name, kind in parts.items():
         own = {key.removeprefix(f"{name}."): value for key, value in state.items() if key.startswith(f"{name}.")}
-        load_state(network, own | shared, path)
-    return networks["encoder"], networks["decoder"]
+        networks.append(build(partial(kind, sizes, components), own | shared, path))
+    return networks[0], networks[1]
 
 
 def _our_sizes(state: dict[str, Tensor], path: str | Path) -> GeneSizes:

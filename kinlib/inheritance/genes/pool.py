@@ -20,7 +20,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from kinlib.io.files import write_bytes
+from kinlib.io.files import parse_json, write_bytes
 from kinlib.runtime.errors import KinlibError
 
 __all__ = ["AGES", "SEXES", "GenePool", "Selection", "age_names", "load_pool", "save_pool"]
@@ -172,8 +172,8 @@ def load_pool(path: str | Path, num_layers: int | None = None) -> GenePool:
     try:
         with path.open("rb") as file:
             (length,) = struct.unpack("<Q", file.read(8))
-            header = json.loads(file.read(length))
-        about = json.loads(header["__metadata__"][ABOUT])
+            header = parse_json(file.read(length))
+        about = parse_json(header["__metadata__"][ABOUT])
         names = {kind: tuple(about[kind]) for kind in KINDS}
         if about["format"] != FORMAT:
             raise ValueError("another format")

@@ -75,7 +75,9 @@ class RenderSettings:
         return split_evenly(self.people, step)
 
 
-def render_people(settings: RenderSettings, out: Path, workers: int | None = None) -> Iterator[int]:
+def render_people(
+    settings: RenderSettings, out: Path, workers: int | None = None, engine: str = "local"
+) -> Iterator[int]:
     """Render the missing parts of the folder `out`; yields the number of pictures so far, existing ones included.
 
     Raises:
@@ -84,7 +86,7 @@ def render_people(settings: RenderSettings, out: Path, workers: int | None = Non
     """
     settings.check()
     note = NOTE, "people", "renders"
-    yield from render_parts(settings, Path(out), settings.images_each, _render_person, workers, note)
+    yield from render_parts(settings, Path(out), settings.images_each, _render_person, workers, note, engine)
 
 
 def _render_person(job: tuple[RenderSettings, int]) -> list[dict]:

@@ -73,7 +73,9 @@ class EditSettings:
         return split_evenly(self.people, PEOPLE_PER_PART)
 
 
-def render_edit_set(settings: EditSettings, out: Path, workers: int | None = None) -> Iterator[int]:
+def render_edit_set(
+    settings: EditSettings, out: Path, workers: int | None = None, engine: str = "local"
+) -> Iterator[int]:
     """Render the missing parts of the folder `out`; yields the number of pairs so far, existing ones included.
 
     Raises:
@@ -82,7 +84,7 @@ def render_edit_set(settings: EditSettings, out: Path, workers: int | None = Non
     """
     settings.check()
     note = NOTE, "people", "a set of edits"
-    yield from render_parts(settings, Path(out), settings.pairs, _render_person, workers, note)
+    yield from render_parts(settings, Path(out), settings.pairs, _render_person, workers, note, engine)
 
 
 def _render_person(job: tuple[EditSettings, int]) -> list[dict]:

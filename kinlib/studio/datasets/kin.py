@@ -86,7 +86,7 @@ class KinSettings:
         return split_evenly(self.couples, COUPLES_PER_PART)
 
 
-def render_kin(settings: KinSettings, out: Path, workers: int | None = None) -> Iterator[int]:
+def render_kin(settings: KinSettings, out: Path, workers: int | None = None, engine: str = "local") -> Iterator[int]:
     """Render the missing parts of the folder `out`; yields the number of pictures so far, existing ones included.
 
     Raises:
@@ -95,7 +95,7 @@ def render_kin(settings: KinSettings, out: Path, workers: int | None = None) -> 
     """
     settings.check()
     note = NOTE, "couples", "a kin set"
-    yield from render_parts(settings, Path(out), settings.pictures_each, _render_couple, workers, note)
+    yield from render_parts(settings, Path(out), settings.pictures_each, _render_couple, workers, note, engine)
 
 
 def _render_couple(job: tuple[KinSettings, int]) -> list[dict]:

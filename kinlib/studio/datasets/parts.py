@@ -13,10 +13,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from kinlib.io.files import make_folder, write_json, write_whole
+from kinlib.io.files import make_folder, sweep, write_json, write_whole
+from kinlib.io.locks import only_one
 from kinlib.io.resume import check_folder, read_note
+from kinlib.runtime.cluster import check_engine, spread_by
 from kinlib.runtime.errors import KinlibError
-from kinlib.runtime.worker_pool import spread
 from kinlib.studio.head.model import load_head
 from kinlib.studio.render import VERSION, warm_up
 
@@ -40,6 +41,7 @@ def render_parts(
     render: Callable[[tuple], list[dict]],
     workers: int | None,
     note: tuple[str, str, str],
+    engine: str = "local",
 ) -> Iterator[int]:
     """Render the missing parts of a set; yields the number of rows so far, existing ones included.
 
@@ -50,11 +52,13 @@ def render_parts(
         render: (settings, number) -> the rows of one unit; it runs in worker processes.
         workers: number of processes; None takes all cores.
         note: file name of the note, the field in which the set may grow, and the set in words.
+        engine: "local" or "ray"; both give the same.
 
     Raises:
-        KinlibError: if the head model is missing, or `out` cannot be written to or holds another set. Nothing is
-            written then.
+        KinlibError: if the engine is unknown, the head model is missing, or `out` cannot be written to or holds another
+            set. Nothing is written then.
     """
+    check_engine(engine)
     check_same_set(settings, out, *note)
     parts = {part_path(out, number): part for number, part in enumerate(settings.parts)}
     missing = {path: part for path, part in parts.items() if not is_whole(path, len(part) * rows_each)}
@@ -62,14 +66,16 @@ def render_parts(
     if units:
         load_head()
     write_note(settings, out, note[0])
-    done = (sum(map(len, parts.values())) - len(units)) * rows_each
-    yield done
-    if units:
-        warm_up()  # compiles before worker processes start, instead of once in each
-    rendered = spread(render, [(settings, number) for number in units], workers)
-    for count in write_parts(missing, rendered):
-        done += count
+    with only_one(out):
+        done = (sum(map(len, parts.values())) - len(units)) * rows_each
         yield done
+        if units:
+            warm_up()  # compiles before worker processes start, instead of once in each
+        rendered = spread_by(engine, render, [(settings, number) for number in units], workers)
+        for count in write_parts(missing, rendered):
+            done += count
+            yield done
+        sweep(out.glob(".*.part"))
 
 
 def check_same_set(settings: Any, out: Path, note_name: str, count: str, what: str) -> None:

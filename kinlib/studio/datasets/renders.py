@@ -6,20 +6,19 @@ order of CelebAMask-HQ's g_mask.py), `landmarks` (136 floats, pixels), `attribut
 so that no identity is in both the training and the held-out set.
 """
 
-import io
-import json
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 import torch
-from PIL import Image
 from torch import Tensor
 
+from kinlib.io.files import parse_json
 from kinlib.io.resume import read_note
+from kinlib.io.tables import column_names, decode_picture, read_table
 from kinlib.runtime.errors import KinlibError
 from kinlib.studio.person import GREY_HAIR, HAIR_COLOURS
 
@@ -63,16 +62,19 @@ def load_faces(folder: Path, limit: int | None = None) -> FaceSet:
     """Read and decode all `*.parquet` files of a folder.
 
     Raises:
-        KinlibError: if there are none.
+        KinlibError: if there are none, one is damaged, or they hold something else.
     """
     parts = sorted(Path(folder).glob("*.parquet"))
     if not parts:
         raise KinlibError(f"no *.parquet file with training pictures in {folder}")
-    table = pd.concat([pd.read_parquet(part) for part in parts], ignore_index=True)
+    table = pd.concat([read_table(part) for part in parts], ignore_index=True)
+    check_columns(table, ("person", "image", "mask", "attributes"), folder)
     table = table.iloc[:limit]
     with ThreadPoolExecutor() as pool:
         images = list(pool.map(_decode_image, table.image))
         masks = list(pool.map(_decode_mask, table["mask"]))
+    if len({image.shape for image in images}) != 1 or {mask.shape for mask in masks} != {images[0].shape[1:]}:
+        raise KinlibError(f"'{folder}' holds no pictures of one size with their masks: render a set in another folder")
     attributes = pd.DataFrame([read_attributes(text) for text in table.attributes])
     columns = _with_seed(table.drop(columns=["image", "mask", "attributes"]).reset_index(drop=True), folder)
     return FaceSet(
@@ -83,14 +85,25 @@ def load_faces(folder: Path, limit: int | None = None) -> FaceSet:
 
 
 def read_part(path: Path, columns: list[str]) -> pd.DataFrame:
-    """Columns of one file of a set, with `attributes` and the set's `seed` where they are known."""
-    more = ["attributes"] if "attributes" in pq.read_schema(path).names else []
-    return _with_seed(pd.read_parquet(path, columns=[*columns, *more]), path.parent)
+    """Columns of one file of a set, with `attributes` and the set's `seed` where they are known.
+
+    Raises:
+        KinlibError: if the file is damaged or lacks a column.
+    """
+    more = ["attributes"] if "attributes" in column_names(path) else []
+    return _with_seed(read_table(path, [*columns, *more]), path.parent)
 
 
 def read_facts(folder: Path, held_out: bool) -> pd.DataFrame:
-    """Table of the held-out, or of the training, pictures without pixels, in the order of the files."""
-    table = pd.concat([read_part(path, ["person"]) for path in sorted(Path(folder).glob("*.parquet"))])
+    """Table of the held-out, or of the training, pictures without pixels, in the order of the files.
+
+    Raises:
+        KinlibError: if there is no file, or one is damaged.
+    """
+    parts = sorted(Path(folder).glob("*.parquet"))
+    if not parts:
+        raise KinlibError(f"no *.parquet file with training pictures in {folder}")
+    table = pd.concat([read_part(path, ["person"]) for path in parts])
     return table[(table.person % HELD_OUT_EVERY == 0) == held_out].reset_index(drop=True)
 
 
@@ -103,15 +116,29 @@ def read_attributes(text: str) -> dict:
     """Attributes of one picture from the JSON of `studio.rendering.ground_truth.attributes`.
 
     `hair_light` is added: 0 (black) to 1 (white), the mean over coloured and grey hair.
+
+    Raises:
+        KinlibError: if that is damaged.
     """
-    record = json.loads(text)
-    coloured, grey = np.mean(HAIR_COLOURS[record["hair_colour"]]), np.mean(GREY_HAIR)
-    return record | {"hair_light": float(coloured + (grey - coloured) * record["grey"])}
+    try:
+        record = parse_json(text)
+        coloured, grey = np.mean(HAIR_COLOURS[record["hair_colour"]]), np.mean(GREY_HAIR)
+        return record | {"hair_light": float(coloured + (grey - coloured) * record["grey"])}
+    except (ValueError, KeyError, TypeError) as error:
+        raise KinlibError(f"the attributes of a picture are damaged: {str(text)[:60]!r}") from error
+
+
+def check_columns(table: pd.DataFrame, columns: Sequence[str], folder: Path) -> None:
+    """Raises KinlibError if a table lacks one of the columns, or holds nothing."""
+    absent = [name for name in columns if name not in table]
+    if absent or not len(table):
+        what = f"no column '{absent[0]}'" if absent else "no pictures"
+        raise KinlibError(f"'{folder}' holds {what}: give the folder of a set that `kinlib render` wrote")
 
 
 def _decode_image(data: bytes) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB")).transpose(2, 0, 1)  # [3, S, S]
+    return decode_picture(data, "RGB").transpose(2, 0, 1)  # [3, S, S]
 
 
 def _decode_mask(data: bytes) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(data)))
+    return decode_picture(data)  # [S, S]

@@ -1,12 +1,12 @@
 """Model cards of the bundled networks, from their records: data, recipe, metrics, limits, licence."""
 
-import json
 import math
 import statistics
 from collections.abc import Iterable, Iterator
 from dataclasses import fields
 
 from kinlib.checkpoints import weights
+from kinlib.io.files import parse_json
 from kinlib.runtime import config
 from kinlib.runtime.errors import KinlibError
 from kinlib.studio.datasets.renders import HELD_OUT_EVERY
@@ -28,7 +28,7 @@ def read_reports() -> dict[str, dict]:
     for name in cards():
         path = config.data_dir() / "weights" / "studio" / f"{name}.json"
         try:
-            reports[name] = json.loads(path.read_bytes())
+            reports[name] = parse_json(path.read_bytes())
         except FileNotFoundError:  # a network that is not bundled has no card
             continue
         except (OSError, ValueError) as error:

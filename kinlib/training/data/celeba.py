@@ -87,7 +87,9 @@ def read_pictures(files: list[Path], size: int) -> np.ndarray:
                 if picture.size != (178, 218):
                     raise KinlibError(f"'{file}' is {picture.size[0]} x {picture.size[1]} px, not CelebA's 178 x 218")
                 small = picture.convert("RGB").resize((size, size), Image.Resampling.LANCZOS, CROP)
-        except OSError as error:
+        except KinlibError:
+            raise
+        except Exception as error:  # decoders raise nearly anything on damaged bytes
             raise KinlibError(f"'{file}' cannot be read: {error}") from error
         return np.asarray(small).transpose(2, 0, 1)  # [S, S, 3] -> [3, S, S]
 
@@ -131,7 +133,10 @@ def read_attribute_list(path: Path) -> pd.DataFrame:
     """
     if not path.exists():
         raise KinlibError(f"there is no {path.name} in '{path.parent}'")
-    lines = path.read_text(encoding="utf-8-sig").splitlines()
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, ValueError) as error:
+        raise KinlibError(f"'{path}' cannot be read: {error}") from error
     names = lines[1].split() if len(lines) > 1 else []
     rows = [line.split() for line in lines[2:]]
     rows = {number: row for number, row in enumerate(rows, start=3) if row}
@@ -142,7 +147,7 @@ def read_attribute_list(path: Path) -> pd.DataFrame:
         raise KinlibError(f"'{path}' promises {lines[0].strip()} pictures and lists {len(rows)}: get it again")
     try:
         values = np.array([row[1:] for row in rows.values()], dtype=int).reshape(len(rows), len(names))
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise KinlibError(f"'{path}' holds values that are no whole numbers") from error
     return _checked(pd.DataFrame(values, index=[row[0] for row in rows.values()], columns=names), path)
 

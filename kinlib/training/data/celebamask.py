@@ -81,7 +81,7 @@ def read_parts(root: Path, number: int) -> dict[str, Tensor]:
             with Image.open(path) as picture:
                 # White is 255 in RGB, and 225 or another number in pictures with a palette.
                 mask = np.asarray(picture.convert("L")) != 0
-        except OSError as error:
+        except Exception as error:  # decoders raise nearly anything on damaged bytes
             raise KinlibError(f"'{path}' cannot be read: {error}") from error
         if mask.shape != (SIDE, SIDE):
             raise KinlibError(f"'{path}' is {mask.shape[1]} x {mask.shape[0]} px, not {SIDE} x {SIDE}")

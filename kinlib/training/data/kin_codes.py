@@ -8,17 +8,14 @@ these move a code by a tenth of the spread between people, and take thirty times
 A set of unrelated people (`kinlib render`) can be encoded as well: all of them are possible parents.
 """
 
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 import torch
 import torch.nn.functional as F
-from PIL import Image
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
@@ -27,6 +24,7 @@ from kinlib.checkpoints import weights
 from kinlib.gan.encoder import Encoder, load_encoder
 from kinlib.io.files import write_bytes
 from kinlib.io.resume import read_note
+from kinlib.io.tables import column_names, decode_picture, read_table
 from kinlib.runtime.errors import KinlibError
 from kinlib.studio.datasets.kin import NOTE
 from kinlib.studio.datasets.renders import SET_NOTE
@@ -106,7 +104,7 @@ def encode_corrections(folder: Path, parts: Sequence[int] = CORRECTED) -> Tensor
     encoder, found = load_encoder(weights.path("studio_encoder")), []
     every = _parts(folder)
     for part in dict.fromkeys(every[number % len(every)] for number in parts):
-        table = pd.read_parquet(part, columns=["image", "role"])
+        table = read_table(part, ["image", "role"])
         # [n, S, S, 3] uint8 -> [n, 3, S, S] in [-1, 1]
         pictures = _decoded(table.image[table.role != "child"], "RGB").permute(0, 3, 1, 2).float() / 127.5 - 1
         found.append(_encode(encoder, pictures, passes=None) - _encode(encoder, pictures, passes=0))
@@ -124,7 +122,7 @@ def load_codes(folder: Path) -> KinCodes:
     parts = [part for part in parts if f"{part.stem}/codes" in known]
     if not parts:
         raise KinlibError(f"there are no codes in '{folder}': encode it first")
-    facts = [pd.read_parquet(part, columns=_facts(part)) for part in parts]  # without pictures
+    facts = [read_table(part, _facts(part)) for part in parts]  # without pictures
     codes, degraded = (torch.cat([known[f"{part.stem}/{kind}"] for part in parts]) for kind in ("codes", "degraded"))
     return KinCodes(pd.concat(facts, ignore_index=True), codes, degraded, int(note["seed"]))
 
@@ -141,7 +139,7 @@ def _parts(folder: Path) -> list[Path]:
 
 
 def _facts(part: Path) -> list[str]:
-    return [name for name in pq.read_schema(part).names if name not in LEFT_OUT]
+    return [name for name in column_names(part) if name not in LEFT_OUT]
 
 
 def _read(path: Path, network: str, seed: int | None = None) -> dict[str, Tensor]:
@@ -158,7 +156,7 @@ def _read(path: Path, network: str, seed: int | None = None) -> dict[str, Tensor
 
 @torch.inference_mode()
 def _encode_part(part: Path, encoder: Encoder, seed: int) -> dict[str, Tensor]:
-    table = pd.read_parquet(part, columns=[*PICTURES, *(["role"] if "role" in _facts(part) else [])])
+    table = read_table(part, [*PICTURES, *(["role"] if "role" in _facts(part) else [])])
     pictures, masks = (_decoded(table[name], mode) for name, mode in zip(PICTURES, ("RGB", "L"), strict=True))
     pictures = pictures.permute(0, 3, 1, 2)  # [n, 3, S, S]
     child = torch.tensor([role == "child" for role in table.get("role", [None] * len(table))])
@@ -175,7 +173,7 @@ def _encode_part(part: Path, encoder: Encoder, seed: int) -> dict[str, Tensor]:
 
 
 def _decoded(column: pd.Series, mode: str) -> Tensor:
-    return torch.from_numpy(np.stack([np.asarray(Image.open(io.BytesIO(data)).convert(mode)) for data in column]))
+    return torch.from_numpy(np.stack([decode_picture(data, mode) for data in column]))
 
 
 def _encode(encoder: Encoder, pictures: Tensor, passes: int | None) -> Tensor:

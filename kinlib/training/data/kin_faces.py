@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import torch
 from PIL import Image
 from safetensors import SafetensorError, safe_open
@@ -19,6 +18,7 @@ from torch import Tensor
 from kinlib.checkpoints import weights
 from kinlib.evaluation.embedding import embed_pictures
 from kinlib.io.files import write_bytes
+from kinlib.io.tables import read_table
 from kinlib.training.data.kin_codes import KinCodes
 
 __all__ = ["EMBEDDINGS", "Couples", "couples_of", "embed_children"]
@@ -86,7 +86,7 @@ def embed_children(folder: Path, kin: KinCodes, cache: Path) -> Tensor:
     found, new = [], False
     for part in sorted(Path(folder).glob("part-*.parquet")):
         # A part holds whole couples, and codes are made part by part.
-        if not couples.issuperset(pd.read_parquet(part, columns=["couple"]).couple):
+        if not couples.issuperset(read_table(part, ["couple"]).couple):
             continue  # it has no codes yet
         if part.stem not in known:
             known[part.stem], new = _embed(part), True
@@ -97,7 +97,7 @@ def embed_children(folder: Path, kin: KinCodes, cache: Path) -> Tensor:
 
 
 def _embed(part: Path) -> Tensor:
-    facts = pd.read_parquet(part, columns=["role", "image"])
+    facts = read_table(part, ["role", "image"])
     pictures = facts.image[facts.role == "child"]
     return torch.from_numpy(embed_pictures([Image.open(io.BytesIO(data)).convert("RGB") for data in pictures]))
 

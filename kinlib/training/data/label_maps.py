@@ -1,6 +1,5 @@
 """Pictures with label maps in memory, and how both are changed together for training."""
 
-import io
 import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -10,10 +9,10 @@ import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
-from PIL import Image
 from torch import Tensor
 
 from kinlib.io.face_labels import CLASSES, MIRRORED_CLASSES, REGIONS
+from kinlib.io.tables import decode_picture, read_table
 from kinlib.runtime.errors import KinlibError
 from kinlib.studio.datasets.renders import HELD_OUT_EVERY
 from kinlib.training.data.augment import Augmentation
@@ -55,7 +54,7 @@ def load_labelled(folder: Path, held_out: bool | None = None, pictures: int | No
         pictures: at most so many.
 
     Raises:
-        KinlibError: if there are none, or they lack the regions.
+        KinlibError: if there are none, one is damaged, or they lack the regions.
     """
     paths = sorted(Path(folder).glob("*.parquet"))
     if not paths:
@@ -83,22 +82,18 @@ def load_labelled(folder: Path, held_out: bool | None = None, pictures: int | No
 
 
 def _rows(path: Path, columns: list[str], held_out: bool | None) -> pd.DataFrame:
-    try:
-        table = pd.read_parquet(path, columns=columns)
-    except (KeyError, ValueError) as error:  # the reader's own error is a ValueError
-        raise KinlibError(f"'{path}' lacks one of the columns {', '.join(COLUMNS)}: render a new set") from error
+    table = read_table(path, columns)
     return table if held_out is None else table[(table.person % HELD_OUT_EVERY == 0) == held_out]
 
 
 def _decode(table: pd.DataFrame) -> tuple[Tensor, Tensor, Tensor]:
     """Images, labels and persons of a file's rows."""
-
-    def read(data: bytes) -> np.ndarray:
-        return np.array(Image.open(io.BytesIO(data)))
-
     with ThreadPoolExecutor() as pool:  # Pillow decodes without holding the interpreter's lock
-        images = np.stack(list(pool.map(read, table.image)))  # uint8 [N, S, S, 3]
-        labels = np.stack([np.stack(list(pool.map(read, table[name]))) for name in ("mask", "regions")], axis=1)
+        images = list(pool.map(lambda data: decode_picture(data, "RGB"), table.image))  # each uint8 [S, S, 3]
+        maps = [list(pool.map(decode_picture, table[name])) for name in ("mask", "regions")]
+    if len({one.shape for one in images}) != 1 or {one.shape for some in maps for one in some} != {images[0].shape[:2]}:
+        raise KinlibError("the pictures and their label maps have not one size: render a new set")
+    images, labels = np.stack(images), np.stack([np.stack(some) for some in maps], axis=1)
     if labels[:, 0].max() >= len(CLASSES) or labels[:, 1].max() >= len(REGIONS):
         raise KinlibError("the label maps hold numbers beyond the known classes and regions: render a new set")
     person = torch.from_numpy(table.person.to_numpy(np.int64, copy=True))

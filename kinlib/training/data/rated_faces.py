@@ -24,6 +24,7 @@ from kinlib.evaluation.groups import population_indices
 from kinlib.io.images import resize, to_tensor
 from kinlib.io.photos import read_photo
 from kinlib.io.resume import read_note
+from kinlib.io.tables import read_table
 from kinlib.runtime.errors import KinlibError
 from kinlib.studio.datasets.renders import HELD_OUT_EVERY, SET_NOTE, read_attributes
 from kinlib.studio.genetics.populations import POPULATIONS
@@ -79,7 +80,7 @@ def read_adults(folder: Path) -> pd.DataFrame:
     if not parts:
         raise KinlibError(f"no *.parquet file with training pictures in {folder}")
     try:
-        table = pd.concat([pd.read_parquet(part, columns=COLUMNS) for part in parts], ignore_index=True)
+        table = pd.concat([read_table(part, COLUMNS) for part in parts], ignore_index=True)
     except (ValueError, OSError) as error:  # pyarrow raises both for columns that are not there
         raise KinlibError(f"'{folder}' holds no renders of this program: {error}") from error
     attributes = pd.DataFrame([read_attributes(text) for text in table["attributes"]])

@@ -12,8 +12,9 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from pickle import UnpicklingError
+from typing import BinaryIO
 
 import torch
 from accelerate import Accelerator
@@ -21,6 +22,8 @@ from accelerate.utils import broadcast
 from torch import Tensor
 from tqdm import tqdm
 
+from kinlib.io.files import make_folder, parse_json, sweep, write_bytes, write_whole
+from kinlib.io.locks import only_one
 from kinlib.runtime.errors import KinlibError
 from kinlib.training.engine.processes import STOP_SIGNALS, TERMINATED
 
@@ -40,6 +43,9 @@ class Run:
         minutes: how long this call may train; the clock starts here.
         total_steps: length of the schedule; None to train until the time is over.
         every: seconds between two checkpoints.
+
+    Raises:
+        KinlibError: if the folder cannot be made, or another process trains in it.
     """
 
     def __init__(
@@ -53,7 +59,11 @@ class Run:
         torch.set_flush_denormal(True)  # a CPU is many times slower on denormal numbers
         self.accelerator = accelerator
         self.folder, self.every = Path(folder), every
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self.folder)
+        self.hold = ExitStack()
+        if self.is_main:
+            self.hold.enter_context(only_one(self.folder))
+            sweep(self.folder.glob(".*.part"))
         self.begun = self.saved = time.monotonic()
         self.minutes, self.total_steps = minutes, total_steps
         self.step, self.stopped_by, self.parts = 0, None, {}
@@ -77,18 +87,23 @@ class Run:
             parts["scaler"] = self.accelerator.scaler
         self.parts = parts
         state = self.folder / "state.pt"
-        if not state.exists():
-            return
+        if state.exists():
+            self._load(state)
+        if self.is_main:
+            _cut_log(self.folder / "log.jsonl", self.step)
+
+    def _load(self, state: Path) -> None:
+        """Restore the checkpoint."""
         try:
             # On the CPU first: two copies of everything may not fit on a card.
             saved = torch.load(state, map_location="cpu", weights_only=True)
             self.step = saved["step"]
-            for name, part in parts.items():
+            for name, part in self.parts.items():
                 if name != "scaler" or name in saved:  # a run begun on a CPU has none
                     part.load_state_dict(saved[name])
-        except torch.OutOfMemoryError:
+        except (MemoryError, torch.OutOfMemoryError):
             raise
-        except (KeyError, ValueError, RuntimeError, EOFError, UnpicklingError) as error:
+        except Exception as error:  # PyTorch answers damaged files with many kinds of exceptions
             raise KinlibError(
                 f"'{state}' is damaged or belongs to other networks: choose another folder with --run, or delete it"
             ) from error
@@ -98,9 +113,12 @@ class Run:
         """Note the settings of this call; returns every call's, each with the step it began at and what it changed.
 
         A run that was resumed with other settings would otherwise claim the last ones for all its steps.
+
+        Raises:
+            KinlibError: if the file of earlier calls is damaged, or cannot be written.
         """
         file = self.folder / "calls.jsonl"
-        calls = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+        calls = _read_calls(file)
         known: dict = {}  # the settings in force, from all calls so far
         for call in calls:
             known |= call
@@ -108,7 +126,7 @@ class Run:
         changed = {key: value for key, value in plain.items() if known.get(key) != value and key != "minutes"}
         if self.is_main and (changed or not calls):
             calls.append({"step": self.step, **changed})
-            file.write_text("".join(json.dumps(call) + "\n" for call in calls))
+            write_bytes(file, "".join(json.dumps(call) + "\n" for call in calls).encode())
         return calls
 
     def seed(self, seed: int) -> torch.Generator:
@@ -128,12 +146,14 @@ class Run:
                 tensor.copy_(broadcast(tensor.to(self.accelerator.device)))
 
     def save(self) -> None:
-        """Write the checkpoint whole: a kill in the middle leaves the old one."""
+        """Write the checkpoint whole: a kill in the middle leaves the old one.
+
+        Raises:
+            KinlibError: if it cannot be written, on a full disk for instance.
+        """
         state = {name: part.state_dict() for name, part in self.parts.items()} | {"step": self.step}
         # Not accelerate's `save_state`, which writes several files: a kill between two would mix checkpoints.
-        temporary = self.folder / "state.pt.part"
-        torch.save(state, temporary)
-        os.replace(temporary, self.folder / "state.pt")
+        write_whole(self.folder / "state.pt", lambda file: _save(state, file))
         self.saved = time.monotonic()
 
     def progress(self) -> float:
@@ -156,6 +176,7 @@ class Run:
         if self.is_main and (over or now - self.saved > self.every):
             self.save()
         if over:
+            self.hold.close()
             self.bar.close()
             self._stop_listening()
             self._end_if_stopped()
@@ -220,6 +241,41 @@ class Run:
         if self.stopped_by == signal.SIGINT:
             raise KeyboardInterrupt
         raise SystemExit(TERMINATED)
+
+
+def _read_calls(file: Path) -> list[dict]:
+    """The settings that earlier calls have noted, none where there is no file."""
+    try:
+        calls = [parse_json(line) for line in file.read_bytes().splitlines() if line.strip()]
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError) as error:
+        raise KinlibError(f"'{file}' is damaged: choose another folder with --run, or delete it") from error
+    if not all(isinstance(call, dict) for call in calls):
+        raise KinlibError(f"'{file}' is damaged: choose another folder with --run, or delete it")
+    return calls
+
+
+def _cut_log(file: Path, step: int) -> None:
+    """Leave out the steps after the checkpoint, which come again, and the line that a kill has cut."""
+    if not file.exists():
+        return
+    kept = []
+    for line in file.read_bytes().splitlines():
+        with suppress(ValueError, TypeError, KeyError):
+            if parse_json(line)["step"] < step:
+                kept.append(line + b"\n")
+    write_bytes(file, b"".join(kept))
+
+
+def _save(state: dict, file: BinaryIO) -> None:
+    """`torch.save`, with the operating system's word where a disk is full; PyTorch hides it in an error of its own."""
+    try:
+        torch.save(state, file)
+    except RuntimeError as error:
+        if isinstance(error.__context__, OSError):
+            raise error.__context__ from error
+        raise
 
 
 def batches(count: int, size: int, generator: torch.Generator) -> Iterator[torch.Tensor]:

@@ -1,7 +1,6 @@
 """Writing trained weights: safetensors in half precision, and beside them a record of recipe and metrics."""
 
 import hashlib
-import json
 import platform
 from pathlib import Path
 
@@ -69,9 +68,13 @@ def scalars(metrics: dict) -> dict[str, float]:
 
 
 def register(path: Path) -> None:
-    """Note a file's size and SHA-256 in the manifest of its folder."""
+    """Note a file's size and SHA-256 in the manifest of its folder.
+
+    Raises:
+        KinlibError: if the manifest is damaged.
+    """
     manifest = path.parent / "manifest.json"
-    entries = json.loads(manifest.read_text()) if manifest.exists() else {}
+    entries = read_note(manifest) or {}
     # `kinlib weights verify` compares files with these.
     entries[path.name] = {"sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "size": path.stat().st_size}
     write_json(manifest, dict(sorted(entries.items())))

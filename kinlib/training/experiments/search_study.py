@@ -1,4 +1,4 @@
-"""The experiments of notebook 12 that take longer than a notebook may: about half an hour on a CPU core.
+"""The experiments of notebook 12 that take longer than a notebook may: about an hour on a CPU core.
 
     python -m kinlib.training.experiments.search_study --data FACES --gallery MORE --run DIR [--record]
 
@@ -11,12 +11,13 @@ bundled data, where the notebook reads them (`recorded`).
 import argparse
 import io
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
@@ -40,6 +41,7 @@ from kinlib.runtime.errors import KinlibError
 from kinlib.search.baselines import METHODS, genetic
 from kinlib.search.fitness import make_fitness
 from kinlib.search.genetic import CROSSOVERS, MUTATIONS, SELECTIONS
+from kinlib.search.inference import InferredStep
 from kinlib.search.learned_step import load_step
 from kinlib.search.spaces import SPACES, SearchSpace, load_space
 from kinlib.search.steps import Step, genetic_step
@@ -60,13 +62,13 @@ WITNESSES, ROUNDS, COUNT, PICKS = 100, 15, 16, 4
 FEW_WITNESSES = 25  # of the searches that only one sentence rests on
 MORPHED = 4  # witnesses of one face whose composites are morphed into one
 LINES = {
-    "autoencoder, learned step": "vae_learned",
+    "autoencoder, inferred": "vae_inferred",
     "autoencoder, genetic": "vae_genetic",
+    "autoencoder, learned": "vae_learned",
     "W, genetic": "w_genetic",
 }
 """What the notebook calls the parts that compare searches by picks."""
 FAULTY = {
-    "as assumed": WitnessFaults(),
     "perfect": WitnessFaults(1.0, 0.0, 0.0),
     "bad": WitnessFaults(0.6, 0.003, 0.25),
 }
@@ -229,30 +231,53 @@ def _final(net, people: People, seed: int, **options) -> float:
 # ---- by picks -------------------------------------------------------------------------------------------------------
 
 
-def _identified(space_name: str, learned: bool, witnesses: int = WITNESSES) -> Callable[[People], dict]:
+def _step(name: str, space: SearchSpace) -> Step:
+    """A step by name: "genetic", "inferred" or "learned"."""
+    steps = {"genetic": lambda: genetic_step, "inferred": lambda: InferredStep(space)}
+    return (steps | {"learned": lambda: load_step(space)})[name]()
+
+
+def _identified(space_name: str, step: str, witnesses: int = WITNESSES) -> Callable[[People], dict]:
     """A part: how soon witnesses identify the face that they saw, in a space, by a step."""
 
     def part(people: People) -> dict:
         space = load_space(space_name)
-        return _described(_searched(people, space, _step(space, learned), witnesses, FAULTY["as assumed"]))
+        return _described(_searched(people, space, _step(step, space), witnesses))
 
     return part
 
 
 def _faults(people: People) -> dict:
-    """The same for witnesses with other faults, the first few of them, by the learned step."""
+    """The same for the first few witnesses with other faults, bred and inferred: faults -> step -> shares."""
     space, found = load_space("vae"), {}
     for name, faults in FAULTY.items():
-        searches = _searched(people, space, _step(space, True), FEW_WITNESSES, faults)
-        found[name] = asdict(faults) | _described(searches)
+        found[name] = asdict(faults)
+        for step in ("genetic", "inferred"):
+            found[name][step] = _described(_searched(people, space, _step(step, space), FEW_WITNESSES, faults))
     return found
+
+
+def _other_eyes(people: People) -> dict:
+    """The same for witnesses who judge likeness by another network than the search and the identification do.
+
+    Their embedding of a picture is its mean code in W, as the StyleGAN2 encoder finds it, less the mean of all.
+    """
+    w, space = load_space("w"), load_space("vae")
+    centre = torch.cat([w.encode(part) for part in people.pictures.split(50)]).mean(dim=0)
+
+    def eyes(pictures: Tensor) -> Tensor:
+        return F.normalize(w.encode(pictures) - centre, dim=1)
+
+    few = people.pictures[:FEW_WITNESSES]
+    others = replace(people, seen=torch.cat([eyes(part) for part in few.split(50)]))
+    steps = ("genetic", "inferred")
+    return {name: _described(_searched(others, space, _step(name, space), FEW_WITNESSES, eyes=eyes)) for name in steps}
 
 
 def _morphs(people: People) -> dict:
     """Ranks of single composites, and of the morphs of `MORPHED` witnesses' composites of the same face."""
     space, right, identity = load_space("vae"), np.arange(FEW_WITNESSES), load_identity()
-    options = (space, _step(space, True), FEW_WITNESSES, FAULTY["as assumed"])
-    several = [_searched(people, *options, number) for number in range(MORPHED)]
+    several = [_searched(people, space, genetic_step, FEW_WITNESSES, seed=number) for number in range(MORPHED)]
     alone = np.concatenate([searches.ranks[:, -1] for searches in several])
     ranks = {"alone": alone, "morphed": morphed_ranks(space, identity, several, people.gallery, right)}
     return {"witnesses": MORPHED} | {
@@ -260,18 +285,21 @@ def _morphs(people: People) -> dict:
     }
 
 
-def _step(space: SearchSpace, learned: bool) -> Step:
-    return load_step(space) if learned else genetic_step
-
-
 def _searched(
-    people: People, space: SearchSpace, step: Step, witnesses: int, faults: WitnessFaults, seed: int = 0
+    people: People,
+    space: SearchSpace,
+    step: Step,
+    witnesses: int,
+    faults: WitnessFaults | None = None,
+    seed: int = 0,
+    eyes: Callable[[Tensor], Tensor] | None = None,
 ) -> Searches:
     right = np.arange(min(witnesses, len(people.seen)))
     seen = people.seen[: len(right)]
     # Witnesses count their seeds up from the search's: 1000 apart, none is shared.
     return run_searches(
-        *(space, step, load_identity(), seen, people.gallery, right, faults), ROUNDS, COUNT, PICKS, seed=1000 * seed
+        *(space, step, load_identity(), seen, people.gallery, right, faults),
+        **{"rounds": ROUNDS, "count": COUNT, "picks": PICKS, "seed": 1000 * seed, "eyes": eyes},
     )
 
 
@@ -305,10 +333,12 @@ def _rounded(table: pd.DataFrame) -> dict:
 
 PARTS: dict[str, Callable[[People], dict]] = {
     "ceilings": _ceilings,
-    "vae_learned": _identified("vae", learned=True),
-    "vae_genetic": _identified("vae", learned=False),
-    "w_genetic": _identified("w", learned=False, witnesses=FEW_WITNESSES),  # a face of W costs three times as much
+    "vae_genetic": _identified("vae", "genetic"),
+    "vae_inferred": _identified("vae", "inferred"),
+    "vae_learned": _identified("vae", "learned"),
+    "w_genetic": _identified("w", "genetic", FEW_WITNESSES),  # a face of W costs three times as much
     "faults": _faults,
+    "other_eyes": _other_eyes,
     "morphs": _morphs,
     "pixels": _methods("pixels", SEEDS),
     "identity": _methods("identity", SEEDS),

@@ -7,6 +7,11 @@ average of the generator, which the document does not have.
 The wanted attributes are those of another picture, as in STGAN. Almost all of these differ in an attribute that no mask
 guides, so that masks learn little in a short training: in half of the samples one attribute changes alone.
 
+Where `kinlib render --edits` has rendered pairs, a batch of these goes with each step of the generator, in both
+directions: the edit is compared with the picture that should have come out of it, and the attention with the region
+that truly changed. No photographs have such pairs. What the discriminator asks for is then told by example as well,
+above all for what is hard to read off a small picture, and that everything else stays.
+
 In the losses an edited picture is the photograph with the edit in it (Eq 9). The clothing mask learns from its guide
 masks alone: put back into the pictures, as it is when networks are used (Eq 10), a mask of ones would reconstruct
 everything.
@@ -16,6 +21,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from accelerate import Accelerator
 from accelerate.optimizer import AcceleratedOptimizer
 from torch import Tensor, nn
@@ -35,7 +41,7 @@ from kinlib.training.engine.loop import Run, batches
 from kinlib.training.engine.processes import launch, step
 from kinlib.training.engine.settings import TrainSettings
 
-__all__ = ["EditorSettings", "discriminator_loss", "generator_losses", "train"]
+__all__ = ["EditorSettings", "discriminator_loss", "generator_losses", "train", "true_edit_losses"]
 
 SHEET_EVERY = 1000  # steps
 SHOWN, MEASURED = 8, 500  # held-out pictures on a sheet, and to measure on, at most
@@ -55,6 +61,10 @@ class EditorSettings(TrainSettings):
     """most pictures of a folder to read; at 64 px each takes 16 KB of memory in every process"""
     edits: Path | None = None
     """folder that `kinlib render --edits` wrote, to measure on"""
+    pairs: Path | None = None
+    """another such folder, of other people, to learn from"""
+    pair_batch: int = 32
+    """pairs in a step of the generator, over all processes"""
     steps: int = 20_000
     """length of the schedule, in steps of the discriminator"""
     batch: int = 16
@@ -73,6 +83,16 @@ class EditorSettings(TrainSettings):
     """share of the samples in which one attribute changes alone; 0 in the document"""
     share: float = 1.0
     """share of the pictures whose guide masks are used"""
+    units: bool = True
+    """selective transfer units; without, AttGAN's bottleneck"""
+    attention: bool = True
+    """an attention mask; without, STGAN"""
+    clothing_mask: bool = True
+    """a clothing mask"""
+    true_edit: float = 50.0
+    """weight of the distance from the true edits, where there are pairs"""
+    true_region: float = 10.0
+    """weight of the distance of the attention from the region that truly changed"""
     reconstruction: float = Weights.reconstruction
     """weight of the reconstruction without a change"""
     attributes: float = Weights.attributes
@@ -119,8 +139,17 @@ def _train(settings: EditorSettings, accelerator: Accelerator) -> None:
     device = accelerator.device
     torch.manual_seed(settings.seed)
     training, held_out = _load(settings)
-    pairs = read_pairs(settings.edits, settings.size) if settings.edits else None  # a wrong folder is found now
-    generator = Generator(len(ATTRIBUTES), settings.width).to(device)
+    # A wrong folder is found now.
+    measured, pairs = (
+        read_pairs(folder, settings.size) if folder else None for folder in (settings.edits, settings.pairs)
+    )
+    generator = Generator(
+        len(ATTRIBUTES),
+        settings.width,
+        units=settings.units,
+        attention=settings.attention,
+        clothing=settings.clothing_mask,
+    ).to(device)
     discriminator = Discriminator(len(ATTRIBUTES), settings.critic_width, settings.size).to(device)
     average = EMA(generator, HALF_LIFE)
     optimizer, against = (
@@ -130,7 +159,10 @@ def _train(settings: EditorSettings, accelerator: Accelerator) -> None:
     run = Run(settings.run, accelerator, settings.minutes, settings.steps)
     run.restore(G=generator, D=discriminator, optimizer=optimizer, discriminator=against, average=average)
     rng = run.seed(settings.seed)
-    order = batches(len(training), settings.batch // accelerator.num_processes, rng)
+    share = settings.batch // accelerator.num_processes
+    order = batches(len(training), share, rng)
+    pair_share = settings.pair_batch // accelerator.num_processes
+    pair_order = batches(len(pairs), pair_share, rng) if pairs is not None else None
     calls = run.record_call(asdict(settings))
     while run.going():
         for group in (*optimizer.param_groups, *against.param_groups):
@@ -138,15 +170,18 @@ def _train(settings: EditorSettings, accelerator: Accelerator) -> None:
         batch = training.batch(next(order), rng, settings.single).to(device)
         found = _discriminator_step(accelerator, generator, discriminator, against, batch, settings.gradient_penalty)
         if run.step % settings.critic_steps == settings.critic_steps - 1:
-            terms = _generator_step(accelerator, generator, discriminator, optimizer, batch, settings.weights)
+            terms = generator_losses(generator, discriminator, batch)
+            if pair_order is not None:
+                terms |= true_edit_losses(generator, *pairs.batch(next(pair_order), rng, device))
+            _generator_step(accelerator, optimizer, terms, settings)
             average.update(generator, settings.batch)
             if run.step // settings.critic_steps % LOG_EVERY == 0:
-                run.log(discriminator=found, **terms)
+                run.log(discriminator=found, **{name: value.detach() for name, value in terms.items()})
         run.advance()
         if run.is_main and run.step % SHEET_EVERY == 0:
             _sheet(average.net, held_out, run.folder / f"sheet_{run.step:06d}.png")
     if run.is_main:
-        _finish(settings, average.net, training, held_out, pairs, calls, run)
+        _finish(settings, average.net, training, held_out, measured, calls, run)
 
 
 def _load(settings: EditorSettings) -> tuple[EditFaces, EditFaces]:
@@ -176,19 +211,15 @@ def _discriminator_step(
 
 
 def _generator_step(
-    accelerator: Accelerator,
-    generator: nn.Module,
-    discriminator: nn.Module,
-    optimizer: AcceleratedOptimizer,
-    batch: EditBatch,
-    weights: Weights,
-) -> dict[str, Tensor]:
-    """Train the generator on a batch; the terms of its loss."""
-    terms = generator_losses(generator, discriminator, batch)
+    accelerator: Accelerator, optimizer: AcceleratedOptimizer, terms: dict[str, Tensor], settings: EditorSettings
+) -> None:
+    """Train the generator by the terms of its loss."""
+    loss = generator_total(terms, settings.weights)
+    for name in ("true_edit", "true_region"):
+        loss = loss + getattr(settings, name) * terms.get(name, 0.0)
     optimizer.zero_grad(set_to_none=True)
-    accelerator.backward(generator_total(terms, weights))
+    accelerator.backward(loss)
     step(accelerator, optimizer)
-    return {name: value.detach() for name, value in terms.items()}
 
 
 def discriminator_loss(discriminator: nn.Module, batch: EditBatch, fakes: Tensor, penalty: float) -> Tensor:
@@ -214,6 +245,22 @@ def generator_losses(generator: nn.Module, discriminator: nn.Module, batch: Edit
         "nontarget": losses.nontarget(there.attention, back.attention, batch.guide, batch.nontarget),
         "clothing": losses.target_region(there.clothing, back.clothing, batch.clothing, batch.segmented),
     }
+
+
+def true_edit_losses(
+    generator: nn.Module, images: Tensor, edited: Tensor, changed: Tensor, difference: Tensor
+) -> dict[str, Tensor]:
+    """Distances from true edits, of a batch of `EditPairs`.
+
+    What the decoder draws is judged as well as the photograph with the edit in it: an early, bad edit would otherwise
+    turn the attention off, and learn nothing from then on. For the same reason the attention's distance is a cross
+    entropy, whose gradient a closed mask does not take away. The region that changes counts as much as all the rest:
+    glasses are a fiftieth of a picture.
+    """
+    edit, composed = _edited(generator, images, difference)
+    error = torch.stack([(found - edited).abs().mean(dim=1, keepdim=True) for found in (composed, edit.edited)])
+    parts = [(error * region).sum() / (2 * region.sum()).clamp(min=1) for region in (changed, 1 - changed)]
+    return {"true_edit": sum(parts) / 2, "true_region": F.binary_cross_entropy(edit.attention, changed)}
 
 
 def _edited(generator: nn.Module, images: Tensor, difference: Tensor) -> tuple[Edit, Tensor]:

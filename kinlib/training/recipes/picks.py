@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from kinlib.evaluation.witness_search import embed
 from kinlib.faces.identity import load_identity
 from kinlib.io.images import resize, to_tensor
+from kinlib.io.tables import read_table
 from kinlib.runtime.errors import KinlibError
 from kinlib.search.learned_step import PickNet, summary
 from kinlib.search.spaces import SPACES, load_space
@@ -119,7 +120,7 @@ def _train(settings: PickSettings, accelerator: Accelerator) -> None:
 @torch.no_grad()
 def _seen(folder: Path, held_out: bool, identity) -> Tensor:
     """Embeddings of the first picture of everybody who is, or is not, held out: [N, 512]."""
-    table = pd.concat(pd.read_parquet(path, columns=["person", "view", "image"]) for path in folder.glob("*.parquet"))
+    table = pd.concat(read_table(path, ["person", "view", "image"]) for path in folder.glob("*.parquet"))
     table = table[(table["view"] == 0) & ((table.person % HELD_OUT_EVERY == 0) == held_out)].sort_values("person")
     parts = []
     for start in range(0, len(table), PART):

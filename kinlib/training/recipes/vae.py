@@ -49,7 +49,7 @@ class VAESettings(TrainSettings):
     size: int = 64
     """side of the pictures, px"""
     width: int = 24
-    """channels at half the size; each halving doubles them"""
+    """channels at half the size; the next two halvings double them"""
     latent: int = 128
     """numbers of a latent vector"""
     beta: float = 1.0

@@ -444,7 +444,7 @@ def test_folder_that_cannot_be_written(offer, cache):
     offer("good")
     cache.parent.mkdir(exist_ok=True)
     cache.write_text("a file where the folder should be")
-    with pytest.raises(KinlibError, match="cannot write"):
+    with pytest.raises(KinlibError, match="cannot be written"):
         weights.fetch("toy", progress=False)
 
 

@@ -3,8 +3,9 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from safetensors.torch import save_file
 
-from kinlib.editing.networks import Discriminator, Generator, SelectiveTransferUnit, blend
+from kinlib.editing.networks import Discriminator, Generator, SelectiveTransferUnit, blend, load_editor
 from kinlib.runtime.errors import KinlibError
 
 
@@ -81,6 +82,26 @@ def test_a_change_reaches_the_picture_and_every_weight_learns(generator):
     edit = generator(images, torch.ones(2, 3))
     sum(part.square().mean() for part in edit).backward()
     assert all(p.grad is not None and p.grad.abs().max() > 0 for name, p in generator.named_parameters())
+
+
+@pytest.mark.parametrize("parts", [{"attention": False}, {"clothing": False}, {"units": False}])
+def test_networks_to_compare_with(parts, tmp_path):
+    """STGAN has no attention, AttGAN no units: each gives all that the whole network gives, and can be loaded."""
+    torch.manual_seed(0)
+    net = Generator(num_attributes=3, width=4, **parts).eval()
+    images, change = torch.rand(2, 3, 64, 64) * 2 - 1, torch.tensor([[1.0, 0, -1], [0, 0, 0]])
+    with torch.no_grad():
+        edit, other = net(images, change), net(images, -change)
+        assert (edit.edited - other.edited)[0].abs().max() > 1e-5  # the change reaches the picture
+        if "attention" in parts:
+            assert (edit.attention == 1).all()
+            assert torch.equal(edit.image, blend(images, edit.edited, edit.clothing))
+        if "clothing" in parts:
+            assert torch.equal(edit.image, blend(edit.edited, images, edit.attention))
+        save_file(net.state_dict(), tmp_path / "net.safetensors")
+        again = load_editor(tmp_path / "net.safetensors")
+        assert again.num_attributes == 3
+        assert torch.allclose(again(images, change).image, edit.image, atol=1e-6)
 
 
 @pytest.mark.parametrize("size", [None, 64])

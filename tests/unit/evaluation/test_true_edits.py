@@ -61,6 +61,19 @@ def test_errors_are_split_into_region_and_rest(folder):
     assert found["attributes"]["Blond_Hair"]["pairs"] == 1
 
 
+def test_a_batch_to_learn_from_goes_both_ways_and_is_mirrored(folder):
+    pairs = read_pairs(folder, 32)
+    assert len(pairs) == 2
+    before, after, changed, difference = pairs.batch(torch.ones(64).long(), torch.Generator().manual_seed(0))
+    added = difference[:, ATTRIBUTES.index("Blond_Hair")]
+    assert set(added.tolist()) == {1, -1}
+    left = changed[:, 0, 0, 0] == 1
+    assert set(left.tolist()) == {True, False} and (changed.mean(dim=(1, 2, 3)) == 0.5).all()
+    change = (after - before)[:, 0, 16] * 127.5 * added[:, None]  # [64, 32], a row of pixels
+    change = torch.where(left[:, None], change, change.flip(1))
+    assert (change[:, 1:13] - 80).abs().max() < 1.5 and change[:, 19:31].abs().max() < 1.5
+
+
 def test_psnr_is_of_the_background_alone():
     images = torch.zeros(3, 3, 8, 8)
     background = torch.zeros(3, 8, 8, dtype=torch.bool)

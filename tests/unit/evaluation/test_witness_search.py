@@ -70,3 +70,15 @@ def test_a_witness_without_memory_is_at_chance():
     blank = WitnessFaults(clarity=0, forgetting=0, error=0)
     found = run_searches(SPACE, genetic_step, identity, people, people, np.arange(PEOPLE), blank, rounds=6)
     assert found.ranks[:, -1].mean() == pytest.approx((PEOPLE + 1) / 2, abs=2)
+
+
+def test_witnesses_with_other_eyes_seek_what_these_see():
+    """Eyes that see the opposite: the searches end as far from the people as they can."""
+    people = gallery()
+
+    def eyes(pictures: torch.Tensor) -> torch.Tensor:
+        return -identity(pictures)
+
+    options = (SPACE, genetic_step, identity, people, people, np.arange(PEOPLE), PERFECT)
+    found = run_searches(*options, rounds=10, eyes=eyes)
+    assert (identity(found.composites[:, -1]) * people).sum(dim=1).max() < -0.8

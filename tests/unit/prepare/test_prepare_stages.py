@@ -140,19 +140,11 @@ def test_the_number_of_processes_does_not_matter(prepared, mixed, tmp_path, monk
     assert without_seconds(tmp_path / "out") == without_seconds(prepared)
 
 
-@pytest.fixture(scope="module")
-def cluster():
-    """A Ray cluster that was there before, of two cores."""
-    ray = pytest.importorskip("ray", reason="ray is an optional extra")
-    ray.init(num_cpus=2, log_to_driver=False, logging_level="error", include_dashboard=False)
-    yield ray
-    ray.shutdown()
-
-
-def test_ray_gives_the_same(cluster, prepared, mixed, tmp_path, monkeypatch):
+def test_ray_gives_the_same_though_a_worker_is_killed(cluster, prepared, mixed, tmp_path, monkeypatch):
     monkeypatch.setattr(parts, "PHOTOS_PER_PART", 8)
+    monkeypatch.setattr(engines, "prepare_part", cluster.killed_once(prepare_part, tmp_path / "killed"))
     assert list(prepare(list_photos(mixed), tmp_path / "out", engine="ray", workers=2, device="cpu"))[-1] == 13
-    assert without_seconds(tmp_path / "out") == without_seconds(prepared)
+    assert (tmp_path / "killed").exists() and without_seconds(tmp_path / "out") == without_seconds(prepared)
 
 
 def test_ray_with_less_room_than_workers(cluster, mixed):
@@ -164,7 +156,7 @@ def test_ray_with_less_room_than_workers(cluster, mixed):
         list(on_ray([replace(few[0], settings=PrepareSettings("ffhq"))]))
     with pytest.raises(KinlibError, match="has no room for the device 'cuda'"):
         list(on_ray([replace(few[0], device="cuda")]))
-    assert cluster.is_initialized()
+    assert cluster.ray.is_initialized()
 
 
 def test_ray_that_does_not_answer(mixed, monkeypatch):
@@ -189,8 +181,8 @@ def test_ray_workers_that_die(tmp_path, monkeypatch, name, words):
         raise getattr(ray.exceptions, name)(*words)
 
     monkeypatch.setattr(ray, "is_initialized", lambda: True)
-    monkeypatch.setattr(engines, "_from_actors", die)
-    with pytest.raises(KinlibError, match=r"a Ray worker died, .* fewer --workers"):
+    monkeypatch.setattr("kinlib.runtime.cluster._in_order", die)
+    with pytest.raises(KinlibError, match=r"a Ray worker died again and again, .* fewer --workers"):
         list(on_ray([Part(0, tmp_path, (), SETTINGS, "cpu")]))
 
 

@@ -26,6 +26,26 @@ def text(content):
     return {"cell_type": "markdown", "id": f"m{len(content)}", "metadata": {}, "source": content}
 
 
+SOLVED = """## Try it yourself
+
+1. Count further.
+2. Count back.
+
+<details>
+<summary>Solution to 2</summary>
+
+```python
+back = range(COUNT)[::-1]
+assert len(back) == COUNT
+```
+
+From the end.
+
+</details>
+
+Next: nothing."""
+
+
 GOOD = {
     "nbformat": 4,
     "nbformat_minor": 5,
@@ -36,6 +56,7 @@ GOOD = {
         code("import kinlib", 2),
         code("SEED = 0  # of everything\nCOUNT = 4  # people\nSTEPS = 10  # of training", 3, tags=["parameters"]),
         code("print(1)", 4, outputs=[{"output_type": "stream", "name": "stdout", "text": "1\n"}]),
+        text(SOLVED),
     ],
 }
 
@@ -105,6 +126,12 @@ PRINTED = {"output_type": "stream", "name": "stdout", "text": ["saved /ho" + "me
         (set_in("cells", 4, "source", "!pip install something"), "uses ! or %"),
         (set_in("cells", 4, "metadata", {"collapsed": True}), "collapsed"),
         (set_in("cells", 4, "outputs", [inline(210_000)]), "inside HTML"),
+        (set_in("cells", 5, "source", "## Summary"), "no exercises"),
+        (set_in("cells", 5, "source", SOLVED.partition("<details>")[0]), "no folded solution"),
+        (set_in("cells", 5, "source", SOLVED.replace("</summary>\n", "</summary>")), "not written as in"),
+        (set_in("cells", 5, "source", SOLVED.replace("to 2", "to 3")), "which is no exercise"),
+        (set_in("cells", 5, "source", SOLVED.replace("assert ", "assert = ")), "not Python"),
+        (set_in("cells", 5, "source", SOLVED.replace("assert ", "\n" * 20)), "more than 20 lines"),
         (set_in("metadata", {}), "kernel"),
         (set_in("metadata", "language_info", {}), "language_info"),
         (set_in("cells", None), "not a notebook"),
@@ -121,7 +148,7 @@ def test_long_cells_are_found(tmp_path):
     notebook = copy.deepcopy(GOOD)
     for cell in notebook["cells"][2::2]:
         cell["source"] = "x = 1\n" * 10
-    notebook["cells"] += [code("x = 1\n" * 10, count) for count in range(5, 10)]
+    notebook["cells"][5:5] = [code("x = 1\n" * 10, count) for count in range(5, 10)]
     assert check_notebooks.check(write(tmp_path, notebook)) == ["the median code cell has 10 lines, more than 8"]
 
 
@@ -185,9 +212,20 @@ def test_running_with_other_parameters(tmp_path):
     path = runnable(tmp_path, "print(COUNT, pathlib.Path.cwd().name)")
     output = tmp_path / "out.ipynb"
     run_notebooks.execute(path, output, {"COUNT": 7}, cell_limit=60)
-    assert nbformat.read(output, 4).cells[-1].outputs[0].text == f"7 {tmp_path.name}\n"
+    assert nbformat.read(output, 4).cells[-2].outputs[0].text == f"7 {tmp_path.name}\n"
     with pytest.raises(ValueError, match="no parameter OTHER"):
         run_notebooks.execute(path, output, {"OTHER": 7}, cell_limit=60)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_solutions_are_run_behind_the_last_cell(tmp_path):
+    path, output = runnable(tmp_path, "print(COUNT)"), tmp_path / "out.ipynb"
+    run_notebooks.execute(path, output, {"COUNT": 7}, cell_limit=60, solved=True)
+    last = nbformat.read(output, 4).cells[-1]
+    assert last.source.startswith("back = range(COUNT)") and last.execution_count
+    path.write_text(path.read_text().replace("== COUNT", "== COUNT + 1"))
+    with pytest.raises(Exception, match="AssertionError"):
+        run_notebooks.execute(path, output, {}, cell_limit=60, solved=True)
 
 
 @pytest.mark.filterwarnings("ignore")

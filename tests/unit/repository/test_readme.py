@@ -34,13 +34,6 @@ def test_readme_shows_eight_metrics_and_their_references():
     assert len(references) == 2
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_local_links_and_pictures_exist(page):
-    targets = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text())
-    missing = [target for target in targets if not (page.parent / target).exists()]
-    assert not missing
-
-
 def test_recipe_of_the_other_preset_fetches_what_a_child_needs():
     text = (ROOT / "README.md").read_text()
     names, said = re.search(r"kinlib weights fetch ([a-z0-9_ ]+?) +# ([\d.]+ GB)", text).groups()

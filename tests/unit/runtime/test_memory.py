@@ -12,9 +12,9 @@ from torch import nn
 from kinlib import Kinship
 from kinlib.cli import main
 from kinlib.faces.bisenet import BiSeNet
-from kinlib.faces.cascade import Cascade
 from kinlib.faces.demography import DemographyNet, analyse
 from kinlib.faces.identity import identity_loss, load_identity
+from kinlib.faces.mtcnn.cascade import Cascade
 from kinlib.faces.parsing import Parser, ParsingNet, parse
 from kinlib.faces.points import five_point_loss, load_onet
 from kinlib.faces.upscale import _library_engine, _plain_engine

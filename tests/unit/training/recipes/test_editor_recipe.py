@@ -1,10 +1,12 @@
 """The editing networks' recipe: each loss teaches what it should, and a run is written, resumed and measured."""
 
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from PIL import Image
@@ -13,11 +15,12 @@ from kinlib.cli import main
 from kinlib.editing import losses
 from kinlib.editing.losses import Weights, generator_total
 from kinlib.editing.masks import DUMMY
-from kinlib.editing.networks import Discriminator, Generator, load_editor
+from kinlib.editing.networks import Discriminator, Edit, Generator, load_editor
 from kinlib.editing.rules import ATTRIBUTES
+from kinlib.evaluation.edits.true_edits import EditPairs
 from kinlib.training.data.edit_faces import BITS, EditBatch, EditFaces, guides
 from kinlib.training.recipes import editor as recipe
-from kinlib.training.recipes.editor import discriminator_loss, generator_losses
+from kinlib.training.recipes.editor import discriminator_loss, generator_losses, true_edit_losses
 
 BLOND, PALE = ATTRIBUTES.index("Blond_Hair"), ATTRIBUTES.index("Pale_Skin")
 NONE = Weights(**dict.fromkeys(Weights.__dataclass_fields__, 0.0))
@@ -151,6 +154,45 @@ def test_the_discriminator_reads_attributes_and_tells_edits_from_photographs_and
         assert better * (terms[term].item() - before[term]) > 0.3
 
 
+def coloured_pairs(count: int = 16) -> EditPairs:
+    """Grey pictures whose upper half gets stripes where hair becomes blond."""
+    before = torch.zeros(count, 3, 64, 64) + 0.1 * torch.randn(count, 3, 64, 64, generator=torch.Generator())
+    after, changed = before.clone(), torch.zeros(count, 1, 64, 64, dtype=torch.bool)
+    after[:, :, :32, ::8] = 1.0
+    changed[:, :, :32] = True
+    difference = torch.zeros(count, len(ATTRIBUTES))
+    difference[:, BLOND] = 1
+    return EditPairs(before, after, changed, difference, pd.DataFrame(index=range(count)))
+
+
+def test_true_edits_teach_the_edit_and_its_region():
+    pairs, (generator, _) = coloured_pairs(), networks()
+    optimizer = torch.optim.Adam(generator.parameters(), 5e-3, betas=(0.5, 0.999))
+    parts = pairs.images, pairs.edited, pairs.changed.float(), pairs.difference
+    first = true_edit_losses(generator, *parts)
+    for _ in range(30):
+        found = true_edit_losses(generator, *parts)
+        optimizer.zero_grad()
+        sum(found.values()).backward()
+        optimizer.step()
+    assert all(found[name] < 0.5 * first[name] for name in ("true_edit", "true_region"))
+    attention = generator(pairs.images, pairs.difference).attention
+    assert attention[:, :, :32].mean() > attention[:, :, 32:].mean() + 0.5
+
+
+def test_the_region_that_changes_counts_as_much_as_the_rest():
+    pairs = coloured_pairs(2)
+
+    def untouched(images, _):
+        mask = torch.full_like(images[:, :1], 0.5)
+        return Edit(images, mask, mask, images)
+
+    found = true_edit_losses(untouched, pairs.images, pairs.edited, pairs.changed.float(), pairs.difference)
+    inside = (pairs.images - pairs.edited)[:, :, :32].abs().mean()
+    assert found["true_edit"].item() == pytest.approx(inside.item() / 2, rel=1e-4)
+    assert found["true_region"].item() == pytest.approx(np.log(2), rel=1e-5)
+
+
 @pytest.fixture
 def celebamask(tmp_path) -> Path:
     """Twelve pictures in CelebAMask-HQ's layout, the last two held out: a dark or bright band of hair over a face."""
@@ -193,6 +235,30 @@ def test_a_run_is_written_resumed_and_measured(celebamask, tmp_path):
     assert [call["step"] for call in calls] == [0, 4] and calls[1]["share"] == 0.5
 
 
+def test_a_run_learns_from_rendered_pairs_and_without_parts_of_the_network(celebamask, tmp_path):
+    pairs = tmp_path / "pairs"
+    pairs.mkdir()
+    grey, white = (_png(np.full((64, 64, 3), level, np.uint8)) for level in (90, 200))
+    known = dict.fromkeys(ATTRIBUTES, False)
+    row = {"person": 0, "attribute": "Pale_Skin", "change": 1, "image": grey, "edited": white}
+    row |= {"changed": _png(np.full((64, 64), 255, np.uint8)), "attributes": json.dumps(known)}
+    row |= {"edited_attributes": json.dumps(known | {"Pale_Skin": True})}
+    pd.DataFrame([row] * 4).to_parquet(pairs / "part-00000.parquet")
+    where = ("--data", str(celebamask), "--out", str(tmp_path / "out"), "--run", str(tmp_path / "run"))
+    plain = ("--no-units", "--no-attention", "--no-clothing-mask")
+    learned = ("--pairs", str(pairs), "--pair-batch", "2", "--edits", str(pairs), "--steps", "2")
+    assert main(["train", "editor", *where, *SMALL, *learned, *plain]) == 0
+    net = load_editor(tmp_path / "out" / "editor.safetensors")
+    assert net.attention is None and net.clothing is None and net.injected == len(ATTRIBUTES)
+    assert json.loads((tmp_path / "out" / "editor.json").read_text())["metrics"]["pairs"] == 4
+
+
+def _png(values: np.ndarray) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(values).save(stream, "PNG")
+    return stream.getvalue()
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -202,6 +268,7 @@ def test_a_run_is_written_resumed_and_measured(celebamask, tmp_path):
         (("--data", "data", "--critic-steps", "0"), "--critic-steps must be 1 at least, not 0"),
         (("--data", "data", "--batch", "64"), "batches of 64 from 10 pictures"),
         (("--data", "data", "--edits", "nowhere"), "no *.parquet file with edits in 'nowhere'"),
+        (("--data", "data", "--pairs", "nowhere"), "no *.parquet file with edits in 'nowhere'"),
     ],
 )
 def test_refused_in_one_sentence(celebamask, tmp_path, monkeypatch, capsys, arguments, words):

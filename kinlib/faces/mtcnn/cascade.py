@@ -1,9 +1,9 @@
 """MTCNN (Zhang et al., 2016) on many pictures at once: its three networks, and what lies between them.
 
 The first network scans the pictures at many sizes, the second sifts what it found, the third places box and points.
-Networks and weights are those of facenet-pytorch. Its way from one to the next cuts crop after crop out of a tensor of
-floats, which on a CPU takes longer than the networks; here the crops of all pictures are averaged from their bytes in
-one go. What is found is the same but for rounding.
+facenet-pytorch's way from one to the next cuts crop after crop out of a tensor of floats, which on a CPU takes longer
+than the networks; here the crops of all pictures are averaged in one go, from sums over their bytes. What is found is
+the same but for rounding.
 
 Candidates are the rows of one tensor; the columns are named below. Boxes and points count as in the library: see
 `kinlib.faces.keypoints` for where that is in a picture.
@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from kinlib.faces.mtcnn import networks
 from kinlib.runtime import memory
-from kinlib.runtime.compiled import njit
 
-__all__ = ["BOX", "PICTURE", "POINTS", "SCORE", "Cascade", "area_means"]
+__all__ = ["BOX", "PICTURE", "POINTS", "SCORE", "Cascade", "area_means", "area_sums"]
 
 PICTURE, BOX, SCORE = 0, slice(1, 5), 5  # number of the picture; left, top, right, bottom; 0 to 1
 SHIFT, POINTS = slice(6, 10), slice(10, 20)  # of the four sides, in sizes of the box; five times x and y
@@ -38,13 +38,9 @@ class Cascade:
     """
 
     def __init__(self, device: torch.device, least: int):
-        from facenet_pytorch.models.mtcnn import ONet, PNet, RNet
-
         self.device, self.least = device, least
         self.pictures, self.crops = TOGETHER.get(device.type, TOGETHER["cpu"])
-        with torch.random.fork_rng(devices=[]):  # initialising draws random numbers; the caller's stay
-            self.nets = nn.ModuleList(net() for net in (PNet, RNet, ONet)).float().eval().requires_grad_(False)
-        self.nets.to(memory_format=torch.channels_last)
+        self.nets = nn.ModuleList(map(networks.load, networks.LAYOUTS)).to(memory_format=torch.channels_last)
 
     @torch.inference_mode()
     def __call__(self, pictures: np.ndarray) -> np.ndarray:
@@ -56,28 +52,29 @@ class Cascade:
         Returns:
             float32 [N, 20], one row a face, of which the columns `PICTURE`, `BOX`, `SCORE` and `POINTS` are meant.
         """
+        sums = area_sums(pictures)
         with memory.on_device(self.nets, self.device) as (scan, sift, place):
-            rows = self._scanned(scan, pictures)
-            rows = self._sifted(sift, pictures, rows)
-            return _distinct(self._placed(place, pictures, rows).numpy())
+            rows = self._scanned(scan, sums)
+            rows = self._sifted(sift, sums, rows)
+            return _distinct(self._placed(place, sums, rows).numpy())
 
-    def _scanned(self, net: nn.Module, pictures: np.ndarray) -> Tensor:
+    def _scanned(self, net: nn.Module, sums: np.ndarray) -> Tensor:
         """What the first network takes for faces, of any size: squares, rows of 10 columns."""
-        shortest, scale = min(pictures.shape[1:3]), CELL / self.least
+        shortest, scale = min(sums.shape[1:3]) - 1, CELL / self.least
         found = [torch.empty(0, SHIFT.stop, dtype=torch.float32)]
         while shortest * scale >= CELL:
-            for first in range(0, len(pictures), self.pictures):
-                cells = self._scanned_at(net, pictures[first : first + self.pictures], scale)
+            for first in range(0, len(sums), self.pictures):
+                cells = self._scanned_at(net, sums[first : first + self.pictures], scale)
                 cells[:, PICTURE] += first
                 found.append(_apart(cells, OVERLAP_OF_CELLS))
             scale *= SHRINK
         rows = _apart(torch.cat(found), OVERLAP)
         return _squared(_shifted(rows, 0.0))
 
-    def _scanned_at(self, net: nn.Module, pictures: np.ndarray, scale: float) -> Tensor:
-        count, height, width = pictures.shape[:3]
-        whole = np.tile(np.array([0, 0, width, height]), (count, 1))
-        small = area_means(pictures, np.arange(count), whole, int(height * scale + 1), int(width * scale + 1))
+    def _scanned_at(self, net: nn.Module, sums: np.ndarray, scale: float) -> Tensor:
+        height, width = sums.shape[1] - 1, sums.shape[2] - 1
+        whole = np.array([[0, 0, width, height]])
+        small = area_means(sums, slice(None), whole, int(height * scale + 1), int(width * scale + 1))
         shifts, scores = self._run(net, small)  # [B, 4, h, w] and [B, 2, h, w]
         sure = scores[:, 1] >= SURE[0]
         place = sure.nonzero()  # [N, 3]: picture, row, column
@@ -85,9 +82,9 @@ class Cascade:
         boxes = torch.cat([(corner + 1) / scale, (corner + CELL) / scale], dim=1).floor()
         return torch.cat([place[:, :1], boxes, scores[:, 1][sure][:, None], shifts.permute(0, 2, 3, 1)[sure]], dim=1)
 
-    def _sifted(self, net: nn.Module, pictures: np.ndarray, rows: Tensor) -> Tensor:
+    def _sifted(self, net: nn.Module, sums: np.ndarray, rows: Tensor) -> Tensor:
         """What the second network takes for faces, too."""
-        rows, crops = _cut(pictures, rows, SIFTED)
+        rows, crops = _cut(sums, rows, SIFTED)
         if not len(rows):
             return rows
         shifts, scores = self._run(net, crops)
@@ -95,9 +92,9 @@ class Cascade:
         rows = _apart(rows[rows[:, SCORE] > SURE[1]], OVERLAP)
         return _squared(_shifted(rows, 1.0))
 
-    def _placed(self, net: nn.Module, pictures: np.ndarray, rows: Tensor) -> Tensor:
+    def _placed(self, net: nn.Module, sums: np.ndarray, rows: Tensor) -> Tensor:
         """What the third network takes for faces, with its points: rows of 20 columns."""
-        rows, crops = _cut(pictures, rows, PLACED)
+        rows, crops = _cut(sums, rows, PLACED)
         if not len(rows):
             return torch.empty(0, POINTS.stop, dtype=torch.float32)
         shifts, points, scores = self._run(net, crops)
@@ -114,10 +111,28 @@ class Cascade:
 
 
 def _apart(rows: Tensor, overlap: float) -> Tensor:
-    """The best of the boxes that overlap by more than a share of what both cover."""
-    from torchvision.ops import batched_nms
+    """The best of the boxes of a picture that overlap by more than a share of what both cover, from the highest score.
 
-    return rows[batched_nms(rows[:, BOX], rows[:, SCORE], rows[:, PICTURE].long(), overlap)]
+    torchvision's `batched_nms` is left out for the time that importing torchvision takes.
+    """
+    rows = rows[rows[:, SCORE].argsort(descending=True, stable=True)]
+    pictures, boxes = rows[:, PICTURE].numpy(), rows[:, BOX].numpy()
+    kept = [
+        found for number in np.unique(pictures) for found in _best(boxes, np.flatnonzero(pictures == number), overlap)
+    ]
+    return rows[sorted(kept)]
+
+
+def _best(boxes: np.ndarray, left: np.ndarray, overlap: float) -> list[int]:
+    """Of the boxes [N, 4] with the numbers `left`, the best first, those that none before them overlaps."""
+    areas, kept = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1), []
+    while len(left):
+        first, left = left[0], left[1:]
+        kept.append(int(first))
+        sides = np.minimum(boxes[first, 2:], boxes[left, 2:]) - np.maximum(boxes[first, :2], boxes[left, :2])
+        shared = np.prod(np.maximum(sides, 0), axis=1)
+        left = left[shared <= overlap * (areas[first] + areas[left] - shared)]
+    return kept
 
 
 def _shifted(rows: Tensor, rim: float) -> Tensor:
@@ -135,16 +150,16 @@ def _squared(rows: Tensor) -> Tensor:
     return torch.cat([rows[:, :1], corner, corner + side, rows[:, BOX.stop :]], dim=1)
 
 
-def _cut(pictures: np.ndarray, rows: Tensor, side: int) -> tuple[Tensor, np.ndarray]:
+def _cut(sums: np.ndarray, rows: Tensor, side: int) -> tuple[Tensor, np.ndarray]:
     """The rows whose box lies in its picture, and the pictures' part in each: float32 [N, side, side, 3]."""
-    height, width = pictures.shape[1:3]
+    height, width = sums.shape[1] - 1, sums.shape[2] - 1
     windows = rows[:, BOX].numpy().astype(np.int64)  # towards zero
     windows[:, :2] = np.maximum(windows[:, :2], 1) - 1
     windows[:, 2:] = np.minimum(windows[:, 2:], (width, height))
     inside = (windows[:, 2:] > windows[:, :2]).all(axis=1)
     rows = rows[torch.from_numpy(inside)]
     which = rows[:, PICTURE].numpy().astype(np.int64)
-    return rows, area_means(pictures, which, windows[inside], side, side)
+    return rows, area_means(sums, which, windows[inside], side, side)
 
 
 def _distinct(rows: np.ndarray) -> np.ndarray:
@@ -164,13 +179,26 @@ def _covered(box: np.ndarray, other: np.ndarray) -> float:
     return float(np.prod(np.maximum(shared, 0)) / min(areas))
 
 
-@njit(cache=True, nogil=True)
-def area_means(pictures: np.ndarray, which: np.ndarray, windows: np.ndarray, height: int, width: int) -> np.ndarray:
+def area_sums(pictures: np.ndarray) -> np.ndarray:
+    """Sums over all that lies above and left of a pixel, uint8 [B, H, W, 3] -> int32 [B, H + 1, W + 1, 3].
+
+    The sum over any rectangle is then four of them. They may overflow, which cancels out as long as the sum over the
+    rectangle itself does not: up to eight million pixels.
+    """
+    count, height, width = pictures.shape[:3]
+    sums = np.zeros((count, height + 1, width + 1, 3), np.int32)
+    inner = sums[:, 1:, 1:]
+    np.cumsum(pictures, axis=1, dtype=np.int32, out=inner)
+    np.cumsum(inner, axis=2, out=inner)
+    return sums
+
+
+def area_means(sums: np.ndarray, which: np.ndarray | slice, windows: np.ndarray, height: int, width: int) -> np.ndarray:
     """Parts of pictures brought to one size by averaging areas, with values as the networks expect them.
 
     Args:
-        pictures: uint8 [B, H, W, 3].
-        which: int64 [N], number of the picture of each part.
+        sums: of the pictures, as `area_sums` gives them.
+        which: int64 [N], number of the picture of each part; or a slice of the pictures, for one window of all.
         windows: int64 [N, 4], left, top, right, bottom edge of each part, inside the picture.
         height, width: of the results.
 
@@ -178,25 +206,21 @@ def area_means(pictures: np.ndarray, which: np.ndarray, windows: np.ndarray, hei
         float32 [N, height, width, 3], (mean - 127.5) / 128. A mean is over all pixels that a result's pixel touches,
         as in PyTorch's adaptive pooling.
     """
-    means = np.empty((len(which), height, width, 3), np.float32)
-    for n in range(len(which)):
-        left, top, right, bottom = windows[n]
-        part = pictures[which[n], top:bottom, left:right]
-        tall, wide = bottom - top, right - left
-        columns = np.empty((wide, 3), np.int64)
-        for y in range(height):
-            first, last = y * tall // height, -(-(y + 1) * tall // height)
-            columns[:] = 0
-            for row in range(first, last):
-                for x in range(wide):
-                    for c in range(3):
-                        columns[x, c] += part[row, x, c]
-            for x in range(width):
-                begin, end = x * wide // width, -(-(x + 1) * wide // width)
-                pixels = (last - first) * (end - begin)
-                for c in range(3):
-                    total = 0
-                    for column in range(begin, end):
-                        total += columns[column, c]
-                    means[n, y, x, c] = (total / pixels - 127.5) * 0.0078125
-    return means
+    left, top, right, bottom = windows.T[..., None]  # [N, 1] each
+    first, last = _edges(top, bottom, height)  # [N, height]
+    begin, end = _edges(left, right, width)  # [N, width]
+    pixels = (last - first)[:, :, None] * (end - begin)[:, None, :]  # [N, height, width]
+    if isinstance(which, slice):
+        rows = sums[which][:, last[0]] - sums[which][:, first[0]]  # [B, height, W + 1, 3]
+        totals = rows[:, :, end[0]] - rows[:, :, begin[0]]
+    else:
+        picture, columns = which[:, None, None], (begin[:, None, :], end[:, None, :])
+        above, below = ([sums[picture, row[:, :, None], column] for column in columns] for row in (first, last))
+        totals = below[1] - below[0] - above[1] + above[0]
+    return ((totals / pixels[..., None] - 127.5) * 0.0078125).astype(np.float32)
+
+
+def _edges(low: np.ndarray, high: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """First pixel of each of `count` parts of a side, and the one behind its last: int64 [N, count] each."""
+    parts, size = np.arange(count), high - low
+    return low + parts * size // count, low - (-(parts + 1) * size // count)

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from kinlib.faces import points as shares
-from kinlib.faces.cascade import BOX, PICTURE, POINTS, SCORE, Cascade, area_means
+from kinlib.faces.mtcnn.cascade import BOX, PICTURE, POINTS, SCORE, Cascade, area_means, area_sums
 from kinlib.runtime import config
 
 FAMILIES = config.data_dir() / "studio" / "families"
@@ -78,7 +78,7 @@ def test_a_batch_finds_what_one_picture_finds(cascade):
 def test_area_means_are_those_of_adaptive_pooling(size):
     pictures = np.random.default_rng(1).integers(0, 256, (2, 50, 40, 3), dtype=np.uint8)
     which, windows = np.array([1, 0]), np.array([[0, 0, 40, 50], [7, 11, 30, 38]])
-    means = area_means(pictures, which, windows, *size)
+    means = area_means(area_sums(pictures), which, windows, *size)
     assert means.shape == (2, *size, 3) and means.dtype == np.float32
     for mean, number, (left, top, right, bottom) in zip(means, which, windows, strict=True):
         part = torch.from_numpy(pictures[number, top:bottom, left:right]).permute(2, 0, 1).double()

@@ -1,0 +1,141 @@
+"""A function mapped over jobs on a Ray cluster, with the promises of `kinlib.runtime.worker_pool`.
+
+Results come in the order of the jobs, a few jobs are under way per worker, and the caller alone writes files. A worker
+that dies, or whose machine does, is started again elsewhere and given its job once more, so that nothing is lost. The
+workers are Ray's actors, since each keeps its networks from job to job.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
+
+from kinlib.runtime.errors import KinlibError
+from kinlib.runtime.worker_pool import JOBS_AHEAD, single_threaded, spread
+
+__all__ = ["ENGINES", "check_engine", "spread_by", "spread_on_ray"]
+
+Job, Result = TypeVar("Job"), TypeVar("Result")
+
+ENGINES = ("local", "ray")
+RETRIES = 3  # of a job whose worker died; one that kills four workers would kill a fifth
+NO_ANSWER = "Ray does not start or answer: check RAY_ADDRESS, or unset it to start a cluster here"
+MISSING = "ray is not installed: run `pip install 'kinlib[scale]'`, or leave out --engine"
+DIED = "a Ray worker died again and again, most likely for lack of memory: run the same again with fewer --workers"
+
+
+def check_engine(name: str) -> None:
+    """Raises KinlibError for an unknown engine, or one whose package is not here."""
+    if name not in ENGINES:
+        raise KinlibError(f"unknown engine '{name}': choose one of {', '.join(ENGINES)}")
+
+
+def spread_by(
+    engine: str, function: Callable[[Job], Result], jobs: Iterable[Job], workers: int | None = None
+) -> Iterator[Result]:
+    """`spread` by the engine of that name: the processes of this machine, or those of a Ray cluster.
+
+    Raises:
+        KinlibError: as `spread` and `spread_on_ray`, or if there is no such engine.
+    """
+    check_engine(engine)
+    yield from (spread if engine == "local" else spread_on_ray)(function, jobs, workers)
+
+
+def spread_on_ray(
+    function: Callable[[Job], Result], jobs: Iterable[Job], workers: int | None = None, cards: float = 0.0
+) -> Iterator[Result]:
+    """Yield `function(job)` for each job, in their order, computed by a Ray cluster.
+
+    It is the cluster that `RAY_ADDRESS` names, or else one that is started here and now. Every machine of it must have
+    kinlib, its weights, and the files that jobs name, under the same paths.
+
+    Args:
+        function: at the top level of a module.
+        jobs: small picklable objects, taken from the iterator as they are needed.
+        workers: number of actors, at most as many as the cluster has room for; None takes all the room.
+        cards: share of a graphics card that each actor takes; 0 for a CPU core.
+
+    Raises:
+        KinlibError: if Ray is not installed, does not start or has no room, or a job has killed several workers.
+        Exception: what `function` raises.
+    """
+    try:
+        import ray
+    except ImportError as error:
+        raise KinlibError(MISSING) from error
+    own = not ray.is_initialized()
+    try:
+        if own:
+            _connect()
+        yield from _in_order(function, jobs, _room(workers, cards), cards)
+    except ray.exceptions.RayTaskError as error:
+        raise error.cause from error
+    except (ray.exceptions.RayActorError, ray.exceptions.OutOfMemoryError) as error:
+        raise KinlibError(DIED) from error
+    finally:
+        if own:
+            ray.shutdown()
+
+
+def _connect() -> None:
+    import ray
+
+    try:
+        ray.init(log_to_driver=False, logging_level="error", include_dashboard=False)
+    except Exception as error:  # Ray has no class for it
+        raise KinlibError(f"{NO_ANSWER} ({type(error).__name__})") from error
+
+
+def _room(workers: int | None, cards: float) -> int:
+    """How many actors: one without room would keep its job waiting for ever."""
+    import ray
+
+    room = ray.cluster_resources()
+    most = int(min(room.get("CPU", 0), room.get("GPU", 0) / cards if cards else math.inf))
+    if most < 1:
+        device = "cuda" if cards else "cpu"
+        raise KinlibError(f"the Ray cluster has no room for the device '{device}': choose another --device")
+    return min(workers or most, most)
+
+
+def _in_order(function: Callable, jobs: Iterable, workers: int, cards: float) -> Iterator:
+    """Each actor has one job at a time and gets the next when it hands over the last."""
+    import ray
+
+    # A dead actor is started again, as often as needed, and repeats its job.
+    actor = ray.remote(num_cpus=1, num_gpus=cards, max_restarts=-1, max_task_retries=RETRIES)(_Worker)
+    queue = enumerate(jobs)
+    busy: dict[Any, tuple[int, Any]] = {}  # reference of a result -> number of its job, and the actor
+    idle: list[Any] = []
+    results: dict[int, object] = {}  # of finished jobs that an earlier job holds up
+    due = 0  # number of the next job to be yielded
+    while True:
+        while (
+            len(busy) < workers
+            and len(busy) + len(results) < workers * JOBS_AHEAD
+            and (job := next(queue, None)) is not None
+        ):
+            if not idle:
+                idle.append(actor.remote(function))
+            worker = idle.pop()
+            busy[worker.call.remote(job[1])] = job[0], worker
+        if not busy:
+            return
+        (finished, *_), _ = ray.wait(list(busy), num_returns=1)
+        number, worker = busy.pop(finished)
+        results[number] = ray.get(finished)
+        idle.append(worker)
+        while due in results:
+            yield results.pop(due)
+            due += 1
+
+
+class _Worker:
+    """A process of the cluster."""
+
+    def __init__(self, function: Callable):
+        single_threaded()  # the other cores have jobs of their own
+        self.function = function
+
+    def call(self, job: object) -> object:
+        return self.function(job)
