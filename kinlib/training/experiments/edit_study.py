@@ -244,12 +244,12 @@ def example_directions() -> Tensor:
 
 
 def recorded() -> dict:
-    """The results of the last recorded study.
+    """The results of the parts that were recorded last, by part.
 
     Raises:
         KinlibError: if the file is missing or damaged.
     """
-    return read_record(record_path(), "lines", "search", "methods")
+    return read_record(record_path(), "methods")
 
 
 def main(arguments: list[str] | None = None) -> None:
