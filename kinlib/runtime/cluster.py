@@ -67,7 +67,7 @@ def spread_on_ray(
     try:
         if own:
             _connect()
-        yield from _in_order(function, jobs, _room(workers, cards), cards)
+        yield from _in_order(function, jobs, workers, cards)
     except ray.exceptions.RayTaskError as error:
         raise error.cause from error
     except (ray.exceptions.RayActorError, ray.exceptions.OutOfMemoryError) as error:
@@ -98,10 +98,11 @@ def _room(workers: int | None, cards: float) -> int:
     return min(workers or most, most)
 
 
-def _in_order(function: Callable, jobs: Iterable, workers: int, cards: float) -> Iterator:
+def _in_order(function: Callable, jobs: Iterable, workers: int | None, cards: float) -> Iterator:
     """Each actor has one job at a time and gets the next when it hands over the last."""
     import ray
 
+    workers = _room(workers, cards)
     # A dead actor is started again, as often as needed, and repeats its job.
     actor = ray.remote(num_cpus=1, num_gpus=cards, max_restarts=-1, max_task_retries=RETRIES)(_Worker)
     queue = enumerate(jobs)
