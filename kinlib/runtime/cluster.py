@@ -18,7 +18,10 @@ Job, Result = TypeVar("Job"), TypeVar("Result")
 
 ENGINES = ("local", "ray")
 RETRIES = 3  # of a job whose worker died; one that kills four workers would kill a fifth
-NO_ANSWER = "Ray does not start or answer: check RAY_ADDRESS, or unset it to start a cluster here"
+NO_ANSWER = (
+    "Ray does not start or answer: check RAY_ADDRESS, and set RAY_AUTH_MODE=token for a cluster that asks for a token, "
+    "or unset the address to start a cluster here"
+)
 MISSING = "ray is not installed: run `pip install 'kinlib[scale]'`, or leave out --engine"
 DIED = "a Ray worker died again and again, most likely for lack of memory: run the same again with fewer --workers"
 
