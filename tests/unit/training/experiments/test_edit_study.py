@@ -59,7 +59,10 @@ def trained(monkeypatch) -> list[EditorSettings]:
     def build(folder: Path, settings: EditorSettings) -> nn.Module:
         calls.append(settings)
         masks = {"attention": settings.attention, "clothing": settings.clothing_mask}
-        return Generator(13, 2, units=settings.units, **masks).eval().requires_grad_(False)
+        net = Generator(13, 2, units=settings.units, **masks).eval().requires_grad_(False)
+        if net.clothing is not None:
+            net.clothing.bias.fill_(-99.0)  # nobody wears anything
+        return net
 
     monkeypatch.setattr(edit_study, "_trained", build)
     monkeypatch.setattr(edit_study, "load_attributes", Judge)
