@@ -78,7 +78,10 @@ class Cluster:
         import ray
 
         self.ray = ray
-        ray.init(num_cpus=2, log_to_driver=False, logging_level="error", include_dashboard=False)
+        # Ray's own limits are for machines with nothing else to do.
+        patient = {"agent_register_timeout_ms": 600_000, "worker_register_timeout_seconds": 600}
+        options = {"log_to_driver": False, "logging_level": "error", "include_dashboard": False}
+        ray.init(num_cpus=2, _system_config=patient, **options)
 
     @staticmethod
     def killed_once(function, marker: Path):
@@ -100,6 +103,7 @@ def cluster():
     before = os.environ.get("PYTHONPATH", "")
     # Workers import what their jobs name, from this checkout.
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(Path(__file__).parents[1]), before]))
+    os.environ.setdefault("RAY_raylet_start_wait_time_s", "600")
     cluster = Cluster()
     yield cluster
     cluster.ray.shutdown()

@@ -10,12 +10,14 @@ from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from kinlib.runtime.errors import KinlibError
 
 __all__ = ["build", "load_state", "plain_tensors"]
 
 Net = TypeVar("Net", bound=nn.Module)
+SCALED = ("div", "mul", "__truediv__", "__rtruediv__", "__mul__", "__rmul__")  # by a number, which leaves the shape
 
 
 def build(make: Callable[[], Net], state: dict[str, Tensor], path: str | Path, optional: tuple[str, ...] = ()) -> Net:
@@ -29,7 +31,7 @@ def build(make: Callable[[], Net], state: dict[str, Tensor], path: str | Path, o
         KinlibError: if no network has these sizes, or the tensors do not fit it.
     """
     try:
-        with torch.device("meta"), torch.random.fork_rng(devices=[]):  # initialising draws random numbers
+        with torch.device("meta"), _Unfilled():
             plan = make()
     except (ValueError, TypeError, RuntimeError, OverflowError, ZeroDivisionError, IndexError) as problem:
         reason = str(problem).partition("\n")[0]
@@ -39,6 +41,23 @@ def build(make: Callable[[], Net], state: dict[str, Tensor], path: str | Path, o
         net = make()
     load_state(net, state, path, optional)
     return net
+
+
+class _Unfilled(TorchFunctionMode):
+    """Within the block, tensors without memory are neither filled with random numbers nor scaled.
+
+    For these PyTorch would import its compiler, which takes more than a second.
+    """
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        if func is torch.randn:
+            return torch.empty(*args, **kwargs)
+        if getattr(func, "__name__", "") in SCALED and sum(isinstance(one, Tensor) for one in args) == 1:
+            return next(one for one in args if isinstance(one, Tensor))
+        if func in (Tensor.normal_, Tensor.uniform_) or getattr(func, "__module__", None) == nn.init.__name__:
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **kwargs)
 
 
 def load_state(net: nn.Module, state: dict[str, Tensor], path: str | Path, optional: tuple[str, ...] = ()) -> None:

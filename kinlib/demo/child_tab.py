@@ -1,5 +1,6 @@
 """The first tab: two parents, and the children that they could have."""
 
+import threading
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -25,6 +26,8 @@ UNIFORM, LEARNED, OTHER = "average", "neural", "other"
 INHERITED = "as inherited"
 THUMBNAIL = 96  # px of a bundled parent in the row of couples
 SEEDS = 9999
+
+_DRAWING = threading.Lock()  # matplotlib keeps its settings for the whole process
 
 
 class ChildTab:
@@ -124,7 +127,8 @@ class ChildTab:
         if not children:
             raise KinlibError("there are no children yet: choose two parents first")
         drawn = [visit.session.pictures[f"{role}_reconstruction"] for role in ROLES]
-        return [markup.save_link(figures.family_picture(children, drawn), "family")]
+        with _DRAWING:
+            return [markup.save_link(figures.family_picture(children, drawn), "family")]
 
     def _parents_changed(self, visit: Visit, succeeded: bool, values: Sequence[Any]) -> list:
         session = visit.session

@@ -1,5 +1,7 @@
 """The tab of facial genes: whose each region of the face is, by sliders."""
 
+from functools import partial
+
 import gradio as gr
 
 from kinlib.demo import markup
@@ -65,20 +67,27 @@ class GenesTab:
         wire = self.parts.wire
         wire(tab.select, self._generated, inputs, self.outputs, last=True)
         for group, slider in self.groups.items():
-            own = [self.regions[region] for region in REGION_GROUPS[group] if self.regions[region] is not slider]
-            if own:  # the regions follow in the browser, and the child once they have
-                moved = slider.input(None, slider, own, js=f"share => Array({len(own)}).fill(share)")
-                wire(moved.then, self._generated, inputs, self.outputs, last=True)
-            else:
-                wire(slider.input, self._generated, inputs, self.outputs, last=True)
-            for region in own:
-                wire(region.input, self._generated, inputs, self.outputs, last=True)
-        for control in (self.seed, *self.pooled.values()):
+            if slider in self.regions.values():  # a group of one region
+                continue
+            moved = partial(self._groups_moved, REGION_GROUPS[group])
+            own = [self.regions[region] for region in REGION_GROUPS[group]]
+            wire(slider.input, moved, [slider, *inputs], [*own, *self.outputs], last=True)
+        for control in (self.seed, *self.regions.values(), *self.pooled.values()):
             wire(control.input, self._generated, inputs, self.outputs, last=True)
-        sliders = [*self.groups.values(), *(s for s in self.regions.values() if s not in self.groups.values())]
+        further = [slider for slider in self.groups.values() if slider not in self.regions.values()]
         for button, share in zip(self.starts, STARTS.values(), strict=True):
-            started = button.click(None, None, sliders, js=f"() => Array({len(sliders)}).fill({share})")
-            wire(started.then, self._generated, inputs, self.outputs, last=True)
+            started = partial(self._begun, share, len(further))
+            wire(button.click, started, inputs, [*further, *self.regions.values(), *self.outputs], last=True)
+
+    def _groups_moved(self, moved: tuple[str, ...], visit: Visit, share: float, seed: float, *values) -> list:
+        """Some regions with one share: their sliders, and the child."""
+        shares = [share if region in moved else value for region, value in zip(self.regions, values, strict=False)]
+        child = self._generated(visit, seed, *shares, *values[len(shares) :])
+        return [*(share for _ in moved), *child]
+
+    def _begun(self, share: float, groups: int, visit: Visit, seed: float, *values) -> list:
+        """All regions with one share."""
+        return [*(share for _ in range(groups)), *self._groups_moved(tuple(self.regions), visit, share, seed, *values)]
 
     def _choices(self, values: tuple) -> RegionChoices:
         shares = dict(zip(self.regions, map(float, values[: len(self.regions)]), strict=True))

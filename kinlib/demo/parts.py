@@ -64,7 +64,8 @@ class Parts:
 
             try:
                 with self.visits.use(request.session_hash, report) as visit:
-                    return handler(visit, *((_index(event),) if picked else ()), *values)
+                    answers = handler(visit, *((_index(event),) if picked else ()), *values)
+                    return answers[0] if len(outputs) == 1 else answers
             except KinlibError as problem:
                 raise gr.Error(plain(str(problem)), print_exception=False) from None
 

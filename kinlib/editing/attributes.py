@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from kinlib.checkpoints import weights
-from kinlib.checkpoints.state_dicts import load_state
+from kinlib.checkpoints.state_dicts import build
 from kinlib.checkpoints.weights import open_checkpoint
 from kinlib.editing.rules import ATTRIBUTES
 from kinlib.faces.identity import ResidualUnit
@@ -67,9 +67,7 @@ def load_attributes(path: str | Path | None = None) -> AttributeNet:
         raise KinlibError(
             f"{path} holds no network of attributes: give a file that `kinlib train edit_attributes` wrote"
         )
-    with torch.random.fork_rng(devices=[]), torch.inference_mode(False):  # the caller's random state stays
-        net = AttributeNet(len(head))
-    load_state(net, state, path, optional=("num_batches_tracked",))
+    net = build(lambda: AttributeNet(len(head)), state, path, optional=("num_batches_tracked",))
     return net.float().eval().requires_grad_(False)
 
 

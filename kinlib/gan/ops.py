@@ -42,9 +42,8 @@ TINY = 1e-8  # added to squares before a root; part of the published networks (P
 
 def fir_kernel(gain: float = 1.0) -> Tensor:
     """The [4, 4] FIR kernel of StyleGAN2, which sums to `gain`; kept as a buffer because the checkpoints have it."""
-    taps = torch.tensor(FIR_TAPS)
-    kernel = torch.outer(taps, taps)  # [4, 4]
-    return kernel / kernel.sum() * gain  # sums to 64 before
+    total = sum(FIR_TAPS) ** 2  # 64, by which all products are divided exactly
+    return torch.tensor([[one * other / total * gain for other in FIR_TAPS] for one in FIR_TAPS])  # [4, 4]
 
 
 def fir_filter(x: Tensor, kernel: Tensor, pad: int) -> Tensor:

@@ -18,7 +18,10 @@ Job, Result = TypeVar("Job"), TypeVar("Result")
 
 ENGINES = ("local", "ray")
 RETRIES = 3  # of a job whose worker died; one that kills four workers would kill a fifth
-NO_ANSWER = "Ray does not start or answer: check RAY_ADDRESS, or unset it to start a cluster here"
+NO_ANSWER = (
+    "Ray does not start or answer: check RAY_ADDRESS, and set RAY_AUTH_MODE=token for a cluster that asks for a token, "
+    "or unset the address to start a cluster here"
+)
 MISSING = "ray is not installed: run `pip install 'kinlib[scale]'`, or leave out --engine"
 DIED = "a Ray worker died again and again, most likely for lack of memory: run the same again with fewer --workers"
 
@@ -67,7 +70,7 @@ def spread_on_ray(
     try:
         if own:
             _connect()
-        yield from _in_order(function, jobs, _room(workers, cards), cards)
+        yield from _in_order(function, jobs, workers, cards)
     except ray.exceptions.RayTaskError as error:
         raise error.cause from error
     except (ray.exceptions.RayActorError, ray.exceptions.OutOfMemoryError) as error:
@@ -98,10 +101,11 @@ def _room(workers: int | None, cards: float) -> int:
     return min(workers or most, most)
 
 
-def _in_order(function: Callable, jobs: Iterable, workers: int, cards: float) -> Iterator:
+def _in_order(function: Callable, jobs: Iterable, workers: int | None, cards: float) -> Iterator:
     """Each actor has one job at a time and gets the next when it hands over the last."""
     import ray
 
+    workers = _room(workers, cards)
     # A dead actor is started again, as often as needed, and repeats its job.
     actor = ray.remote(num_cpus=1, num_gpus=cards, max_restarts=-1, max_task_retries=RETRIES)(_Worker)
     queue = enumerate(jobs)

@@ -171,6 +171,7 @@ def _bundled(role: str) -> Callable[[], dict]:
 
 def _networks() -> dict[str, Reader]:
     from kinlib.attractiveness.network import ComboNet, load_backbone, load_combonet
+    from kinlib.editing.attributes import AttributeNet, load_attributes
     from kinlib.editing.networks import Generator as Editor
     from kinlib.editing.networks import load_editor
     from kinlib.faces.demography import load_demography
@@ -226,6 +227,9 @@ def _networks() -> dict[str, Reader]:
         "vae": _network(_small(lambda: VAE(8, 2, 4)), load_vae, "search.vae.load_vae"),
         "learned_step": _network(
             _small(lambda: PickNet(6, 4, 3)), lambda path: load_step(toy_space(), path), "search.learned_step.load_step"
+        ),
+        "edit_attributes": _network(
+            _small(lambda: AttributeNet(3)), load_attributes, "editing.attributes.load_attributes", share=0.5
         ),
         "editor": _network(_small(lambda: Editor(3, 2)), load_editor, "editing.networks.load_editor"),
         "upscaler": _network(_small(lambda: Compact(4, 2, 2)), load_upscaler, "faces.upscale_networks.load_upscaler"),

@@ -32,10 +32,15 @@ def choose_couple(page, number: int) -> None:
 
 
 def act(page, place: str, action) -> None:
-    """Do something, and wait until a part of the page has changed."""
-    before = page.inner_html(place)
+    """Do something, and wait until a part of the page shows something else; not its progress, which passes."""
+    shown = (
+        "() => [...document.querySelectorAll(PLACE)].map(one => one.src ?? one.ariaPressed ?? one.textContent).join()"
+    )
+    parts = ("img", "button[data-number]", ".kin-note", ".kin-fault")
+    shown = shown.replace("PLACE", json.dumps(", ".join(f"{place} {part}" for part in parts)))
+    before = page.evaluate(shown)
     action()
-    page.wait_for_function(f"before => document.querySelector({place!r}).innerHTML !== before", arg=before)
+    page.wait_for_function(f"before => ({shown})() !== before", arg=before)
 
 
 def open_tab(page, name: str) -> None:

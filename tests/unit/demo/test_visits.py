@@ -16,7 +16,7 @@ from kinlib.studio.datasets import sample_parents
 
 @pytest.fixture
 def visits(kin) -> Visits:
-    return Visits(kin, Limits(visitors=2, idle=0.05))
+    return Visits(kin.separate(), Limits(visitors=2, idle=0.05))
 
 
 def test_two_visitors_share_nothing_but_the_networks(visits):
