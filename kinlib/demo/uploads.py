@@ -1,7 +1,9 @@
 """Photographs on their way from the browser to a visit.
 
 gradio stores every upload in a folder and leaves it there. Here the folder belongs to one server, may be entered by its
-owner only, and is emptied: a file is read into memory and removed at once. Files whose visitor left before they were
+owner only, and is emptied: a file is read into memory and removed at once. gradio names uploads by their content, so that
+two visitors with the same photograph have the same file: what was read is remembered for a minute, for the second of
+them. Files whose visitor left before they were
 read are swept out after a minute, the folder goes when the server ends, and what a killed server left behind goes when
 the next one starts.
 """
@@ -37,6 +39,7 @@ class UploadFolder:
         parent = Path(tempfile.gettempdir() if parent is None else parent)
         _remove_abandoned(parent)
         self.path = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=parent)).resolve()  # mode 0700
+        self._taken: dict[Path, tuple[float, bytes]] = {}  # when a file was read, and its content
 
     def take(self, name: str | os.PathLike) -> tuple[str, bytes]:
         """Name and content of an uploaded file, which is removed whether it can be read or not.
@@ -48,15 +51,20 @@ class UploadFolder:
         if not path.is_relative_to(self.path) or path == self.path:
             raise KinlibError("that is no uploaded file: choose the photograph again")
         try:
-            return path.name, path.read_bytes()
+            self._taken[path] = time.time(), path.read_bytes()
         except OSError as error:
-            raise KinlibError("the uploaded file is gone: choose the photograph again") from error
+            if path not in self._taken:
+                raise KinlibError("the uploaded file is gone: choose the photograph again") from error
         finally:
             self._remove(path)
+        return path.name, self._taken[path][1]
 
     def sweep(self, age: float) -> None:
-        """Remove what has lain here for longer than `age` seconds."""
+        """Remove what has lain here, and forget what was read, longer than `age` seconds ago."""
         limit, old = time.time() - age, []
+        for path, (when, _) in list(self._taken.items()):
+            if when <= limit:
+                self._taken.pop(path, None)
         for path in sorted(self.path.rglob("*"), reverse=True):  # what a folder holds before the folder itself
             with contextlib.suppress(OSError):  # somebody else was faster
                 old += [path] if path.lstat().st_mtime <= limit else []
@@ -66,6 +74,7 @@ class UploadFolder:
 
     def remove(self) -> None:
         """Remove the folder with everything in it."""
+        self._taken.clear()
         shutil.rmtree(self.path, ignore_errors=True)
 
     def _remove(self, path: Path) -> None:
