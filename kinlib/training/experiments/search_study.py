@@ -260,13 +260,13 @@ def _faults(people: People) -> dict:
 def _other_eyes(people: People) -> dict:
     """The same for witnesses who judge likeness by another network than the search and the identification do.
 
-    Their embedding of a picture is its mean code in W, as the StyleGAN2 encoder finds it, less the mean of all.
+    Their embedding of a picture is the direction of its coordinates in the autoencoder's space, where hair, light and
+    pose count as the face does.
     """
-    w, space = load_space("w"), load_space("vae")
-    centre = torch.cat([w.encode(part) for part in people.pictures.split(50)]).mean(dim=0)
+    space = load_space("vae")
 
     def eyes(pictures: Tensor) -> Tensor:
-        return F.normalize(w.encode(pictures) - centre, dim=1)
+        return F.normalize(space.encode(pictures), dim=1)
 
     few = people.pictures[:FEW_WITNESSES]
     others = replace(people, seen=torch.cat([eyes(part) for part in few.split(50)]))
