@@ -1,11 +1,10 @@
 """Photographs on their way from the browser to a visit.
 
 gradio stores every upload in a folder and leaves it there. Here the folder belongs to one server, may be entered by its
-owner only, and is emptied: a file is read into memory and removed at once. gradio names uploads by their content, so that
-two visitors with the same photograph have the same file: what was read is remembered for a minute, for the second of
-them. Files whose visitor left before they were
-read are swept out after a minute, the folder goes when the server ends, and what a killed server left behind goes when
-the next one starts.
+owner only, and is emptied: a file is read into memory and removed at once. gradio names uploads by their content, so
+that two visitors with the same photograph have the same file: what was read is remembered for a minute, for the second
+of them. Files whose visitor left before they were read are swept out after a minute, the folder goes when the server
+ends, and what a killed server left behind goes when the next one starts.
 """
 
 import contextlib
