@@ -12,7 +12,7 @@ from kinlib.runtime.errors import KinlibError
 __all__ = ["EXPORTED", "MAIN", "TIMED", "Sources", "read_sources", "report_folder"]
 
 EXPORTED = "studio"  # the numbers file that `kinlib.report.exports` writes; notebooks write all others
-TIMED = ("ffhq_cpu", "start_cpu", "scale")  # numbers that `make bench` and tests/checks/measure_scale.py measure
+TIMED = ("ffhq_cpu", "scale", "start_cpu", "web_page")  # numbers of `make bench` and of scripts in tests/checks
 MAIN = "report.typ"
 
 COMMENT = re.compile(r"(?<!:)//[^\n]*|/\*.*?\*/", re.DOTALL)
