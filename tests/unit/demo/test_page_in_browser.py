@@ -77,6 +77,7 @@ def test_two_photographs_make_children_who_can_be_saved(visitor, server, photogr
     page.click("#kin-children button[data-number='2']")
     page.wait_for_selector("#kin-children [data-number='2'][aria-pressed=true]")
     page.get_by_text("How it was made").click()
+    page.wait_for_selector("#kin-made tbody tr", state="attached")  # gradio makes it when it is opened
     assert page.locator("#kin-made tbody tr").count() == kin.num_layers
     assert "--method per_layer --seed 2" in page.inner_text("#kin-made")
     outside = [url for url in page.requested if not url.startswith((server.address, "data:", "blob:"))]

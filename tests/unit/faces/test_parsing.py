@@ -223,7 +223,7 @@ def test_training_with_two_workers(data, tmp_path):
 
 def test_renders_without_regions_are_refused(data, tmp_path):
     pd.read_parquet(data / "part-00000.parquet").drop(columns="regions").to_parquet(tmp_path / "part-0.parquet")
-    with pytest.raises(KinlibError, match="lacks one of the columns"):
+    with pytest.raises(KinlibError, match="lacks the column"):
         load_labelled(tmp_path)
     with pytest.raises(KinlibError, match="too few people"):
         one = pd.read_parquet(data / "part-00000.parquet").query("person == 3")
