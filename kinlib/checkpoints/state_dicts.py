@@ -17,6 +17,7 @@ from kinlib.runtime.errors import KinlibError
 __all__ = ["build", "load_state", "plain_tensors"]
 
 Net = TypeVar("Net", bound=nn.Module)
+MOST = 2**31  # numbers of one tensor: a hundred times the largest of any network here
 SCALED = ("div", "mul", "__truediv__", "__rtruediv__", "__mul__", "__rmul__")  # by a number, which leaves the shape
 
 
@@ -80,8 +81,8 @@ def load_state(net: nn.Module, state: dict[str, Tensor], path: str | Path, optio
 def plain_tensors(state: dict) -> dict[str, Tensor]:
     """The dense, real tensors of a file by name.
 
-    Foreign files may also hold tensors without data ("meta"), sparse or complex ones, other objects, and keys that are
-    no strings.
+    Foreign files may also hold tensors without data ("meta"), sparse or complex ones, a few numbers that claim to be
+    more than any memory holds, other objects, and keys that are no strings.
     """
     return {
         str(key): value
@@ -89,6 +90,7 @@ def plain_tensors(state: dict) -> dict[str, Tensor]:
         if isinstance(value, Tensor)
         and value.layout == torch.strided
         and not (value.is_meta or value.is_complex() or value.is_quantized)
+        and value.numel() <= MOST
     }
 
 

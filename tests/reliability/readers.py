@@ -524,18 +524,21 @@ def _make_family101(folder: Path) -> None:
 
 
 def _make_fiw(folder: Path) -> None:
-    rows = ["MID,1,2,3,Name,Gender", "1,0,5,4,John,m", "2,5,0,4,Ann,f", '3,1,1,0,"Bob, jr",m']
-    for family in ("F0001", "F0002", "F0003"):
-        _write(folder / "FIDs" / family / "mid.csv", "\n".join(rows))
+    # Families with a name or a photograph in common count as one group, which cannot be divided.
+    for family in (1, 2, 3):
+        rows = [f"1,0,5,4,John {family},m", f"2,5,0,4,Ann {family},f", f'3,1,1,0,"Bob, {family}",m']
+        home = folder / "FIDs" / f"F000{family}"
+        _write(home / "mid.csv", "\n".join(["MID,1,2,3,Name,Gender", *rows]))
         for number in (1, 2, 3):
-            _write(folder / "FIDs" / family / f"MID{number}" / "P00001_face0.jpg")
+            _write(home / f"MID{number}" / f"P000{family}{number}_face0.jpg")
 
 
 def _make_kaggle(folder: Path) -> None:
     rows = ["p1,p2", "F0001/MID1,F0001/MID3", "F0001/MID2,F0001/MID3", "F0002/MID1,F0002/MID2", "F0003/MID1,F0003/MID2"]
     _write(folder / "train_relationships.csv", "\n".join(rows))
-    for member in ("F0001/MID1", "F0001/MID2", "F0001/MID3", "F0002/MID1", "F0003/MID1"):
-        _write(folder / "train" / member / "P00001_face0.jpg")
+    members = ("F0001/MID1", "F0001/MID2", "F0001/MID3", "F0002/MID1", "F0003/MID1")
+    for number, member in enumerate(members):
+        _write(folder / "train" / member / f"P0000{number}_face0.jpg")
 
 
 def _make_kinfacew(folder: Path) -> None:

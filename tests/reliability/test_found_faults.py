@@ -105,6 +105,7 @@ FAULTS: dict[str, tuple[str, str, Change, str]] = {
     "an archive in place of an array": ("direction_npy", "age.npy", _archive, "not a NumPy array"),
     "an array with half a header": ("direction_npy", "age.npy", lambda c: c.replace(b"}", b"("), "not a NumPy array"),
     "a direction that is sparse": ("direction", "net.pt", tensors(direction=HUGE[:1].to_sparse()), "no direction"),
+    "directions of any size": ("directions", "net.pt", tensors(**{"age.step": HUGE}), "no directions"),
     "directions of another length": ("directions", "net.pt", tensors(**{"age.step": torch.ones(3)}), "no directions"),
     "a generator of any size": ("generator", "net.pt", tensors(**{"input.input": HUGE}), "does not fit Generator"),
     "a sampler of any size": ("sampler", "net.pt", tensors(axes=NOTHING), "does not fit Sampler"),

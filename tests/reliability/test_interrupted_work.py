@@ -160,7 +160,7 @@ def test_two_downloads_into_one_cache(place, server):
 
 @pytest.mark.parametrize("name", ["prepare", "render", "search", "train"])
 def test_two_processes_in_one_folder(name, place):
-    """The second is told, and does no harm to the first."""
+    """Whichever comes second is told, and does no harm to the first."""
     work = WORKS[name]
     work.do(place / "whole")
     slow = threading.Event()
@@ -176,5 +176,6 @@ def test_two_processes_in_one_folder(name, place):
     second = in_a_process(work.do, place / "shared")
     second.join(120)
     first.join(120)
-    assert (first.exitcode, second.exitcode) == (0, REFUSED)
+    # The folder is there a moment before its lock, so that either may get it.
+    assert sorted((first.exitcode, second.exitcode)) == sorted((0, REFUSED))
     assert result_of(place / "shared") == result_of(place / "whole")

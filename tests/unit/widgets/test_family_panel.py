@@ -182,7 +182,7 @@ def test_a_failure_of_the_machine_is_one_sentence(studio, monkeypatch):
     def fails(*args, **options):
         raise RuntimeError("out of memory\nat a place deep inside")
 
-    monkeypatch.setattr(Kinship, "child", fails)
+    monkeypatch.setattr(Kinship, "children", fails)
     before = shown(studio)
     studio.controls["fine"].value = 0.0
     assert studio.status.value == "that did not work: out of memory"
