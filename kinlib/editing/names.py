@@ -1,7 +1,7 @@
 """The attributes as users name them, and the changes that they ask for: checked, and turned into differences (Eq 7)."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -72,15 +72,7 @@ def check_changes(changes: Any) -> dict[str, float]:
         KinlibError: if an attribute is unknown or given twice, a change is no number in the range, or two additions
             contradict each other (black and blond hair).
     """
-    if not isinstance(changes, Mapping):
-        kind = type(changes).__name__
-        raise KinlibError(f"changes must be numbers by attribute, such as {{'glasses': 1}}, not of the type {kind}")
-    found: dict[str, float] = {}
-    for name, value in changes.items():
-        attribute = _find(name)
-        if attribute.celeba in found:
-            raise KinlibError(f"{attribute.name} is given twice, once as {attribute.celeba}: leave one out")
-        found[attribute.celeba] = _check_value(attribute.name, value)
+    found = _by_attribute(changes, "changes must be numbers by attribute, such as {'glasses': 1}", _check_value)
     _check_contradictions([name for name, value in found.items() if value > 0])
     return {name: value for name, value in found.items() if value}
 
@@ -96,18 +88,9 @@ def check_present(present: Any) -> dict[str, float]:
     """
     if present is None:
         return {}
-    if not isinstance(present, Mapping):
-        kind = type(present).__name__
-        raise KinlibError(f"what is present must be 0 or 1 by attribute, such as {{'glasses': 0}}, not of type {kind}")
-    found: dict[str, float] = {}
-    for name, value in present.items():
-        attribute = _find(name)
-        if attribute.celeba in found:
-            raise KinlibError(f"{attribute.name} is given twice, once as {attribute.celeba}: leave one out")
-        if isinstance(value, str) or value not in (0, 1):
-            raise KinlibError(f"{attribute.name} is present (1) or not (0), but not {value}")
-        found[attribute.celeba] = float(value)
-    return found
+    return _by_attribute(
+        present, "what is present must be 0 or 1 by attribute, such as {'glasses': 0}", _check_presence
+    )
 
 
 def difference_of(changes: Mapping[str, float], present: "Sequence[float] | Tensor") -> "Tensor":
@@ -144,6 +127,19 @@ def already_there(changes: Mapping[str, float], present: "Sequence[float] | Tens
     return [("" if there[name] else "no ") + _BY_NAME[name].label for name in idle]
 
 
+def _by_attribute(values: Any, what: str, check: Callable[[str, Any], float]) -> dict[str, float]:
+    """Values by CelebA's names, each checked by its attribute's own name; `what` says what they must be."""
+    if not isinstance(values, Mapping):
+        raise KinlibError(f"{what}, not of the type {type(values).__name__}")
+    found: dict[str, float] = {}
+    for name, value in values.items():
+        attribute = _find(name)
+        if attribute.celeba in found:
+            raise KinlibError(f"{attribute.name} is given twice, once as {attribute.celeba}: leave one out")
+        found[attribute.celeba] = check(attribute.name, value)
+    return found
+
+
 def _find(name: Any) -> EditableAttribute:
     if name not in _BY_NAME:
         raise KinlibError(f"unknown attribute '{name}': choose one of {', '.join(one.name for one in EDITABLE)}")
@@ -158,6 +154,12 @@ def _check_value(name: str, value: Any) -> float:
     if not -1 <= number <= 1:  # NaN fails the comparison
         raise KinlibError(f"{name} must be from -1 (remove) to 1 (add), not {value}")
     return number
+
+
+def _check_presence(name: str, value: Any) -> float:
+    if isinstance(value, str) or value not in (0, 1):
+        raise KinlibError(f"{name} is present (1) or not (0), but not {value}")
+    return float(value)
 
 
 def _check_contradictions(added: Sequence[str]) -> None:

@@ -18,6 +18,7 @@ from kinlib.runtime.errors import KinlibError
 __all__ = ["contact_sheet", "truth_picture"]
 
 WIDTH, MARGIN = 7.2, 0.08  # inches
+BOLD, PLAIN = 0.72, 0.62  # mean width of a letter, in sizes of the type
 HEADING, LABEL, ROW_GAP = 0.86, 0.17, 0.10  # width of a row's name, height of words below pictures, between rows
 COLUMNS = 10
 INK = "#222222"
@@ -49,15 +50,23 @@ def contact_sheet(rows: Sequence[Row], columns: int = COLUMNS) -> Plot:
         top = MARGIN
         for (name, pictures, labels), gap in zip(lines, gaps, strict=True):
             top += gap
-            words = textwrap.fill(name, 14)
+            words = textwrap.fill(name, 12)
             place = MARGIN / WIDTH, 1 - (top + side / 2) / height
-            figure.text(*place, words, fontsize=8, weight="bold", va="center", color=INK)
+            points = _fitting(words.splitlines(), HEADING, 8.0, BOLD)
+            figure.text(*place, words, fontsize=points, weight="bold", va="center", color=INK)
+            points = _fitting(labels, side, 6.2, PLAIN)
             for number, (picture, label) in enumerate(zip(pictures, labels, strict=True)):
                 left = MARGIN + HEADING + number * side
                 box = (left / WIDTH, 1 - (top + 0.95 * side) / height, 0.95 * side / WIDTH, 0.95 * side / height)
-                draw_picture(figure, picture, box, label, 6.2)
+                draw_picture(figure, picture, box, label, points)
             top += step
     return figure
+
+
+def _fitting(words: Sequence[str], inches: float, points: float, wide: float) -> float:
+    """Size of type in points at which the longest of some words fits: `points`, or less."""
+    longest = max((len(word) for word in words), default=0)
+    return min(points, 72 * inches / (wide * longest)) if longest else points  # 72 points are an inch
 
 
 def truth_picture(

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
 from kinlib.runtime.errors import KinlibError
-from kinlib.runtime.worker_pool import JOBS_AHEAD, single_threaded, spread
+from kinlib.runtime.worker_pool import in_order, single_threaded, spread
 
 __all__ = ["ENGINES", "check_engine", "spread_by", "spread_on_ray"]
 
@@ -102,36 +102,20 @@ def _room(workers: int | None, cards: float) -> int:
 
 
 def _in_order(function: Callable, jobs: Iterable, workers: int | None, cards: float) -> Iterator:
-    """Each actor has one job at a time and gets the next when it hands over the last."""
     import ray
 
-    workers = _room(workers, cards)
     # A dead actor is started again, as often as needed, and repeats its job.
     actor = ray.remote(num_cpus=1, num_gpus=cards, max_restarts=-1, max_task_retries=RETRIES)(_Worker)
-    queue = enumerate(jobs)
-    busy: dict[Any, tuple[int, Any]] = {}  # reference of a result -> number of its job, and the actor
-    idle: list[Any] = []
-    results: dict[int, object] = {}  # of finished jobs that an earlier job holds up
-    due = 0  # number of the next job to be yielded
-    while True:
-        while (
-            len(busy) < workers
-            and len(busy) + len(results) < workers * JOBS_AHEAD
-            and (job := next(queue, None)) is not None
-        ):
-            if not idle:
-                idle.append(actor.remote(function))
-            worker = idle.pop()
-            busy[worker.call.remote(job[1])] = job[0], worker
-        if not busy:
-            return
-        (finished, *_), _ = ray.wait(list(busy), num_returns=1)
-        number, worker = busy.pop(finished)
-        results[number] = ray.get(finished)
-        idle.append(worker)
-        while due in results:
-            yield results.pop(due)
-            due += 1
+
+    def begin(job: object, worker: Any) -> tuple[Any, Any]:
+        worker = actor.remote(function) if worker is None else worker
+        return worker.call.remote(job), worker
+
+    def collect(busy: list) -> Iterator[tuple[Any, object]]:
+        (finished, *_), _ = ray.wait(busy, num_returns=1)
+        yield finished, ray.get(finished)
+
+    yield from in_order(jobs, _room(workers, cards), begin, collect)
 
 
 class _Worker:

@@ -27,11 +27,11 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from kinlib.runtime.errors import KinlibError
 
-__all__ = ["JOBS_AHEAD", "check_workers", "cores", "single_threaded", "spread"]
+__all__ = ["JOBS_AHEAD", "check_workers", "cores", "in_order", "single_threaded", "spread"]
 
 Job, Result = TypeVar("Job"), TypeVar("Result")
 Pool = dict[Connection, BaseProcess]  # each worker by the caller's end of its pipe
@@ -84,11 +84,37 @@ def spread(function: Callable[[Job], Result], jobs: Iterable[Job], workers: int 
 
 
 def _in_order(function: Callable, jobs: Iterable, workers: int, pool: Pool) -> Iterator:
-    """Yield results in order; a worker is started only when there is a job for it."""
+    def begin(job: object, worker: Connection | None) -> tuple[Connection, Connection]:
+        connection = _start(function, pool) if worker is None else worker
+        _send(connection, job, pool[connection])
+        return connection, connection
+
+    def collect(busy: list[Connection]) -> Iterator[tuple[Connection, object]]:
+        for connection in wait(busy):
+            yield connection, _receive(connection, pool[connection])
+
+    return in_order(jobs, workers, begin, collect)
+
+
+def in_order(
+    jobs: Iterable[Job],
+    workers: int,
+    begin: Callable[[Job, Any], tuple[Any, Any]],
+    collect: Callable[[list], Iterable[tuple[Any, Result]]],
+) -> Iterator[Result]:
+    """Yield results in the order of the jobs; each worker has one job, and gets the next when it hands over the last.
+
+    Args:
+        jobs: taken as they are needed, a few ahead of the oldest result.
+        workers: how many at most; one is started only when there is a job for it.
+        begin: gives a job to a worker, or to a new one for None; returns what stands for the work under way, and the
+            worker.
+        collect: waits until some of the work under way is done; gives (what stands for it, its result) of each.
+    """
     queue = enumerate(jobs)
-    busy: dict[Connection, int] = {}  # number of the job that each worker has
-    idle: list[Connection] = []
-    results: dict[int, object] = {}  # of finished jobs that an earlier job holds up
+    busy: dict[Any, tuple[int, Any]] = {}  # number of its job, and the worker, by what stands for the work
+    idle: list[Any] = []
+    results: dict[int, Result] = {}  # of finished jobs that an earlier job holds up
     due = 0  # number of the next job to be yielded
     while True:
         while (
@@ -96,14 +122,14 @@ def _in_order(function: Callable, jobs: Iterable, workers: int, pool: Pool) -> I
             and len(busy) + len(results) < workers * JOBS_AHEAD
             and (job := next(queue, None)) is not None
         ):
-            connection = idle.pop() if idle else _start(function, pool)
-            _send(connection, job[1], pool[connection])
-            busy[connection] = job[0]
+            work, worker = begin(job[1], idle.pop() if idle else None)
+            busy[work] = job[0], worker
         if not busy:
             return
-        for connection in wait(list(busy)):
-            results[busy.pop(connection)] = _receive(connection, pool[connection])
-            idle.append(connection)
+        for work, result in collect(list(busy)):
+            number, worker = busy.pop(work)
+            results[number] = result
+            idle.append(worker)
         while due in results:
             yield results.pop(due)
             due += 1

@@ -3,6 +3,7 @@
 import base64
 import contextlib
 import io
+from collections.abc import Callable
 
 import ipywidgets as widgets
 from PIL import Image
@@ -26,10 +27,7 @@ class Panel(widgets.VBox):
 
     WORDS = "a panel; run the notebook to use it"
     private = False
-
-    def _snapshot(self) -> bytes:
-        """The static picture, as JPEG; every panel defines its own."""
-        raise NotImplementedError
+    _snapshot: Callable[[], bytes]  # the static picture, as JPEG; every panel defines its own
 
     def _repr_mimebundle_(self, **kwargs):
         """The live panel, and the static picture for a stored notebook."""

@@ -1,6 +1,5 @@
 """Edits against true edits: known networks get the errors that they must."""
 
-import io
 import json
 
 import numpy as np
@@ -13,12 +12,7 @@ from kinlib.editing.networks import Edit
 from kinlib.editing.rules import ATTRIBUTES
 from kinlib.evaluation.edits.true_edits import background_psnr, edit_sheet, measure_pairs, read_pairs
 from kinlib.runtime.errors import KinlibError
-
-
-def png(values: np.ndarray) -> bytes:
-    stream = io.BytesIO()
-    Image.fromarray(values).save(stream, "PNG")
-    return stream.getvalue()
+from kinlib.studio.datasets.encoding import array_to_png
 
 
 @pytest.fixture
@@ -32,8 +26,14 @@ def folder(tmp_path):
         changed[:, :32] = 255
         known = dict.fromkeys(ATTRIBUTES, False)
         rows.append(
-            {"person": number, "attribute": name, "change": 1, "image": png(before), "edited": png(after)}
-            | {"changed": png(changed), "attributes": json.dumps(known)}
+            {
+                "person": number,
+                "attribute": name,
+                "change": 1,
+                "image": array_to_png(before),
+                "edited": array_to_png(after),
+            }
+            | {"changed": array_to_png(changed), "attributes": json.dumps(known)}
             | {"edited_attributes": json.dumps(known | {name: True})}
         )
     pd.DataFrame(rows).to_parquet(tmp_path / "part-00000.parquet")

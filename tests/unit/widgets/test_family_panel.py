@@ -16,12 +16,6 @@ from kinlib.widgets import family_studio
 from kinlib.widgets.uploads import uploaded
 
 
-@pytest.fixture(scope="module")
-def kin():
-    """Networks whose memory of encoded photographs all tests share."""
-    return Kinship.load("studio", "cpu")
-
-
 @pytest.fixture
 def studio(kin):
     return family_studio(kin, refine=0)

@@ -14,7 +14,6 @@ from kinlib.inheritance.genes.choices import REGION_GROUPS, RegionChoices
 from kinlib.inheritance.genes.files import gene_state, load_genes
 from kinlib.inheritance.genes.networks import Components, GeneDecoder, GeneEncoder, GeneSizes
 from kinlib.inheritance.genes.pool import save_pool
-from kinlib.kinship.kinship import Kinship
 from kinlib.runtime import config
 from kinlib.runtime.errors import KinlibError
 from kinlib.widgets.genes import gene_panel
@@ -24,11 +23,6 @@ SIZES = GeneSizes(
 )
 LABELS = {"age": ["20-29", "3-9"], "sex": ["male", "female"], "group": ["amber", "birch"]}
 NAMES = {"age": ("3-9", "20-29", "70+"), "sex": ("female", "male"), "group": ("amber", "birch")}
-
-
-@pytest.fixture(scope="module")
-def kin():
-    return Kinship.load("studio", "cpu")
 
 
 def data_with(folder: Path, made: dict[str, Path]) -> Path:

@@ -9,20 +9,8 @@ from safetensors.torch import save_file
 
 from kinlib.editing.names import editable_attributes
 from kinlib.editing.networks import Generator
-from kinlib.kinship.kinship import Kinship
 from kinlib.runtime.errors import KinlibError
-from kinlib.studio.datasets import sample_parents
 from kinlib.widgets.selective import SelectivePanel
-
-
-@pytest.fixture(scope="module")
-def kin():
-    return Kinship.load("studio", "cpu")
-
-
-@pytest.fixture(scope="module")
-def face(kin):
-    return kin.encode(sample_parents.couple(1)[0])
 
 
 @pytest.fixture(scope="module")

@@ -7,14 +7,8 @@ import torch
 from PIL import Image
 
 from kinlib.inheritance.weights_file import BlendWeights, load_weights, save_weights
-from kinlib.kinship.kinship import Kinship
 from kinlib.runtime.errors import KinlibError
 from kinlib.widgets.weights import STARTS, weights_panel
-
-
-@pytest.fixture(scope="module")
-def kin():
-    return Kinship.load("studio", "cpu")
 
 
 @pytest.fixture

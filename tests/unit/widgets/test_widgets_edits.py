@@ -7,20 +7,8 @@ import pytest
 import torch
 
 from kinlib.gan.directions import Direction
-from kinlib.kinship.kinship import Kinship
 from kinlib.runtime.errors import KinlibError
-from kinlib.studio.datasets import sample_parents
 from kinlib.widgets.edits import EditPanel
-
-
-@pytest.fixture(scope="module")
-def kin():
-    return Kinship.load("studio", "cpu")
-
-
-@pytest.fixture(scope="module")
-def face(kin):
-    return kin.encode(sample_parents.couple(1)[0])
 
 
 def test_only_moved_sliders_are_set(kin, face):

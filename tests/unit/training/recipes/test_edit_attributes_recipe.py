@@ -1,6 +1,5 @@
 """The recipe of the attribute network: what it learns from, a run that learns, and what is refused."""
 
-import io
 import json
 
 import numpy as np
@@ -13,16 +12,11 @@ from kinlib.cli import main
 from kinlib.editing.attributes import AttributeNet, load_attributes
 from kinlib.editing.rules import ATTRIBUTES
 from kinlib.io.face_labels import CLASSES
+from kinlib.studio.datasets.encoding import array_to_png
 from kinlib.training.data.edit_faces import EditFaces
 from kinlib.training.recipes.edit_attributes import _heads, evaluate, rare_weights
 
 PALE, HAIR = ATTRIBUTES.index("Pale_Skin"), CLASSES.index("hair")
-
-
-def file_of(values: np.ndarray) -> bytes:
-    stream = io.BytesIO()
-    Image.fromarray(values).save(stream, "PNG")
-    return stream.getvalue()
 
 
 @pytest.fixture
@@ -37,7 +31,7 @@ def renders(tmp_path):
         picture[disc] = 220 if pale else 40
         known = dict.fromkeys(ATTRIBUTES, False) | {"Pale_Skin": pale, "hair_colour": "brown", "grey": 0.0}
         labels = np.where(disc, CLASSES.index("skin"), 0).astype(np.uint8)
-        rows.append({"person": person, "image": file_of(picture), "mask": file_of(labels)})
+        rows.append({"person": person, "image": array_to_png(picture), "mask": array_to_png(labels)})
         rows[-1] |= {"attributes": json.dumps(known)}
     folder = tmp_path / "data"
     folder.mkdir()

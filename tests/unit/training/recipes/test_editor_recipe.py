@@ -1,6 +1,5 @@
 """The editing networks' recipe: each loss teaches what it should, and a run is written, resumed and measured."""
 
-import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +17,7 @@ from kinlib.editing.masks import DUMMY
 from kinlib.editing.networks import Discriminator, Edit, Generator, load_editor
 from kinlib.editing.rules import ATTRIBUTES
 from kinlib.evaluation.edits.true_edits import EditPairs
+from kinlib.studio.datasets.encoding import array_to_png
 from kinlib.training.data.edit_faces import BITS, EditBatch, EditFaces, guides
 from kinlib.training.recipes import editor as recipe
 from kinlib.training.recipes.editor import discriminator_loss, generator_losses, true_edit_losses
@@ -238,10 +238,10 @@ def test_a_run_is_written_resumed_and_measured(celebamask, tmp_path):
 def test_a_run_learns_from_rendered_pairs_and_without_parts_of_the_network(celebamask, tmp_path):
     pairs = tmp_path / "pairs"
     pairs.mkdir()
-    grey, white = (_png(np.full((64, 64, 3), level, np.uint8)) for level in (90, 200))
+    grey, white = (array_to_png(np.full((64, 64, 3), level, np.uint8)) for level in (90, 200))
     known = dict.fromkeys(ATTRIBUTES, False)
     row = {"person": 0, "attribute": "Pale_Skin", "change": 1, "image": grey, "edited": white}
-    row |= {"changed": _png(np.full((64, 64), 255, np.uint8)), "attributes": json.dumps(known)}
+    row |= {"changed": array_to_png(np.full((64, 64), 255, np.uint8)), "attributes": json.dumps(known)}
     row |= {"edited_attributes": json.dumps(known | {"Pale_Skin": True})}
     pd.DataFrame([row] * 4).to_parquet(pairs / "part-00000.parquet")
     where = ("--data", str(celebamask), "--out", str(tmp_path / "out"), "--run", str(tmp_path / "run"))
@@ -251,12 +251,6 @@ def test_a_run_learns_from_rendered_pairs_and_without_parts_of_the_network(celeb
     net = load_editor(tmp_path / "out" / "editor.safetensors")
     assert net.attention is None and net.clothing is None and net.injected == len(ATTRIBUTES)
     assert json.loads((tmp_path / "out" / "editor.json").read_text())["metrics"]["pairs"] == 4
-
-
-def _png(values: np.ndarray) -> bytes:
-    stream = io.BytesIO()
-    Image.fromarray(values).save(stream, "PNG")
-    return stream.getvalue()
 
 
 @pytest.mark.parametrize(
