@@ -19,6 +19,7 @@ from kinlib.evaluation.edits.latent_models import steps_held_fixed
 from kinlib.evaluation.groups import by_group, groups_of
 from kinlib.gan.encoder import Encoder, load_encoder
 from kinlib.gan.generator import Generator, load_generator
+from kinlib.runtime.errors import KinlibError
 from kinlib.studio.datasets.renders import FaceSet, load_faces
 from kinlib.training.engine import record
 from kinlib.training.engine.settings import RecipeSettings
@@ -65,6 +66,14 @@ def attribute_table(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(numbers).astype(float)
 
 
+def _varying(attributes: pd.DataFrame) -> pd.DataFrame:
+    """The attributes that pictures differ in: of others, no direction can be learned."""
+    constant = attributes.columns[attributes.nunique() < 2]
+    for name in {"age", "sex"}.intersection(constant):
+        raise KinlibError(f"all pictures show the same {name}: render people of more than one")
+    return attributes.drop(columns=constant)
+
+
 @torch.no_grad()
 def encode_all(encoder: Encoder, faces: FaceSet, batch: int = 256) -> Tensor:
     """W+ codes of all pictures, [N, L, 512]."""
@@ -72,11 +81,17 @@ def encode_all(encoder: Encoder, faces: FaceSet, batch: int = 256) -> Tensor:
 
 
 def train(settings: DirectionSettings) -> None:
-    """Fit all directions, measure the probes on held-out people, and write them."""
+    """Fit all directions, measure the probes on held-out people, and write them.
+
+    An attribute that is the same in all pictures is left out.
+
+    Raises:
+        KinlibError: if that is age or sex.
+    """
     encoder, generator = load_encoder(settings.encoder), load_generator(settings.generator)
     training, held_out = load_faces(settings.data).split()
     codes, test_codes = encode_all(encoder, training), encode_all(encoder, held_out)
-    attributes, test = attribute_table(training.table), attribute_table(held_out.table)
+    attributes, test = _varying(attribute_table(training.table)), attribute_table(held_out.table)
     steps = steps_held_fixed(codes, attributes.to_numpy())  # [attributes, L, 512]
     checked = test_codes[:CHECKED]
     before = _encode_synthesised(generator, encoder, checked)

@@ -36,7 +36,7 @@ from kinlib.training.data.augment import Augmentation, diff_augment
 from kinlib.training.engine import losses, record
 from kinlib.training.engine.net2net import deepen_encoder, widen_generator
 from kinlib.training.engine.network_sizes import studio_generator
-from kinlib.training.recipes.directions import DirectionSettings, attribute_table
+from kinlib.training.recipes.directions import DirectionSettings, _varying, attribute_table
 from kinlib.training.recipes.encoder import EncoderSettings, encoder_state
 from kinlib.training.recipes.generator import GeneratorSettings
 from kinlib.training.recipes.identity import ArcFace, IdentitySettings, main_lamps
@@ -310,6 +310,7 @@ def test_directions(data, pair, tmp_path):
     train("directions", settings)
     directions = load_directions(tmp_path / "directions.safetensors")
     assert {"age", "sex", "smile", "yaw", "glasses"} <= set(directions)
+    assert "beard" not in directions  # nobody of these has one
     assert directions["age"].step.shape == (10, 512)
     report = json.loads((tmp_path / "directions.json").read_text())
     men = report["metrics"]["groups"]["men"]
@@ -317,6 +318,13 @@ def test_directions(data, pair, tmp_path):
         report["metrics"]["age"]["mean_absolute_error"], abs=1e-3
     )
     assert "| men | 4 |" in model_card("directions", report)
+
+
+def test_attributes_that_do_not_vary():
+    table = pd.DataFrame({"age": [30.0, 40.0], "sex": [0.0, 1.0], "beard": [0.0, 0.0]})
+    assert list(_varying(table)) == ["age", "sex"]
+    with pytest.raises(KinlibError, match="the same sex"):
+        _varying(table.assign(sex=1.0))
 
 
 def test_attributes_become_numbers():
