@@ -129,8 +129,8 @@ def _upsample_add(x: Tensor, y: Tensor) -> Tensor:
 class CompactBackbone(nn.Module):
     """The same design in small: 64 or 128 px in, three pyramid levels, one head per level -> raw codes [B, L, 512].
 
-    A head here serves all codes of its group (coarse, middle, fine) at once, from the level's features pooled to 4x4;
-    separate towers would hold most of the parameters. Code 0 is read off all three heads. A picture of 128 px enters as
+    A head here serves all codes of its group (coarse, middle, fine) at once, from the level's features pooled to a
+    small grid; separate towers would hold most of the parameters. Code 0 is read off all three heads. A picture of 128 px enters as
     one of 64 px with four times the channels, so that nothing is lost and no layer grows.
 
     Args:
@@ -141,6 +141,7 @@ class CompactBackbone(nn.Module):
         hidden: width of the heads.
         rank: numbers from which a group's offsets are read, which keeps these layers small; 0 reads them off the head.
         depths: residual units at these four sizes; the first at 16, 8 and 4 px halves the side.
+        grid: side of the maps that the heads of the middle and the fine level read, 4 or 8; the coarse level has 4 px.
     """
 
     def __init__(
@@ -152,6 +153,7 @@ class CompactBackbone(nn.Module):
         hidden: int = 384,
         rank: int = 0,
         depths: tuple[int, int, int, int] = (0, 2, 2, 2),
+        grid: int = 4,
     ):
         super().__init__()
         self.input_size, self.num_layers, self.style_dim = input_size, num_layers, style_dim
@@ -165,20 +167,20 @@ class CompactBackbone(nn.Module):
             for i, o, depth in ((a, b, depths[1]), (b, c, depths[2]), (c, d, depths[3]))
         )
         self.lateral_middle, self.lateral_fine = nn.Conv2d(c, d, 1), nn.Conv2d(b, d, 1)
-        self.heads = nn.ModuleList(self._head(d, hidden) for _ in range(3))
+        self.heads = nn.ModuleList(self._head(d, hidden, side) for side in (4, grid, grid))
         self.base = nn.Linear(3 * hidden, style_dim)  # code 0, from all three heads
         groups = (COARSE - 1, MIDDLE - COARSE, num_layers - MIDDLE)  # code 0 has no offset
         self.offsets = nn.ModuleList(self._offsets(hidden, rank, count * style_dim) for count in groups)
 
     @staticmethod
-    def _head(channels: int, hidden: int) -> nn.Module:
+    def _head(channels: int, hidden: int, side: int) -> nn.Module:
         return nn.Sequential(
             nn.Conv2d(channels, channels, 3, 1, 1, bias=False),
             nn.BatchNorm2d(channels),
             nn.PReLU(channels),
-            nn.AdaptiveAvgPool2d(4),  # [B, C, 4, 4]: where in the face still counts, to a quarter of the picture
-            nn.Flatten(),  # [B, 16 C]
-            nn.Linear(channels * 16, hidden),
+            nn.AdaptiveAvgPool2d(side),  # [B, C, s, s]: where in the face still counts, to a quarter of the picture
+            nn.Flatten(),  # [B, C s^2]
+            nn.Linear(channels * side**2, hidden),
             nn.LeakyReLU(0.2),  # slope as in StyleGAN2
         )
 
@@ -381,13 +383,14 @@ def _compact_from(state: dict[str, Tensor], path) -> Callable[[], CompactBackbon
         style_dim, hidden = state["base.weight"].shape[0], state["base.weight"].shape[1] // 3
         rank = state["offsets.0.0.weight"].shape[0] if "offsets.0.0.weight" in state else 0
         last = "1.weight" if rank else "weight"  # [n * 512, ...]: rows are the offsets of a group of n codes
+        grid = math.isqrt(state["heads.2.5.weight"].shape[1] // d)  # [hidden, d s^2]
         num_layers = 1 + sum(state[f"offsets.{i}.{last}"].shape[0] for i in range(3)) // style_dim
         input_size = int(state.pop("input_size"))  # stored as a tensor, for no weight's shape depends on it
         stem, *levels = (_units(state, name) for name in ("stem", "fine", "middle", "coarse"))
     except (KeyError, IndexError, ValueError, TypeError, RuntimeError, ZeroDivisionError) as problem:
         raise KinlibError(f"{path} holds no encoder in a known layout ({problem})") from problem
     depths = (stem - 3, *levels)  # a convolution, its normalisation and its activation come before the stem's units
-    return partial(CompactBackbone, num_layers, style_dim, input_size, (a, b, c, d), hidden, rank, depths)
+    return partial(CompactBackbone, num_layers, style_dim, input_size, (a, b, c, d), hidden, rank, depths, grid)
 
 
 def _units(state: dict[str, Tensor], level: str) -> int:

@@ -2,8 +2,11 @@
 
 Training resumes in larger networks where a smaller pair has stopped improving, instead of starting from random weights.
 New channels of the generator feed weights of zero. New units of the encoder add nothing, since the last of their
-weights are zero (Goyal et al. 2017, section 5.1).
+weights are zero (Goyal et al. 2017, section 5.1). Heads that read a finer grid begin with the weights of the coarse cells
+that their cells lie in.
 """
+
+import math
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +14,7 @@ from torch import Tensor, nn
 from kinlib.gan.encoder import BottleneckIRSE, Encoder
 from kinlib.gan.generator import Generator, ModulatedConv2d
 
-__all__ = ["deepen_encoder", "widen_generator"]
+__all__ = ["deepen_encoder", "refine_heads", "widen_generator"]
 
 
 @torch.no_grad()
@@ -47,6 +50,21 @@ def deepen_encoder(large: Encoder, small: Encoder) -> None:
             unit.res_layer[4].weight.zero_()
     _copy_corners(large.backbone, small.backbone.state_dict())
     large.latent_avg.copy_(small.latent_avg)
+
+
+@torch.no_grad()
+def refine_heads(fine: Encoder, coarse: Encoder) -> None:
+    """Copy a compact encoder's weights into one that differs in a finer grid of its heads, in place."""
+    state, wanted = coarse.backbone.state_dict(), fine.backbone.state_dict()
+    for name, weight in state.items():
+        factor = math.isqrt(wanted[name].numel() // weight.numel())  # cells of the fine grid along a side of a cell
+        if factor > 1:
+            cells = weight.unflatten(1, (-1, 4, 4))  # [hidden, C 16] -> [hidden, C, 4, 4]
+            # A coarse cell is the mean of its fine ones, so each has its share of the weight.
+            finer = cells.repeat_interleave(factor, 2).repeat_interleave(factor, 3) / factor**2
+            state[name] = finer.flatten(1)  # [hidden, C, s, s] -> [hidden, C s^2]
+    fine.backbone.load_state_dict(state)
+    fine.latent_avg.copy_(coarse.latent_avg)
 
 
 def _copy_corners(net: nn.Module, state: dict[str, Tensor]) -> None:

@@ -30,11 +30,14 @@ def studio_discriminator(resolution: int) -> Discriminator:
     return use_channels_last(Discriminator(resolution, channels=_channels(resolution)))
 
 
-def studio_encoder(resolution: int, num_layers: int) -> Encoder:
-    """The encoder that goes with it; e4e's IR-SE-50 has widths (64, 128, 256, 512) and depths (3, 4, 14, 3)."""
+def studio_encoder(resolution: int, num_layers: int, grid: int = 4) -> Encoder:
+    """The encoder that goes with it; e4e's IR-SE-50 has widths (64, 128, 256, 512) and depths (3, 4, 14, 3).
+
+    `grid` is that of `CompactBackbone`: 8 makes its file 8 MB larger (`encoder_study` has what it brings).
+    """
     # `rank`: offsets of L x 512 numbers from 256 hidden ones would take four times the weights as full matrices.
     sizes = {"widths": (32, 64, 128, 160), "depths": (2, 4, 2, 2), "hidden": 256, "rank": 64}
-    backbone = CompactBackbone(num_layers, input_size=resolution, **sizes)
+    backbone = CompactBackbone(num_layers, input_size=resolution, grid=grid, **sizes)
     return use_channels_last(Encoder(backbone, "e4e", num_layers))
 
 

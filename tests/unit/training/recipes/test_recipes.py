@@ -34,7 +34,7 @@ from kinlib.training.data.attribute_codes import AttributeCodes
 from kinlib.training.data.attributes import picture_attributes
 from kinlib.training.data.augment import Augmentation, diff_augment
 from kinlib.training.engine import losses, record
-from kinlib.training.engine.net2net import deepen_encoder, widen_generator
+from kinlib.training.engine.net2net import deepen_encoder, refine_heads, widen_generator
 from kinlib.training.engine.network_sizes import studio_generator
 from kinlib.training.recipes.directions import DirectionSettings, _varying, attribute_table
 from kinlib.training.recipes.encoder import EncoderSettings, encoder_state
@@ -153,6 +153,16 @@ def test_larger_networks_compute_the_same_at_first(tmp_path):
         widen_generator(small, large)
     path = record.write(encoder_state(deep), tmp_path, "encoder", {}, {})
     torch.testing.assert_close(load_encoder(path)(pictures), deep(pictures), atol=1e-2, rtol=1e-2)
+
+
+def test_finer_heads_begin_alike(tmp_path):
+    coarse, fine = (Encoder(CompactBackbone(10, grid=grid), "e4e", 10).eval() for grid in (4, 8))
+    coarse.latent_avg.normal_()
+    refine_heads(fine, coarse)
+    pictures = torch.rand(2, 3, 64, 64)
+    torch.testing.assert_close(fine(pictures), coarse(pictures), atol=1e-5, rtol=1e-4)
+    path = record.write(encoder_state(fine), tmp_path, "encoder", {}, {})
+    torch.testing.assert_close(load_encoder(path)(pictures), fine(pictures), atol=1e-2, rtol=1e-2)
 
 
 def test_pair_resumes_from_another(data, parser, pair, tmp_path):
