@@ -130,8 +130,8 @@ class CompactBackbone(nn.Module):
     """The same design in small: 64 or 128 px in, three pyramid levels, one head per level -> raw codes [B, L, 512].
 
     A head here serves all codes of its group (coarse, middle, fine) at once, from the level's features pooled to a
-    small grid; separate towers would hold most of the parameters. Code 0 is read off all three heads. A picture of 128 px enters as
-    one of 64 px with four times the channels, so that nothing is lost and no layer grows.
+    small grid; separate towers would hold most of the parameters. Code 0 is read off all three heads. A picture of
+    128 px enters as one of 64 px with four times the channels, so that nothing is lost and no layer grows.
 
     Args:
         num_layers: L.

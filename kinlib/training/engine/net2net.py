@@ -2,8 +2,8 @@
 
 Training resumes in larger networks where a smaller pair has stopped improving, instead of starting from random weights.
 New channels of the generator feed weights of zero. New units of the encoder add nothing, since the last of their
-weights are zero (Goyal et al. 2017, section 5.1). Heads that read a finer grid begin with the weights of the coarse cells
-that their cells lie in.
+weights are zero (Goyal et al. 2017, section 5.1). Heads that read a finer grid begin with the weights of the coarse
+cells that their cells lie in.
 """
 
 import math
