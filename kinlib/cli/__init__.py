@@ -1,5 +1,5 @@
-"""The command line: `kinlib child`, `demo`, `edit`, `family`, `pool`, `prepare`, `rate`, `render`, `report`, `score`,
-`search`, `train`, `weights`.
+"""The command line: `kinlib child`, `couples`, `demo`, `edit`, `family`, `pool`, `prepare`, `rate`, `render`, `report`,
+`score`, `search`, `train`, `weights`.
 
 Exit code 0, or 2 with one sentence that says what is wrong and what to do. Each command is a dataclass, from which tyro
 makes the options; PyTorch is imported only by the commands that compute.
@@ -13,6 +13,7 @@ from kinlib import __version__
 from kinlib.cli import machine
 from kinlib.cli.arguments import parse
 from kinlib.cli.children import ChildCommand, FamilyCommand, with_method_options
+from kinlib.cli.couples import CouplesCommand
 from kinlib.cli.demo import DemoCommand
 from kinlib.cli.edit import EditCommand
 from kinlib.cli.pool import PoolCommand
@@ -45,6 +46,7 @@ def _train(arguments: list[str]) -> None:
 
 COMMANDS: dict[str, type] = {
     "child": ChildCommand,
+    "couples": CouplesCommand,
     "demo": DemoCommand,
     "edit": EditCommand,
     "family": FamilyCommand,

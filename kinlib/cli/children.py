@@ -16,15 +16,16 @@ from kinlib.cli.edits import METAVAR, describe_attributes, parse_edits
 from kinlib.cli.machine import check_device
 from kinlib.cli.targets import check_pictures
 from kinlib.inheritance import registry
-from kinlib.runtime import config
 from kinlib.runtime.errors import KinlibError
 
 if TYPE_CHECKING:
     from PIL import Image
 
     from kinlib.kinship.kinship import Child, Face, Kinship
+    from kinlib.kinship.settings import ChildSettings
 
-__all__ = ["MAX_ON_SHEET", "ChildCommand", "FamilyCommand", "with_method_options"]
+__all__ = ["MAX_ON_SHEET", "ChildCommand", "FamilyCommand", "Options", "check_sheet", "settings_of"]
+__all__ += ["with_method_options"]
 
 MAX_ON_SHEET = 48  # children; twelve rows
 
@@ -133,14 +134,27 @@ def _edit_option() -> Any:
     return Annotated[tuple[tuple[str, ...], ...], tyro.conf.UseAppendAction, described]
 
 
-def _method(options: Options) -> str:
-    return options.default_method if options.method is None else options.method
+def settings_of(options: Options, refine: int) -> "ChildSettings":
+    """The options as `kinlib.kinship` takes them; raises KinlibError if an edit cannot be read."""
+    from kinlib.kinship.settings import ChildSettings
 
-
-def _method_options(options: Options) -> dict[str, Any]:
-    """The options of methods that were given."""
-    values = {option.name: getattr(options, option.name, None) for option in registry.all_options()}
-    return {name: value for name, value in values.items() if value is not None}
+    given = {option.name: getattr(options, option.name, None) for option in registry.all_options()}
+    method = options.default_method if options.method is None and options.weights is None else options.method
+    return ChildSettings(
+        n=options.n,
+        seed=options.seed,
+        method=method,
+        method_options={name: value for name, value in given.items() if value is not None},
+        weights=options.weights,
+        age=options.age,
+        sex=options.sex,
+        edits=parse_edits(options.edit),
+        truncation=options.truncation,
+        refine_steps=refine,
+        preset=options.preset,
+        memory_efficient=options.memory_efficient,
+        dtype=options.dtype,
+    )
 
 
 def _generate(
@@ -149,13 +163,13 @@ def _generate(
     """Generate, write the pictures, and print what was written and what to know about it."""
     from kinlib.inheritance.weights_file import load_weights
     from kinlib.io import images
-    from kinlib.kinship.kinship import Kinship
 
-    _check(options, photos, targets, sheet, refine)
-    kin = Kinship.load(options.preset, options.device, options.memory_efficient, options.dtype)
+    settings = settings_of(options, refine)
+    _check(settings, options.device, photos, targets, sheet)
+    kin = settings.load(options.device)
     if options.weights is not None:
         load_weights(options.weights, kin.preset, kin.num_layers)  # before photographs are encoded and perhaps fitted
-    children = _children(kin, options, photos, refine)
+    children = settings.children(kin, *_faces(kin, photos, refine))
     pictures = {path: child.image for path, child in zip(targets, children, strict=bool(targets))}
     if sheet:
         pictures[sheet] = _family_picture(kin, children)
@@ -168,45 +182,33 @@ def _generate(
 
 
 def _check(
-    options: Options, photos: tuple[Path | None, ...], targets: list[Path], sheet: Path | None, refine: int
+    settings: "ChildSettings",
+    device: str | None,
+    photos: tuple[Path | None, ...],
+    targets: list[Path],
+    sheet: Path | None,
 ) -> None:
     """Everything that can be checked without a network."""
     from kinlib.io.photos import read_photo
-    from kinlib.kinship.attributes import check_edits
-    from kinlib.kinship.options import check_options
-    from kinlib.kinship.presets import load_preset_directions
-    from kinlib.runtime import memory
 
-    config.check_preset(options.preset)
-    memory.pick_dtype(options.dtype, check_device(options.device))
-    _check_inheritance(options, photos)
-    check_options(options.n, options.seed, options.age, options.sex, options.truncation, refine)
-    edits = parse_edits(options.edit)
-    if sheet and options.n > MAX_ON_SHEET:
-        raise KinlibError(f"a labelled picture holds {MAX_ON_SHEET} children at most, not {options.n}")
+    check_device(device)
+    settings.check_parents(*photos)
+    settings.check(device)
+    if sheet:
+        check_sheet(settings.n)
     given = [photo for photo in photos if photo is not None]
     check_pictures([*targets, *([sheet] if sheet else [])], given)
-    if edits or options.age is not None or options.sex is not None:
-        check_edits(options.preset, load_preset_directions(options.preset), edits, options.age, options.sex)
     for photo in given:
         read_photo(photo)  # decoded again later, which costs less than loading networks in vain
 
 
-def _check_inheritance(options: Options, photos: tuple[Path | None, ...]) -> None:
-    """The method and its options, or the blend weights in their place, and whether one parent is enough for it."""
-    from kinlib.inheritance.weights_file import check_alone, load_weights
-
-    if options.weights is not None and None in photos:
-        raise KinlibError("blend weights need both parents: give --father and --mother")
-    if options.weights is None:
-        registry.find(_method(options)).check_parents(*photos)
-        registry.create(_method(options), options.preset, **_method_options(options))
-        return
-    check_alone(options.method, _method_options(options))
-    load_weights(options.weights, options.preset)
+def check_sheet(n: int) -> None:
+    """Raises KinlibError if so many children have no room in one labelled picture."""
+    if n > MAX_ON_SHEET:
+        raise KinlibError(f"a labelled picture holds {MAX_ON_SHEET} children at most, not {n}")
 
 
-def _children(kin: "Kinship", options: Options, photos: tuple[Path | None, ...], refine: int) -> "list[Child]":
+def _faces(kin: "Kinship", photos: tuple[Path | None, ...], refine: int) -> "list[Face | None]":
     faces: list[Face | None] = []
     for photo in photos:
         if photo is None:
@@ -214,17 +216,7 @@ def _children(kin: "Kinship", options: Options, photos: tuple[Path | None, ...],
             continue
         with _progress(photo, refine) as step:
             faces.append(kin.encode(photo, refine, step))
-    method = {"method": _method(options)} | _method_options(options)
-    return kin.children(
-        *faces,
-        n=options.n,
-        seed=options.seed,
-        age=options.age,
-        sex=options.sex,
-        edits=parse_edits(options.edit),
-        truncation=options.truncation,
-        **(method if options.weights is None else {"weights": options.weights}),
-    )
+    return faces
 
 
 def _family_picture(kin: "Kinship", children: "list[Child]") -> "Image.Image":

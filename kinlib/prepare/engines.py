@@ -3,12 +3,9 @@
 from collections.abc import Callable, Iterator
 
 from kinlib.prepare.parts import Part, PreparedPart, prepare_part
-from kinlib.runtime.cluster import spread_on_ray
-from kinlib.runtime.worker_pool import cores, spread
+from kinlib.runtime.cluster import spread_by
 
 __all__ = ["ENGINES", "Engine"]
-
-ON_ONE_CARD = 4  # processes that share a graphics card, so that it computes while others read and cut
 
 Engine = Callable[[list[Part], int | None], Iterator[PreparedPart]]
 
@@ -23,8 +20,8 @@ def on_this_machine(parts: list[Part], workers: int | None = None) -> Iterator[P
     Raises:
         KinlibError: if a process dies, or the networks cannot be loaded.
     """
-    most = cores() if parts and parts[0].device == "cpu" else min(cores(), ON_ONE_CARD)
-    yield from spread(prepare_part, parts, workers or most)
+    if parts:
+        yield from spread_by("local", prepare_part, parts, workers, parts[0].device)
 
 
 def on_ray(parts: list[Part], workers: int | None = None) -> Iterator[PreparedPart]:
@@ -38,8 +35,7 @@ def on_ray(parts: list[Part], workers: int | None = None) -> Iterator[PreparedPa
         KinlibError: as `spread_on_ray`, or if the networks cannot be loaded.
     """
     if parts:
-        cards = 0.0 if parts[0].device == "cpu" else 1 / ON_ONE_CARD
-        yield from spread_on_ray(prepare_part, parts, workers, cards)
+        yield from spread_by("ray", prepare_part, parts, workers, parts[0].device)
 
 
 ENGINES: dict[str, Engine] = {"local": on_this_machine, "ray": on_ray}

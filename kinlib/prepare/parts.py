@@ -2,16 +2,15 @@
 
 import io
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
-from threadpoolctl import threadpool_limits
 
 from kinlib.prepare.listing import ListedPhoto, Listing
 from kinlib.prepare.settings import PrepareSettings
 from kinlib.runtime.errors import KinlibError
+from kinlib.runtime.worker_pool import one_thread
 
 __all__ = ["Part", "PreparedPart", "prepare_part", "split"]
 
@@ -73,26 +72,12 @@ def prepare_part(part: Part) -> PreparedPart:
     from kinlib.prepare.table import as_parquet
 
     try:
-        with _one_thread():  # the other cores have parts of their own
+        with one_thread():  # the other cores have parts of their own
             works = run_stages(part.root, part.photos, load_networks(part.settings, part.device))
     except (MemoryError, torch.OutOfMemoryError) as error:
         raise KinlibError("the memory does not suffice: run the same again with fewer --workers") from error
     pictures = {work.photo.aligned: _as_jpeg(work.face.aligned) for work in works if work.status == "ok"}
     return PreparedPart(part.number, as_parquet(works), pictures)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """For PyTorch, which may have been told a number of its own, and for all other libraries."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with threadpool_limits(1):
-            yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _as_jpeg(picture: Image.Image) -> bytes:

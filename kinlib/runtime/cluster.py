@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
 from kinlib.runtime.errors import KinlibError
-from kinlib.runtime.worker_pool import in_order, single_threaded, spread
+from kinlib.runtime.worker_pool import cores, in_order, single_threaded, spread
 
 __all__ = ["ENGINES", "check_engine", "spread_by", "spread_on_ray"]
 
 Job, Result = TypeVar("Job"), TypeVar("Result")
 
 ENGINES = ("local", "ray")
+ON_ONE_CARD = 4  # processes that share a graphics card, so that it computes while others read and write
 RETRIES = 3  # of a job whose worker died; one that kills four workers would kill a fifth
 NO_ANSWER = (
     "Ray does not start or answer: check RAY_ADDRESS, and set RAY_AUTH_MODE=token for a cluster that asks for a token, "
@@ -33,15 +34,29 @@ def check_engine(name: str) -> None:
 
 
 def spread_by(
-    engine: str, function: Callable[[Job], Result], jobs: Iterable[Job], workers: int | None = None
+    engine: str,
+    function: Callable[[Job], Result],
+    jobs: Iterable[Job],
+    workers: int | None = None,
+    device: str = "cpu",
 ) -> Iterator[Result]:
     """`spread` by the engine of that name: the processes of this machine, or those of a Ray cluster.
+
+    Args:
+        engine: one of `ENGINES`.
+        function, jobs: as `spread` takes them.
+        workers: number of processes or actors; None takes all cores or all the room, and a few for a graphics card.
+        device: where the jobs compute.
 
     Raises:
         KinlibError: as `spread` and `spread_on_ray`, or if there is no such engine.
     """
     check_engine(engine)
-    yield from (spread if engine == "local" else spread_on_ray)(function, jobs, workers)
+    on_card = device != "cpu"
+    if engine == "ray":
+        yield from spread_on_ray(function, jobs, workers, 1 / ON_ONE_CARD if on_card else 0.0)
+    else:
+        yield from spread(function, jobs, workers or (min(cores(), ON_ONE_CARD) if on_card else None))
 
 
 def spread_on_ray(

@@ -31,7 +31,7 @@ from typing import Any, TypeVar
 
 from kinlib.runtime.errors import KinlibError
 
-__all__ = ["JOBS_AHEAD", "check_workers", "cores", "in_order", "single_threaded", "spread"]
+__all__ = ["JOBS_AHEAD", "check_workers", "cores", "in_order", "one_thread", "single_threaded", "spread"]
 
 Job, Result = TypeVar("Job"), TypeVar("Result")
 Pool = dict[Connection, BaseProcess]  # each worker by the caller's end of its pipe
@@ -209,6 +209,21 @@ def single_threaded() -> None:
     os.environ["OMP_NUM_THREADS"] = "1"  # for libraries that are loaded later
     cv2.setNumThreads(1)
     threadpool_limits(1)
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute in one thread within the block, as workers do: the last bits of a sum depend on the number of threads."""
+    import torch
+    from threadpoolctl import threadpool_limits
+
+    before = torch.get_num_threads()  # PyTorch may have been told a number of its own
+    torch.set_num_threads(1)
+    try:
+        with threadpool_limits(1):
+            yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _attempt(function: Callable, job: object) -> tuple[object, Exception | None]:

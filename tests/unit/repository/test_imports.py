@@ -23,6 +23,7 @@ LAYERS = [
     ["training"],
     ["kinship"],
     ["session", "prepare", "benchmark"],
+    ["couples"],
     ["widgets", "demo", "report"],
     ["cli"],
 ]
