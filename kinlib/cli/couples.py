@@ -19,7 +19,8 @@ class Table:
     """What `kinlib couples` reads and writes; a base of its own, so that the help begins with it."""
 
     table: Positional[Path]
-    """CSV file with the columns father and mother (photographs, relative to the table), and couple (name) if need be"""
+    """CSV file with the columns father and mother (photographs, relative to the table), and perhaps couple (name); or a
+    data set of families that `kinlib prepare` has prepared"""
     out: Path
     """folder to write: children.parquet, one row a child, and a folder of pictures for each couple"""
 
@@ -28,6 +29,10 @@ class Table:
 class CouplesCommand(Options, Table):
     """Generate children of a whole table of couples; resumes where it was stopped."""
 
+    n: int = 1
+    """children of each couple, up to 1000"""
+    seed: int = 0
+    """seed of the first couple's first child; couples are 1000 apart"""
     sheets: bool = False
     """also write parents, reconstructions and up to 48 children of each couple into one labelled picture"""
     refine: int = 0
@@ -44,9 +49,9 @@ class CouplesCommand(Options, Table):
         if self.sheets:
             check_sheet(self.n)
         settings = settings_of(self, self.refine)
-        from kinlib.couples import describe_failed, generate_all, read_couples
+        from kinlib.couples import couples_of_prepared, describe_failed, generate_all, read_couples
 
-        couples = read_couples(self.table)
+        couples = couples_of_prepared(self.table) if self.table.is_dir() else read_couples(self.table)
         progress = generate_all(couples, self.out, settings, self.sheets, self.engine, self.workers, self.device)
         show_progress(progress, len(couples), "generating", "couple")
         print(f"wrote {self.out}: children of {len(couples):,} couples")

@@ -58,7 +58,7 @@ def read_couples(path: str | os.PathLike) -> list[Couple]:
     """
     path = Path(path)
     if not path.is_file():
-        kind = "is a folder" if path.is_dir() else "does not exist"
+        kind = "is no file" if path.exists() else "does not exist"
         raise KinlibError(f"'{path}' {kind}: give a CSV file with the columns father and mother")
     lines, rows = _rows(path)
     if not rows:

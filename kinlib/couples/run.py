@@ -98,15 +98,14 @@ def generate_all(
     note = _note(couples, settings, sheets)
     _check_ours(out, couples, note)
     files = [*child_files(settings.n), *([SHEET] if sheets else [])]
-    done = _done(out, couples, files)
-    if len(done) == len(couples) and read_note(out / NOTE) == note:
-        shutil.rmtree(out / WORK, ignore_errors=True)  # there if it was stopped at the very end
-        yield len(couples)
-        return
-    write_json(make_folder(out / WORK) / BEGUN, note)
-    with only_one(out):
-        (out / NOTE).unlink(missing_ok=True)
+    with only_one(make_folder(out)):
+        done = _done(out, couples, files)
         yield len(done)
+        if len(done) == len(couples) and read_note(out / NOTE) == note:
+            shutil.rmtree(out / WORK, ignore_errors=True)  # there if it was stopped at the very end
+            return
+        write_json(make_folder(out / WORK) / BEGUN, note)
+        (out / NOTE).unlink(missing_ok=True)
         jobs = (
             CoupleJob(number, couple, settings, sheets, device)
             for number, couple in enumerate(couples)
