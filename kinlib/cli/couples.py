@@ -54,6 +54,8 @@ class CouplesCommand(Options, Table):
         couples = couples_of_prepared(self.table) if self.table.is_dir() else read_couples(self.table)
         progress = generate_all(couples, self.out, settings, self.sheets, self.engine, self.workers, self.device)
         show_progress(progress, len(couples), "generating", "couple")
-        print(f"wrote {self.out}: children of {len(couples):,} couples")
-        for note in describe_failed(self.out):
+        failed, notes = describe_failed(self.out)
+        which = f"{len(couples) - failed:,} of {len(couples):,}" if failed else f"{len(couples):,}"
+        print(f"wrote {self.out}: children of {which} couples")
+        for note in notes:
             print(f"note: {note}")

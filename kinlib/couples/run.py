@@ -117,14 +117,18 @@ def generate_all(
         _finish(out, couples, note)
 
 
-def describe_failed(out: str | os.PathLike) -> list[str]:
-    """A sentence for each of the first couples without children, and one that counts them; none if all have some."""
+def describe_failed(out: str | os.PathLike) -> tuple[int, list[str]]:
+    """How many couples have no children, and a sentence for each of the first; one more counts them if there are many.
+
+    Raises:
+        KinlibError: if the folder's table is damaged.
+    """
     table = read_table(Path(out) / TABLE, ["couple", "error"])
     failed = table[table["error"].notna()]
     told = [f"no children of '{row.couple}': {row.error}" for row in failed.head(NAMED).itertuples()]
     if len(failed) > NAMED:
         told.append(f"{len(failed):,} couples have no children; {TABLE} has the reasons")
-    return told
+    return len(failed), told
 
 
 def _check(couples: Sequence[Couple], settings: ChildSettings, device: str) -> None:

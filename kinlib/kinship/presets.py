@@ -24,8 +24,8 @@ from kinlib.gan.generator import Generator, load_generator
 from kinlib.runtime import config
 from kinlib.runtime.errors import KinlibError
 
-__all__ = ["PRESETS", "Core", "Preset", "Source", "absent_notes", "attribute_names", "check_directions", "files_here"]
-__all__ += ["find_source", "load_core", "load_preset_directions", "load_role"]
+__all__ = ["PRESETS", "Core", "Preset", "Source", "absent_notes", "attribute_names", "check_directions", "core_files"]
+__all__ += ["files_here", "find_source", "load_core", "load_preset_directions", "load_role"]
 
 PUBLISHED = "direction_"  # roles in the table of weights of directions that come in files of their own
 
@@ -115,6 +115,24 @@ PRESETS: dict[str, Preset] = {
 """By name; the roles are those of `Kinship.network`."""
 
 
+def core_files(preset: str) -> list[Path]:
+    """Files of the generator and the encoder.
+
+    Raises:
+        KinlibError: if one is absent; the message names all that a child could use.
+    """
+    names = [weights.for_role(preset, role).name for role in ("generator", "encoder")]
+    absent = [row for row in weights.table("child") if preset == row["preset"] and not row["present"]]
+    lacking = [row["name"] for row in absent]
+    if len(absent) > 1 and set(lacking) & set(names):
+        size = size_in_words(sum(row["size"] for row in absent))
+        raise KinlibError(
+            f"weights of the preset '{preset}' are not here: run `kinlib weights fetch {' '.join(lacking)}` "
+            f"({size}; `kinlib weights list` shows their licences)"
+        )
+    return [weights.path(name) for name in names]
+
+
 def load_core(preset: str) -> Core:
     """Load the generator, the encoder and the directions.
 
@@ -124,7 +142,7 @@ def load_core(preset: str) -> Core:
     """
     config.check_preset(preset)
     # All paths come first: what is absent should be said before gigabytes are read.
-    paths = _needed(preset)
+    paths = core_files(preset)
     generator = load_role(preset, "generator")
     encoder = load_role(preset, "encoder", generator)  # corrections need it, and one copy is enough
     directions = load_role(preset, "directions")
@@ -138,7 +156,7 @@ def load_preset_directions(preset: str) -> dict[str, Direction]:
     Raises:
         KinlibError: as `load_core`, also if only the networks are absent.
     """
-    _needed(preset)
+    core_files(preset)
     return load_role(preset, "directions")
 
 
@@ -225,20 +243,6 @@ def check_directions(preset: str, directions: Mapping[str, Direction], attribute
             weights.path(weights.for_role(preset, name).name)
             raise KinlibError(f"the direction for {attribute} was not here when the preset was loaded: load it again")
         raise KinlibError(f"the preset '{preset}' has no direction for {attribute}: leave that option out")
-
-
-def _needed(preset: str) -> list[Path]:
-    """Files of the generator and the encoder; if one is absent, the message names all that a child could use."""
-    names = [weights.for_role(preset, role).name for role in ("generator", "encoder")]
-    absent = [row for row in weights.table("child") if preset == row["preset"] and not row["present"]]
-    lacking = [row["name"] for row in absent]
-    if len(absent) > 1 and set(lacking) & set(names):
-        size = size_in_words(sum(row["size"] for row in absent))
-        raise KinlibError(
-            f"weights of the preset '{preset}' are not here: run `kinlib weights fetch {' '.join(lacking)}` "
-            f"({size}; `kinlib weights list` shows their licences)"
-        )
-    return [weights.path(name) for name in names]
 
 
 def _check_layers(paths: list[Path], generator: Generator, encoder: Encoder, directions: dict[str, Direction]) -> None:

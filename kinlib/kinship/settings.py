@@ -115,10 +115,10 @@ class ChildSettings:
         Raises:
             KinlibError: if a file that is needed is absent.
         """
-        from kinlib.kinship.presets import files_here
+        from kinlib.kinship.presets import core_files, files_here
 
-        roles = ["generator", "encoder", "directions", "landmarks", *(["identity"] if self.refine_steps else [])]
-        files = {path for role in roles for path in files_here(self.preset, role)}
+        roles = ["directions", "landmarks", *(["identity"] if self.refine_steps else [])]
+        files = {*core_files(self.preset), *(path for role in roles for path in files_here(self.preset, role))}
         if self.weights is None:
             files.update(registry.find(self.method).files(self.preset))
         sums = {path.name: weight_files.sha256(path) for path in sorted(files)}

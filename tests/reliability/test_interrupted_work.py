@@ -25,6 +25,7 @@ DEATHS = int(os.environ.get("KINLIB_DEATHS", 6))  # of each kind of work
 WAYS = ("before", "after", "half", "clock")
 LEAST = 0.02  # seconds before a death by the clock
 REFUSED = 2
+BEGUN = {"couples": ".work/couple*", "prepare": ".work/part*"}  # files that are there once a process holds its folder
 
 pytestmark = pytest.mark.skipif(
     not hasattr(os, "fork") or not hasattr(signal, "SIGKILL"), reason="needs POSIX's fork and signals"
@@ -158,7 +159,7 @@ def test_two_downloads_into_one_cache(place, server):
     assert [path.name for path in (place / "cache" / "weights").iterdir()] == ["toy.bin"]
 
 
-@pytest.mark.parametrize("name", ["prepare", "render", "search", "train"])
+@pytest.mark.parametrize("name", ["couples", "prepare", "render", "search", "train"])
 def test_two_processes_in_one_folder(name, place):
     """Whichever comes second is told, and does no harm to the first."""
     work = WORKS[name]
@@ -170,7 +171,7 @@ def test_two_processes_in_one_folder(name, place):
         os.replace = lambda *names, **options: (slow.wait(0.05), replace(*names, **options))
 
     first = in_a_process(work.do, place / "shared", hesitant)
-    while not any((place / "shared").glob("*" if name != "prepare" else ".work/part*")):
+    while not any((place / "shared").glob(BEGUN.get(name, "*"))):
         assert first.is_alive()
         time.sleep(0.01)
     second = in_a_process(work.do, place / "shared")

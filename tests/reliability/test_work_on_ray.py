@@ -6,10 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from studio_head import needs_head
+from works import result_of
 
 from kinlib.benchmark import entries
 from kinlib.cli import main
+from kinlib.couples import ChildSettings, Couple, generate_all, run
+from kinlib.couples.generate import generate_couple
 from kinlib.evaluation.heredity import load_reference
+from kinlib.runtime import config
 from kinlib.runtime.cluster import spread_by
 from kinlib.studio.datasets import batch
 
@@ -39,6 +43,24 @@ def test_scores(cluster, tmp_path):
     for couple, children in alone.items():
         np.testing.assert_array_equal(found[couple].embeddings, children.embeddings)
         pd.testing.assert_frame_equal(found[couple].traits, children.traits)
+
+
+def test_children_of_couples(cluster, tmp_path, monkeypatch):
+    """Pictures, rows and reasons; the table is the same row for row."""
+    portraits = config.data_dir() / "studio" / "portraits"
+    (tmp_path / "text.jpg").write_text("no picture")
+    pairs = [(f"couple_{number}_father.jpg", f"couple_{number}_mother.jpg") for number in (1, 2, 3)]
+    pairs.insert(1, (str(tmp_path / "text.jpg"), pairs[0][1]))
+    couples = [Couple(f"{number}", *pair, portraits) for number, pair in enumerate(pairs)]
+    settings = ChildSettings(n=2, method="per_layer", seed=3)
+    list(generate_all(couples, tmp_path / "local", settings, workers=1, device="cpu"))
+    monkeypatch.setattr(run, "generate_couple", cluster.killed_once(generate_couple, tmp_path / "killed"))
+    steps = generate_all(couples, tmp_path / "ray", settings, engine="ray", workers=2, device="cpu")
+    assert list(steps) == [0, 1, 2, 3, 4] and (tmp_path / "killed").exists()
+    tables = [pd.read_parquet(tmp_path / engine / "children.parquet") for engine in ("local", "ray")]
+    pd.testing.assert_frame_equal(*tables)
+    assert len(tables[0]) == 7 and tables[0]["error"].notna().sum() == 1
+    assert result_of(tmp_path / "ray") == result_of(tmp_path / "local")
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,27 @@ def _rows(job: tuple) -> list[dict]:
     return [{"person": number, "view": view, "image": bytes([settings.seed, number, view])} for view in (0, 1)]
 
 
+def generate_children(folder: Path) -> None:
+    """`kinlib couples` of nine couples, of whom one has no children."""
+    from kinlib.couples import ChildSettings, Couple, generate_all, run
+
+    couples = [Couple(f"{n}", f"{n}.jpg", f"{n}.jpg", folder.parent / "photos") for n in range(PICTURES)]
+    with patch.object(run, "generate_couple", _children):
+        settings = ChildSettings(n=2, seed=5)
+        assert list(generate_all(couples, folder, settings, workers=1, device="cpu"))[-1] == PICTURES
+
+
+def _children(job):
+    from kinlib.couples.generate import MadeCouple, child_files, stamp
+
+    own = {"couple": job.couple.name, "stamp": stamp(job.couple)}
+    if job.number == 4:
+        return MadeCouple(job.number, job.couple.name, [own | {"error": "no face"}])
+    rows = [own | {"child": number, "notes": []} for number in range(job.settings.n)]
+    pictures = {name: job.couple.photo("father").read_bytes() * 3000 for name in child_files(job.settings.n)}
+    return MadeCouple(job.number, job.couple.name, rows, pictures)
+
+
 def search_picture(folder: Path) -> None:
     """`kinlib search` for thirty generations, with a state every three."""
     from kinlib.search import by_picture
@@ -117,6 +138,7 @@ class Work:
 
 
 WORKS = {
+    "couples": Work(generate_children, 3 * PICTURES, 2_000),
     "prepare": Work(prepare_folder, 2 * PICTURES, 1_500),
     "render": Work(render_set, PICTURES, 700),
     "search": Work(search_picture, GENERATIONS // 3, 700),

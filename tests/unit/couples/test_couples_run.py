@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from kinlib import Kinship
-from kinlib.couples import ChildSettings, Couple, couples_of_prepared, describe_failed, generate_all, run
+from kinlib.couples import ChildSettings, Couple, describe_failed, generate_all, run
 from kinlib.couples.generate import MadeCouple, child_files, seed_of, stamp
 from kinlib.runtime import config
 from kinlib.runtime.errors import KinlibError
@@ -99,7 +99,7 @@ def test_one_row_a_child_and_one_a_couple_without(made):
     failed = table[table["error"].notna()].set_index("couple")["error"]
     assert failed["wall"].startswith("no face found in 'nobody.png'")
     assert failed["text"].startswith("'text.jpg' is not an image")
-    assert describe_failed(made) == [f"no children of '{name}': {failed[name]}" for name in ("wall", "text")]
+    assert describe_failed(made) == (2, [f"no children of '{name}': {failed[name]}" for name in ("wall", "text")])
     folders = {name: [*child_files(2), "sheet.jpg"] for name in ("first", "last")}
     expected = {f"{name}/{file}" for name, files in folders.items() for file in files}
     assert set(contents(made)) == expected | {"children.parquet", "children.json"}
@@ -129,7 +129,7 @@ def test_one_parent_where_the_method_takes_one(photos, tmp_path):
     assert (
         table["error"].isna().all() and table["father"].isna().all() and (tmp_path / "out/alone/child_00.png").exists()
     )
-    with pytest.raises(KinlibError, match="the couple 'alone' is not complete: .* there is no father"):
+    with pytest.raises(KinlibError, match=r"the couple 'alone' is not complete: .* there is no father"):
         generated(couples, tmp_path / "other")
     assert not (tmp_path / "other").exists()
 

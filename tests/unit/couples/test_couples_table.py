@@ -84,7 +84,7 @@ def test_faults_are_told(tmp_path, content, words):
 
 
 def test_what_is_no_file(tmp_path):
-    with pytest.raises(KinlibError, match="absent.csv' does not exist: give a CSV file with the columns"):
+    with pytest.raises(KinlibError, match=r"absent\.csv' does not exist: give a CSV file with the columns"):
         read_couples(tmp_path / "absent.csv")
     with pytest.raises(KinlibError, match="is no file: give a CSV file"):
         read_couples(tmp_path)
