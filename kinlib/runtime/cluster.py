@@ -1,8 +1,25 @@
 """A function mapped over jobs on a Ray cluster, with the promises of `kinlib.runtime.worker_pool`.
 
 Results come in the order of the jobs, a few jobs are under way per worker, and the caller alone writes files. A worker
-that dies, or whose machine does, is started again elsewhere and given its job once more, so that nothing is lost. The
-workers are Ray's actors, since each keeps its networks from job to job.
+that dies, or whose machine does, is started again elsewhere and given its job once more, so that nothing is lost.
+
+The workers are Ray's actors, each with its networks from job to job, and `in_order` keeps the order. The same jobs were
+tried as a pipeline of Ray Data, which keeps order, bytes and killed jobs as well, but not all that is promised here:
+`from_items(jobs, override_num_blocks=len(jobs)).map_batches(Actor, batch_size=1, concurrency=2)` with `preserve_order`,
+read by `iter_rows` (Linux, Python 3.11, Ray 2.60.0, pyarrow 26.0.1, pandas 3.1.1; two cores; for the flat memory an
+object store of 1 GB).
+
+| promise | here | Ray Data |
+|---|---|---|
+| results in the order of the jobs | kept | kept |
+| the same objects back: bytes, arrays, tables | kept | kept |
+| a killed worker's job is done again, none is lost | kept | kept |
+| the first result before the last job has run | after 2 of 200 | after 4 of 200 |
+| jobs are taken as they are needed | 3 of 200 at the first result | all 200: it takes a list |
+| flat memory with a slow reader, results of 1 MB | 8 of 400 jobs | 478 of 1,500, half of the store |
+| a job that kills every worker ends in an error | after 4 deaths, 7 s | none in 150 s; 80 s with `max_task_retries=3` |
+| what the function raises arrives as itself | kept | as a `UserCodeException` with the traceback's text |
+| 200 empty jobs, workers started | 3 s | 12 s |
 """
 
 import math
