@@ -110,6 +110,8 @@ def fingerprint(couples: Iterable[Couple]) -> str:
 
 def _problem(name: str) -> str:
     """Why a name cannot be a folder's in the output, or ""."""
+    if not name:
+        return "it is empty"
     if found := RESERVED.search(name):
         return f"leave out {found[0]!r}"
     if name.startswith(".") or name.endswith("."):

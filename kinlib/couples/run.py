@@ -33,7 +33,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from kinlib.couples.couples import Couple, fingerprint
+from kinlib.couples.couples import Couple, fingerprint, named
 from kinlib.couples.generate import SHEET, CoupleJob, MadeCouple, child_files, generate_couple, seed_of, stamp
 from kinlib.io.files import make_folder, parse_json, sweep, write_bytes, write_json, write_whole
 from kinlib.io.locks import only_one
@@ -78,7 +78,7 @@ def generate_all(
     """Generate what is missing in the folder `out`; yields the number of couples done so far, those found included.
 
     Args:
-        couples: from `read_couples`.
+        couples: from `read_couples` or `couples_of_prepared`.
         out: folder to write.
         settings: how; None takes the defaults. Child i of couple k has the seed `seed + 1000 * k + i`.
         sheets: whether each couple gets a labelled picture of parents and children as well.
@@ -132,6 +132,7 @@ def describe_failed(out: str | os.PathLike) -> tuple[int, list[str]]:
 
 
 def _check(couples: Sequence[Couple], settings: ChildSettings, device: str) -> None:
+    named(couples, "the list")
     settings.check(device)
     check_options(settings.n, seed_of(settings, len(couples)), None, None, 1.0)
     for couple in couples:

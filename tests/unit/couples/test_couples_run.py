@@ -278,6 +278,13 @@ def test_a_link_set_while_at_work(quick):
     assert not list(Path("other").iterdir())
 
 
+@pytest.mark.parametrize("name", ["", "..", "../a", "/tmp/a", ".work", "children.json"])
+def test_names_that_are_no_folders(quick, name):
+    with pytest.raises(KinlibError, match="of the list cannot name a folder"):
+        generated([Couple(name, "a.jpg", "a.jpg", Path.cwd())])
+    assert not Path("out").exists()
+
+
 def test_seeds_that_would_run_out(quick):
     assert seed_of(ChildSettings(seed=5), 3) == 3005
     with pytest.raises(KinlibError, match="the seed must be a whole number"):
