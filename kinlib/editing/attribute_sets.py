@@ -38,6 +38,7 @@ KEY = "attribute_set"  # under which a file of weights says which attributes its
 ENTRIES = ("name", "label", "touches", "loss", "add", "remove", "excludes")  # of an attribute in a file
 EXAMPLE = '{"Eyeglasses": {}, "Smiling": {"touches": ["skin"], "loss": "nontarget"}}'
 MOST = 64  # attributes; CelebA has 40
+LONGEST = 100_000  # characters of their list in a file of weights
 
 
 @dataclass(frozen=True)
@@ -189,12 +190,16 @@ def from_tensor(state: "dict[str, Tensor]", path: str | Path) -> AttributeSet:
     Raises:
         KinlibError: if it is damaged.
     """
-    stored = state.pop(KEY, None)
-    if stored is None:
+    from kinlib.checkpoints.state_dicts import plain_tensors
+
+    if KEY not in state:
         return DOCUMENT
+    stored = plain_tensors({KEY: state.pop(KEY)}).get(KEY)
     try:
+        if stored is None or stored.numel() > LONGEST:
+            raise ValueError("no list of characters")
         found = parse_json(bytes(stored.flatten().tolist()))
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError) as error:
         raise KinlibError(f"{path} does not say which attributes its network is for: its list is damaged") from error
     return _from_table(found, str(path))
 

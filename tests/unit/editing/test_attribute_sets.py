@@ -59,7 +59,14 @@ def test_a_networks_file_keeps_them(own):
     assert as_tensor(DOCUMENT) == {} and from_tensor({}, "net") is DOCUMENT
     state = as_tensor(own)
     assert from_tensor(state, "net") == own and state == {}
-    for damaged in (torch.tensor([123], dtype=torch.uint8), torch.tensor([0.5]), torch.tensor([300])):
+    for damaged in (
+        torch.tensor([123], dtype=torch.uint8),
+        torch.tensor([0.5]),
+        torch.tensor([300]),
+        torch.empty(3, device="meta"),
+        torch.zeros(1, dtype=torch.uint8).expand(200_000),
+        "text",
+    ):
         with pytest.raises(KinlibError, match="its list is damaged"):
             from_tensor({KEY: damaged}, "net")
 
