@@ -195,7 +195,7 @@ def test_genes_edits_and_search_follow_the_controls(visitor, kin, first_screen):
 
 
 def test_edits_within_a_mask(visitor, photographs, kin):
-    """One photograph is enough; what is shown is what `Kinship.edit` makes of it, and a contradiction changes nothing."""
+    """One photograph is enough, what is shown is the edit of the package, and a contradiction changes nothing."""
     page = visitor()
     upload(page, "father", photographs[0])
     page.wait_for_selector("#kin-father img")
@@ -211,7 +211,9 @@ def test_edits_within_a_mask(visitor, photographs, kin):
     face = kin.separate().encode(photographs[0])
     assert "so already" not in page.inner_text("#kin-edit-notice")
     edit = edit_selectively(kin, face, {"glasses": 1})
-    for shown, expected in zip(pictures(page, "#kin-edit-faces"), (face.image, edit.face.image, edit.mask), strict=True):
+    for shown, expected in zip(
+        pictures(page, "#kin-edit-faces"), (face.image, edit.face.image, edit.mask), strict=True
+    ):
         assert np.array_equal(shown, expected)
     changed = np.asarray(face.image, int) != np.asarray(edit.face.image, int)
     assert changed.any() and not changed[np.asarray(edit.mask) == 0].any()
@@ -237,7 +239,8 @@ def test_edits_on_a_telephone_by_keyboard(visitor):
     open_tab(page, "Edit a face")
     page.wait_for_selector("#kin-edit-faces img")
     page.focus("#kin-edit-way input >> nth=0")
-    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")
     slider = page.locator("#kin-change-young input[type=range]")
     slider.focus()
     act(page, "#kin-edit-notice", lambda: page.keyboard.press("End"))
