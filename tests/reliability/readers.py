@@ -766,7 +766,7 @@ READERS: dict[str, Reader] = {
     "family101": Reader(_make_family101, _read_families, LISTS, names="*.txt"),
     "fiw": Reader(_make_fiw, _read_families, LISTS, names="**/mid.csv"),
     "fiw_kaggle": Reader(_make_kaggle, _read_families, LISTS, names="*.csv"),
-    "kinfacew": Reader(_make_kinfacew, _read_families, LISTS, names="**/*.mat"),
+    "kinfacew": Reader(_make_kinfacew, _read_families, LISTS, names="**/*.mat", share=0.1),  # a process each
     "scut_fbp5500": Reader(_make_scut5500, _read_ratings, RATED, names="**/*.txt"),
     "scut_fbp_xlsx": Reader(lambda folder: _make_scut(folder, True), _read_ratings, RATED, names="*.xlsx"),
     "scut_fbp_csv": Reader(lambda folder: _make_scut(folder, False), _read_ratings, RATED, names="*.csv"),
