@@ -35,7 +35,7 @@ __all__ += ["check_count", "read_attribute_set"]
 
 REGIONS = ("hair", "skin", "eye_g", "unknown")  # of Table 3; "unknown" is where no class says what may change
 KEY = "attribute_set"  # under which a file of weights says which attributes its network is for
-ENTRIES = ("name", "label", "touches", "loss", "add", "remove", "excludes")  # of an attribute in a file
+ENTRIES = ("name", "label", "absent", "touches", "loss", "add", "remove", "excludes")  # of an attribute in a file
 EXAMPLE = '{"Eyeglasses": {}, "Smiling": {"touches": ["skin"], "loss": "nontarget"}}'
 MOST = 64  # attributes; CelebA has 40
 LONGEST = 100_000  # characters of their list in a file of weights
@@ -49,6 +49,7 @@ class EditableAttribute:
         name: for code and commands, such as "hair_blond".
         celeba: the data set's name, such as CelebA's "Blond_Hair".
         label: for people, such as "blond hair".
+        absent: for people, what a face is without it, such as "no blond hair".
         added, removed: regions that the change may touch, and the loss that it allows (Tables 3 and 5).
         excludes: data set's names of what a face with the attribute cannot have as well.
     """
@@ -56,6 +57,7 @@ class EditableAttribute:
     name: str
     celeba: str
     label: str
+    absent: str
     added: Rule
     removed: Rule
     excludes: tuple[str, ...] = ()
@@ -122,6 +124,7 @@ class AttributeSet:
             one.celeba: {
                 "name": one.name,
                 "label": one.label,
+                "absent": one.absent,
                 "add": _as_entry(one.added),
                 "remove": _as_entry(one.removed),
                 "excludes": list(one.excludes),
@@ -134,25 +137,25 @@ def _as_entry(rule: Rule) -> dict:
     return {"touches": list(rule[0]), "loss": rule[1]}
 
 
-_OWN = {  # our names and labels of the document's attributes, in its order
-    "bald": "bald",
-    "bangs": "bangs",
-    "hair_black": "black hair",
-    "hair_blond": "blond hair",
-    "hair_brown": "brown hair",
-    "brows_bushy": "bushy eyebrows",
-    "glasses": "glasses",
-    "male": "male",
-    "mouth_open": "mouth slightly open",
-    "moustache": "moustache",
-    "no_beard": "no beard",
-    "pale_skin": "pale skin",
-    "young": "young",
+_OWN = {  # our names of the document's attributes, in its order, and labels with and without them
+    "bald": ("bald", "not bald"),
+    "bangs": ("bangs", "no bangs"),
+    "hair_black": ("black hair", "no black hair"),
+    "hair_blond": ("blond hair", "no blond hair"),
+    "hair_brown": ("brown hair", "no brown hair"),
+    "brows_bushy": ("bushy eyebrows", "no bushy eyebrows"),
+    "glasses": ("glasses", "no glasses"),
+    "male": ("male", "not male"),
+    "mouth_open": ("mouth slightly open", "mouth closed"),
+    "moustache": ("moustache", "no moustache"),
+    "no_beard": ("no beard", "a beard"),
+    "pale_skin": ("pale skin", "no pale skin"),
+    "young": ("young", "not young"),
 }
 DOCUMENT = AttributeSet(
     tuple(
-        EditableAttribute(name, column, label, RULES[column, 1], RULES[column, -1], EXCLUDED.get(column, ()))
-        for (name, label), column in zip(_OWN.items(), ATTRIBUTES, strict=True)
+        EditableAttribute(name, column, *labels, RULES[column, 1], RULES[column, -1], EXCLUDED.get(column, ()))
+        for (name, labels), column in zip(_OWN.items(), ATTRIBUTES, strict=True)
     )
 )
 """The thirteen attributes of the document's section 4.1."""
@@ -229,14 +232,17 @@ def _attribute(column: str, entry: Any, where: str) -> EditableAttribute:
     base: dict = asdict(of_document) if of_document else {"name": column.lower(), "excludes": ()}
     name = entry.get("name", base["name"])
     label = entry.get("label", base.get("label", str(name).replace("_", " ")))
+    absent = entry.get("absent", base.get("absent") if "label" not in entry else None) or f"no {label}"
     excludes = entry.get("excludes", list(base["excludes"]))
-    if not (isinstance(name, str) and name.isidentifier() and isinstance(label, str) and label):
+    if not (isinstance(name, str) and name.isidentifier()):
         raise KinlibError(f"the name of '{column}' in '{where}' must be one word, not {name!r}")
+    if not all(isinstance(one, str) and one for one in (label, absent)):
+        raise KinlibError(f"the labels of '{column}' in '{where}' must be text")
     if not (isinstance(excludes, list) and all(isinstance(one, str) for one in excludes)):
         raise KinlibError(f"what '{column}' excludes in '{where}' must be a list of names")
     added = _rule(column, entry, "add", base.get("added"), where)
     removed = _rule(column, entry, "remove", base.get("removed"), where)
-    return EditableAttribute(name, column, label, added, removed, tuple(excludes))
+    return EditableAttribute(name, column, label, absent, added, removed, tuple(excludes))
 
 
 def _rule(column: str, entry: dict, side: str, document: Rule | None, where: str) -> Rule:

@@ -89,8 +89,8 @@ def already_there(
 ) -> list[str]:
     """Labels of the changes that have nothing to do, as "glasses" or "no glasses"; arguments as `difference_of`."""
     there = _there(present, known)
-    idle = [name for name, value in changes.items() if (value > 0) == there[name]]
-    return [("" if there[name] else "no ") + known.find(name).label for name in idle]
+    idle = [known.find(name) for name, value in changes.items() if (value > 0) == there[name]]
+    return [one.label if there[one.celeba] else one.absent for one in idle]
 
 
 def _there(present: "Sequence[float] | Tensor", known: AttributeSet) -> dict[str, bool]:

@@ -39,6 +39,7 @@ def test_a_file_names_its_attributes_and_their_rules(own):
     assert own.columns == ("Eyeglasses", "Smiling", "Wearing_Hat")
     assert [one.name for one in own.attributes] == ["glasses", "smile", "wearing_hat"]
     assert [one.label for one in own.attributes] == ["glasses", "smile", "wearing hat"]
+    assert [one.absent for one in own.attributes] == ["no glasses", "no smile", "no wearing hat"]
     assert own.find("glasses") == DOCUMENT.find("glasses")
     assert own.select({"Eyeglasses": -1}) == ("eye_g", "target") and own.select({"Smiling": 1}) == ("skin", "nontarget")
     assert own.select({"Wearing_Hat": 1}) == ("person", "nontarget")
@@ -88,6 +89,7 @@ def test_a_networks_file_keeps_them(own):
         ('{"Bald": {"add": 3}}', "'Bald' in .* must say which"),
         ('{"Bald": {"name": "no hair"}}', "must be one word, not 'no hair'"),
         ('{"Bald": {"name": 3}}', "must be one word, not 3"),
+        ('{"Bald": {"label": 3}}', "the labels of 'Bald' in .* must be text"),
         ('{"Bald": {"excludes": "Bangs"}}', "must be a list of names"),
         ('{"Bald": {"name": "x"}, "Bangs": {"name": "x"}}', "two attributes of the name 'x'"),
     ],
