@@ -10,14 +10,14 @@ from tyro.conf import Positional
 from kinlib.cli.edits import METAVAR, parse_edits
 from kinlib.cli.machine import check_device
 from kinlib.cli.targets import check_pictures
-from kinlib.editing.names import EDITABLE
+from kinlib.editing.names import editable_attributes
 from kinlib.runtime import config
 from kinlib.runtime.errors import KinlibError
 
 __all__ = ["EditCommand"]
 
 EXAMPLE = "glasses=1"
-SET = f"changes from -1 (remove) to 1 (add), such as {EXAMPLE}; {', '.join(one.name for one in EDITABLE)}"
+SET = f"changes from -1 (remove) to 1 (add), such as {EXAMPLE}; {', '.join(one.name for one in editable_attributes())}"
 PRESENT = "attributes that the face has (1) or has not (0), whatever the network reads"
 
 
@@ -42,7 +42,9 @@ class EditCommand:
     """attention (the picture itself, where the mask allows) or directions (its latent code; --set smile=0.5)"""
     present: _words(PRESENT) = ()
     weights: Path | None = None
-    """file that `kinlib train editor` wrote, in place of the bundled network"""
+    """file that `kinlib train editor` wrote, in place of the bundled network; it may be for other attributes"""
+    reader: Path | None = None
+    """file that `kinlib train edit_attributes` wrote, to read the attributes of --weights"""
     preset: str = "studio"
     """studio (bundled) or ffhq (downloaded weights)"""
     device: str | None = None
@@ -52,14 +54,14 @@ class EditCommand:
         changes, present = self._check()
         from kinlib.io import images
         from kinlib.kinship.kinship import Kinship
-        from kinlib.kinship.selective import edit_selectively, find_editor
+        from kinlib.kinship.selective import edit_selectively, find_editor, find_reader
 
         kin = Kinship.load(self.preset, self.device)
         if self.how == "attention":
-            find_editor(kin, self.weights)  # before the photograph is encoded in vain
+            find_reader(find_editor(kin, self.weights).known, self.reader)  # before a photograph is encoded in vain
         face, mask = kin.encode(self.photo), None
         if self.how == "attention":
-            edit = edit_selectively(kin, face, changes, present, self.weights)
+            edit = edit_selectively(kin, face, changes, present, self.weights, self.reader)
             edited, mask = edit.face, edit.mask
         else:
             edited = kin.edit(face, changes)
@@ -90,12 +92,13 @@ class EditCommand:
         from kinlib.editing.names import check_changes, check_present
         from kinlib.kinship.attributes import check_edits
         from kinlib.kinship.presets import load_preset_directions
-        from kinlib.kinship.selective import check_how
+        from kinlib.kinship.selective import attributes_of, check_how
 
-        check_how(self.how, present, self.weights)
+        check_how(self.how, present, self.weights, self.reader)
         if self.how == "attention":
-            check_changes(changes)
-            check_present(present)
+            known = attributes_of(self.weights)
+            check_changes(changes, known)
+            check_present(present, known)
             return
         if self.masks is not None:
             raise KinlibError("--masks belongs to --how attention: an edit along directions has none")

@@ -15,7 +15,7 @@ __all__ = ["RenderCommand"]
 TAKEN_BY = {
     **{"people": ("people", "edits"), "images_each": ("people",), "crop": ("people",)},
     **{"size": ("people", "kin", "edits"), "couples": ("kin",), "children": ("kin",), "albums": ("kin",)},
-    **{"pairs": ("edits",), "engine": ("people", "kin", "edits")},
+    **{"pairs": ("edits",), "frames": ("edits",), "engine": ("people", "kin", "edits")},
 }
 # As messages call those that take options.
 KINDS = {"people": "unrelated people", "kin": "--kin", "edits": "--edits"}
@@ -57,6 +57,8 @@ class RenderCommand:
     """render pairs instead: one attribute of a person changes, and nothing else"""
     pairs: int = 4
     """with --edits, pairs of each person"""
+    frames: str = "one"
+    """with --edits, new glasses are all of one frame, or of any"""
 
     def run(self) -> None:
         chosen = [kind for kind in ("families", "reference", "kin", "edits") if getattr(self, kind)]
@@ -107,7 +109,7 @@ class RenderCommand:
         from kinlib.studio.datasets.edits import EditSettings, render_edit_set
 
         out = self._needed_out()
-        settings = EditSettings(self.people, self.pairs, self.size, self.seed)
+        settings = EditSettings(self.people, self.pairs, self.size, self.seed, self.frames)
         show_progress(render_edit_set(settings, out, self.workers, self.engine), settings.num_pairs, "rendering edits")
         return out
 

@@ -7,6 +7,7 @@ where a function needs it: everything else of the package works without.
 |---|---|
 | `server` | starts the page and everything around it |
 | `page`, `child_tab`, `genes_tab`, `edits_tab`, `search_tab` | layout, and what its controls do |
+| `edit_ways` | the two ways of the tab of edits: by the code, within an attention mask |
 | `visits` | one state for each visitor, and its end |
 | `uploads` | photographs between the browser and a visit: a private folder that stays empty |
 | `limits` | how much of everything |

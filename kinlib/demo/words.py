@@ -19,6 +19,8 @@ NOTES = {
     r"the encoder draws .* only roughly.*": f"The reconstruction is only roughly like this face. “{CLOSELY}” helps.",
     r"the method '.*' is deterministic.*": "This way of combining has one child for each couple, whatever the seed.",
     r"no face found in .*": "No face was found: use a photograph that shows one face from the front, well lit.",
+    r"nothing to do for (.*): it is so already.*": r"\1: so already, as far as the network sees.",
+    r"(.*) and (.*) contradict each other: .*": r"\1 and \2 contradict each other: choose one of them.",
     r"father and mother are the same.*": "Both photographs are the same: the child inherits from one person only.",
 }
 """Notes as the networks give them, and what the page says; others are shown as they are."""
@@ -75,6 +77,7 @@ def attribute_words(name: str) -> str:
 def _one(note: str) -> str:
     for pattern, words in NOTES.items():
         if found := re.fullmatch(pattern, note):
-            return found.expand(words)
+            note = found.expand(words)
+            break
     sentence = note[:1].upper() + note[1:]
     return sentence if sentence.endswith((".", "!", "?")) else f"{sentence}."

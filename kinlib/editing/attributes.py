@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from kinlib.checkpoints import weights
 from kinlib.checkpoints.state_dicts import build
 from kinlib.checkpoints.weights import open_checkpoint
-from kinlib.editing.rules import ATTRIBUTES
+from kinlib.editing.attribute_sets import DOCUMENT, AttributeSet, check_count, from_tensor
 from kinlib.faces.identity import ResidualUnit
 from kinlib.io.images import resize
 from kinlib.runtime.errors import KinlibError
@@ -30,11 +30,16 @@ class AttributeNet(nn.Module):
         num_attributes: A.
         widths: channels at 1/2, 1/4, 1/8 and 1/16 of the size.
         input_size: side of the pictures it works on, px; others are resized.
+
+    Attributes:
+        known: the attributes, where a file of weights says which they are.
     """
+
+    known: AttributeSet = DOCUMENT
 
     def __init__(
         self,
-        num_attributes: int = len(ATTRIBUTES),
+        num_attributes: int = len(DOCUMENT),
         widths: tuple[int, ...] = (16, 32, 48, 56),
         input_size: int = 64,
     ):
@@ -62,12 +67,15 @@ def load_attributes(path: str | Path | None = None) -> AttributeNet:
     """
     path = Path(path) if path else weights.path("studio_edit_attributes")
     state = open_checkpoint(path)
+    known = from_tensor(state, path)
     head = state.get("head.1.weight")
     if not isinstance(head, Tensor) or head.ndim != 2:
         raise KinlibError(
             f"{path} holds no network of attributes: give a file that `kinlib train edit_attributes` wrote"
         )
+    check_count(len(head), known, path)
     net = build(lambda: AttributeNet(len(head)), state, path, optional=("num_batches_tracked",))
+    net.known = known
     return net.float().eval().requires_grad_(False)
 
 

@@ -2,98 +2,61 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kinlib.editing.rules import ATTRIBUTES, EXCLUDED
+from kinlib.editing.attribute_sets import DOCUMENT, AttributeSet, EditableAttribute
 from kinlib.runtime.errors import KinlibError
 
 if TYPE_CHECKING:  # help texts list the attributes, and should not have to wait for PyTorch
     from torch import Tensor
 
-__all__ = ["EDITABLE", "EditableAttribute", "already_there", "check_changes", "check_present"]
-__all__ += ["difference_of", "editable_attributes"]
+__all__ = ["already_there", "check_changes", "check_present", "difference_of", "editable_attributes"]
 
 
-@dataclass(frozen=True)
-class EditableAttribute:
-    """An attribute that the editing networks change.
-
-    Attributes:
-        name: for code and commands, such as "hair_blond".
-        celeba: CelebA's name, such as "Blond_Hair".
-        label: for people, such as "blond hair".
-    """
-
-    name: str
-    celeba: str
-    label: str
-
-
-# In the order of the networks' attributes.
-EDITABLE = tuple(
-    EditableAttribute(name, celeba, label)
-    for (name, label), celeba in zip(
-        {
-            "bald": "bald",
-            "bangs": "bangs",
-            "hair_black": "black hair",
-            "hair_blond": "blond hair",
-            "hair_brown": "brown hair",
-            "brows_bushy": "bushy eyebrows",
-            "glasses": "glasses",
-            "male": "male",
-            "mouth_open": "mouth slightly open",
-            "moustache": "moustache",
-            "no_beard": "no beard",
-            "pale_skin": "pale skin",
-            "young": "young",
-        }.items(),
-        ATTRIBUTES,
-        strict=True,
-    )
-)
-_BY_NAME = {one.name: one for one in EDITABLE} | {one.celeba: one for one in EDITABLE}
 THERE = 0.5  # probability from which an attribute counts as present
 
 
-def editable_attributes() -> tuple[EditableAttribute, ...]:
+def editable_attributes(known: AttributeSet = DOCUMENT) -> tuple[EditableAttribute, ...]:
     """The attributes that can be edited, with their names and labels, in the order of sliders."""
-    return EDITABLE
+    return known.attributes
 
 
-def check_changes(changes: Any) -> dict[str, float]:
-    """Changes by CelebA's names, checked before anything is computed; those of zero are left out.
+def check_changes(changes: Any, known: AttributeSet = DOCUMENT) -> dict[str, float]:
+    """Changes by the data set's names, checked before anything is computed; those of zero are left out.
 
     Args:
-        changes: from -1 (remove) to 1 (add) by attribute, whose name may be ours or CelebA's.
+        changes: from -1 (remove) to 1 (add) by attribute, whose name may be ours or the data set's.
+        known: the attributes that there are.
 
     Raises:
         KinlibError: if an attribute is unknown or given twice, a change is no number in the range, or two additions
             contradict each other (black and blond hair).
     """
-    found = _by_attribute(changes, "changes must be numbers by attribute, such as {'glasses': 1}", _check_value)
-    _check_contradictions([name for name, value in found.items() if value > 0])
+    what = "changes must be numbers by attribute, such as {'glasses': 1}"
+    found = _by_attribute(changes, what, _check_value, known)
+    _check_contradictions([known.find(name) for name, value in found.items() if value > 0])
     return {name: value for name, value in found.items() if value}
 
 
-def check_present(present: Any) -> dict[str, float]:
-    """Attributes that are said to be there, by CelebA's names; None is none.
+def check_present(present: Any, known: AttributeSet = DOCUMENT) -> dict[str, float]:
+    """Attributes that are said to be there, by the data set's names; None is none.
 
     Args:
         present: 1 (there) or 0 (not there) by attribute.
+        known: the attributes that there are.
 
     Raises:
         KinlibError: if an attribute is unknown or given twice, or a value is neither.
     """
     if present is None:
         return {}
-    return _by_attribute(
-        present, "what is present must be 0 or 1 by attribute, such as {'glasses': 0}", _check_presence
-    )
+    what = "what is present must be 0 or 1 by attribute, such as {'glasses': 0}"
+    return _by_attribute(present, what, _check_presence, known)
 
 
-def difference_of(changes: Mapping[str, float], present: "Sequence[float] | Tensor") -> "Tensor":
+def difference_of(
+    changes: Mapping[str, float], present: "Sequence[float] | Tensor", known: AttributeSet = DOCUMENT
+) -> "Tensor":
     """Wanted minus present attributes (Eq 7), scaled by how strong each change is to be.
 
     What a new attribute excludes is removed with it, as in training: blond hair takes the place of brown hair. An
@@ -101,49 +64,50 @@ def difference_of(changes: Mapping[str, float], present: "Sequence[float] | Tens
 
     Args:
         changes: from `check_changes`.
-        present: probability of each of `ATTRIBUTES`, [A].
+        present: probability of each attribute, [A].
+        known: the attributes.
 
     Returns:
         float32 [1, A] in [-1, 1].
     """
     import torch
 
-    there = dict(zip(ATTRIBUTES, (float(value) > THERE for value in present), strict=True))
-    difference = dict.fromkeys(ATTRIBUTES, 0.0)
+    there = _there(present, known)
+    difference = dict.fromkeys(known.columns, 0.0)
     for name, value in changes.items():
         if (value > 0) == there[name]:
             continue
         difference[name] = float(value)
-        for other in EXCLUDED.get(name, ()) if value > 0 else ():
-            if there[other]:
+        for other in known.find(name).excludes if value > 0 else ():
+            if there.get(other):
                 difference[other] = min(difference[other], -float(value))
     return torch.tensor([list(difference.values())])
 
 
-def already_there(changes: Mapping[str, float], present: "Sequence[float] | Tensor") -> list[str]:
+def already_there(
+    changes: Mapping[str, float], present: "Sequence[float] | Tensor", known: AttributeSet = DOCUMENT
+) -> list[str]:
     """Labels of the changes that have nothing to do, as "glasses" or "no glasses"; arguments as `difference_of`."""
-    there = dict(zip(ATTRIBUTES, (float(value) > THERE for value in present), strict=True))
-    idle = [name for name, value in changes.items() if (value > 0) == there[name]]
-    return [("" if there[name] else "no ") + _BY_NAME[name].label for name in idle]
+    there = _there(present, known)
+    idle = [known.find(name) for name, value in changes.items() if (value > 0) == there[name]]
+    return [one.label if there[one.celeba] else one.absent for one in idle]
 
 
-def _by_attribute(values: Any, what: str, check: Callable[[str, Any], float]) -> dict[str, float]:
-    """Values by CelebA's names, each checked by its attribute's own name; `what` says what they must be."""
+def _there(present: "Sequence[float] | Tensor", known: AttributeSet) -> dict[str, bool]:
+    return dict(zip(known.columns, (float(value) > THERE for value in present), strict=True))
+
+
+def _by_attribute(values: Any, what: str, check: Callable[[str, Any], float], known: AttributeSet) -> dict[str, float]:
+    """Values by the data set's names, each checked by its attribute's own name; `what` says what they must be."""
     if not isinstance(values, Mapping):
         raise KinlibError(f"{what}, not of the type {type(values).__name__}")
     found: dict[str, float] = {}
     for name, value in values.items():
-        attribute = _find(name)
+        attribute = known.find(name)
         if attribute.celeba in found:
             raise KinlibError(f"{attribute.name} is given twice, once as {attribute.celeba}: leave one out")
         found[attribute.celeba] = check(attribute.name, value)
     return found
-
-
-def _find(name: Any) -> EditableAttribute:
-    if name not in _BY_NAME:
-        raise KinlibError(f"unknown attribute '{name}': choose one of {', '.join(one.name for one in EDITABLE)}")
-    return _BY_NAME[name]
 
 
 def _check_value(name: str, value: Any) -> float:
@@ -162,11 +126,10 @@ def _check_presence(name: str, value: Any) -> float:
     return float(value)
 
 
-def _check_contradictions(added: Sequence[str]) -> None:
-    for name in added:
-        for other in added:
-            if other in EXCLUDED.get(name, ()):
-                first, second = _BY_NAME[name], _BY_NAME[other]
+def _check_contradictions(added: Sequence[EditableAttribute]) -> None:
+    for first in added:
+        for second in added:
+            if second.celeba in first.excludes:
                 raise KinlibError(
                     f"{first.label} and {second.label} contradict each other: leave out {first.name} or {second.name}"
                 )

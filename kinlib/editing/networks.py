@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from kinlib.checkpoints.state_dicts import build
 from kinlib.checkpoints.weights import open_checkpoint
+from kinlib.editing.attribute_sets import DOCUMENT, AttributeSet, check_count, from_tensor
 from kinlib.runtime.errors import KinlibError
 
 __all__ = ["Discriminator", "Edit", "Generator", "SelectiveTransferUnit", "blend", "load_editor"]
@@ -94,7 +95,12 @@ class Generator(nn.Module):
         units: selective transfer units; False gives AttGAN's bottleneck, to compare with.
         attention: an attention mask; False gives STGAN, whose edit is the whole picture: its mask is 1 everywhere.
         clothing: a clothing mask; without one it is 0 everywhere.
+
+    Attributes:
+        known: the attributes, where a file of weights says which they are.
     """
+
+    known: AttributeSet = DOCUMENT
 
     def __init__(
         self,
@@ -179,9 +185,10 @@ def load_editor(path: str | Path) -> Generator:
     """A trained generator, as `kinlib train editor` writes it, ready to edit.
 
     Raises:
-        KinlibError: if the file cannot be read or holds something else.
+        KinlibError: if the file cannot be read, holds something else, or does not say which attributes it edits.
     """
     state = open_checkpoint(Path(path))
+    known = from_tensor(state, path)
     try:
         width = state["encoder.0.0.weight"].shape[0]
         # The first unit takes the last layer's features together with the difference of attributes, or the decoder.
@@ -190,10 +197,12 @@ def load_editor(path: str | Path) -> Generator:
         num_attributes = first.shape[0] - 2 ** (LAYERS - 1) * width
     except (KeyError, IndexError, TypeError, AttributeError) as problem:
         raise KinlibError(f"{path} holds no editing network: give a file that `kinlib train editor` wrote") from problem
+    check_count(num_attributes, known, path)
     masks = {name: f"{name}.weight" in state for name in ("attention", "clothing")}
     net = build(
         lambda: Generator(num_attributes, width, units=units, **masks), state, path, optional=("num_batches_tracked",)
     )
+    net.known = known
     return net.eval().requires_grad_(False)
 
 

@@ -3,8 +3,10 @@
 The networks edit small pictures. Enlarged, such a picture would be soft. Taken over instead is what the edit adds to
 the small picture, its residual, which is smooth where hair or skin change colour; the photograph's own detail stays
 under it. Where it is added, the mask decides. It has to follow the outlines of hair and glasses in the photograph,
-which the small one only knows roughly: it is enlarged by a guided filter (He, Sun and Tang 2013, eq 5, 6 and 8), whose
-coefficients are computed at the small size and applied to the large picture (He and Sun 2015, "Fast guided filter").
+which the small one only knows roughly. A guided filter (He, Sun and Tang 2013, eq 5 and 8) says by how much the mask
+changes with the luminance around each place; this slope is computed at the small size and applied to the large picture
+(He and Sun 2015, "Fast guided filter"). The filter's own offset (eq 6) is a mean over a window, in which the rims of
+new glasses would fade: nothing in the photograph tells where they will be. Ours leaves the small mask as it is.
 """
 
 from dataclasses import dataclass
@@ -18,7 +20,7 @@ from kinlib.io.crop import map_to_crop
 from kinlib.io.images import resize
 from kinlib.runtime.errors import KinlibError
 
-__all__ = ["NETWORK_SIZE", "PhotoEdit", "edit_photo", "guided_coefficients", "luminance"]
+__all__ = ["NETWORK_SIZE", "PhotoEdit", "edit_photo", "guided_slope", "luminance"]
 
 NETWORK_SIZE = 64  # px, of the pictures that the bundled network was trained on
 RADIUS = 2  # px of the small picture, half the side of the filter's window
@@ -77,7 +79,9 @@ def edit_photo(
     mask = attention * (1 - clothing)  # Eq 9 and 10
     if aligned is None and photo.shape[2:] == (size, size):
         return PhotoEdit(edit.image.cpu(), mask, attention, clothing)
-    maps = torch.cat([*guided_coefficients(luminance(small), mask), edited - small], dim=1)  # [B, 5, s, s]
+    guide = luminance(small)
+    slope = guided_slope(guide, mask)
+    maps = torch.cat([slope, mask - slope * guide, edited - small], dim=1)  # [B, 5, s, s]
     image, taken = _apply(photo, maps, None if aligned is None else aligned.shape[-1], quad)
     return PhotoEdit(image, taken, attention, clothing)
 
@@ -87,7 +91,7 @@ def _apply(photo: Tensor, maps: Tensor, side: int | None, quad: np.ndarray | Non
 
     Args:
         photo: [B, 3, H, W].
-        maps: the guided filter's coefficients and the residual at the small size, [B, 5, s, s].
+        maps: slope and offset of the mask over luminance, and the residual, at the small size, [B, 5, s, s].
         side: px of the crop that they were computed from; None for the whole photograph.
         quad: the crop's corners [4, 2]; None with `side`.
 
@@ -107,27 +111,24 @@ def _apply(photo: Tensor, maps: Tensor, side: int | None, quad: np.ndarray | Non
     return image, large
 
 
-def guided_coefficients(guide: Tensor, mask: Tensor, radius: int = RADIUS, epsilon: float = EPSILON) -> tuple:
-    """The guided filter: a and b, so that in each window the mask is close to a * guide + b.
+def guided_slope(guide: Tensor, mask: Tensor, radius: int = RADIUS, epsilon: float = EPSILON) -> Tensor:
+    """The guided filter's a: by how much the mask changes with the guide around a pixel, [B, 1, H, W].
 
     Args:
         guide: luminance [B, 1, H, W] in [0, 1].
         mask: [B, 1, H, W].
         radius: px; a window has a side of 2 * radius + 1.
         epsilon: how much the guide must vary in a window for the mask to follow it.
-
-    Returns:
-        (a, b), [B, 1, H, W] each, means over the windows that hold a pixel (eq 8).
     """
 
     def mean(values: Tensor) -> Tensor:
         side = 2 * radius + 1
         return F.avg_pool2d(values, side, 1, radius, count_include_pad=False)
 
-    mean_guide, mean_mask = mean(guide), mean(mask)
+    mean_guide = mean(guide)
     variance = mean(guide.square()) - mean_guide.square()
-    slope = (mean(guide * mask) - mean_guide * mean_mask) / (variance + epsilon)  # eq 5
-    return mean(slope), mean(mean_mask - slope * mean_guide)  # eq 6
+    slope = (mean(guide * mask) - mean_guide * mean(mask)) / (variance + epsilon)  # eq 5
+    return mean(slope)  # over the windows that hold a pixel (eq 8)
 
 
 def luminance(images: Tensor) -> Tensor:

@@ -5,11 +5,16 @@ loss on the whole mask, "target"), as an upper bound ("nontarget"), or not at al
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from kinlib.runtime.errors import KinlibError
 
-__all__ = ["ATTRIBUTES", "EXCLUDED", "LOSSES", "MASKS", "select", "toggle"]
+__all__ = ["ATTRIBUTES", "EXCLUDED", "LOSSES", "MASKS", "RULES", "Rule", "Rules", "select"]
+
+Rule = tuple[tuple[str, ...], str]
+"""Regions that a change may touch (Table 3), and the loss that it allows (Table 5)."""
+Rules = Mapping[tuple[str, int], Rule]
+"""By attribute, and 1 where it is added or -1 where it is removed."""
 
 # In the order of section 4.1; the spelling is CelebA's.
 ATTRIBUTES = (
@@ -55,7 +60,7 @@ _SAME_BOTH_WAYS = {
     "Pale_Skin": (("skin",), "target"),
     "Young": (("skin",), "nontarget"),
 }
-_RULES = {(name, sign): rule for name, rule in _SAME_BOTH_WAYS.items() for sign in (1, -1)} | {
+RULES: Rules = {(name, sign): rule for name, rule in _SAME_BOTH_WAYS.items() for sign in (1, -1)} | {
     ("Bald", 1): (("hair",), "target"),
     ("Bald", -1): (("unknown",), "none"),  # how much hair there will be, no mask of the photograph can tell
     ("Eyeglasses", 1): (("skin",), "nontarget"),  # the photograph has no glasses whose mask could be taken
@@ -63,7 +68,7 @@ _RULES = {(name, sign): rule for name, rule in _SAME_BOTH_WAYS.items() for sign 
 }
 
 
-def select(changes: Mapping[str, float]) -> tuple[str, str]:
+def select(changes: Mapping[str, float], rules: Rules = RULES) -> tuple[str, str]:
     """The guide mask and the attention loss for a set of changes.
 
     Any combination has an answer, also one that no face can show (black and blond hair): training draws its targets
@@ -71,6 +76,7 @@ def select(changes: Mapping[str, float]) -> tuple[str, str]:
 
     Args:
         changes: attribute to its change: positive adds it, negative removes it, zero leaves it as it is.
+        rules: of the attributes; the document's by default.
 
     Returns:
         (mask, loss): one of `MASKS` and one of `LOSSES`. Without a change, ("zero", "none"): the attention of a
@@ -81,34 +87,16 @@ def select(changes: Mapping[str, float]) -> tuple[str, str]:
     """
     regions, allowed = set(), set()
     for name, change in changes.items():
-        if name not in ATTRIBUTES:
-            raise KinlibError(f"there are no rules for the attribute '{name}': {', '.join(ATTRIBUTES)}")
+        if (name, 1) not in rules:
+            names = sorted({known for known, _ in rules})
+            raise KinlibError(f"there are no rules for the attribute '{name}': {', '.join(names)}")
         if not math.isfinite(change):
             raise KinlibError(f"the change of '{name}' must be a finite number, not {change}")
         if change:
-            touched, loss = _RULES[name, 1 if change > 0 else -1]
+            touched, loss = rules[name, 1 if change > 0 else -1]
             regions.update(touched)
             allowed.add(loss)
     return _mask(regions), _loss(allowed)
-
-
-def toggle(present: Sequence[float], attribute: str) -> list[float]:
-    """The attributes of a face after one of them is added or removed, and what it excludes removed.
-
-    Args:
-        present: 0 or 1 for each of `ATTRIBUTES`.
-        attribute: the one that changes.
-
-    Raises:
-        KinlibError: if the attribute is unknown.
-    """
-    if attribute not in ATTRIBUTES:
-        raise KinlibError(f"unknown attribute '{attribute}': {', '.join(ATTRIBUTES)}")
-    wanted = dict(zip(ATTRIBUTES, present, strict=True))
-    wanted[attribute] = 1.0 - wanted[attribute]
-    if wanted[attribute]:
-        wanted |= dict.fromkeys(EXCLUDED.get(attribute, ()), 0.0)
-    return list(wanted.values())
 
 
 def _mask(regions: set[str]) -> str:

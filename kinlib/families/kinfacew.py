@@ -14,8 +14,7 @@ import re
 from collections import Counter
 from pathlib import Path
 
-import numpy as np
-
+from kinlib.families.matlab import read_cells
 from kinlib.families.relations import relations_of
 from kinlib.families.source import check_root, find_folder, list_folder
 from kinlib.families.tables import FamilyTables, Problem, frame
@@ -109,14 +108,16 @@ def _halves(people: dict[tuple[str, str], None]) -> list[Problem]:
 def _pairs(folder: Path, persons: dict[str, str]) -> tuple[list[tuple], list[Problem]]:
     """The set's own pairs: first, second, kin, kind, fold."""
     rows, problems = [], []
-    for kind in FOLDERS.values():
-        place = f"meta_data/{kind}_pairs.mat"
-        for number, cells in enumerate(_cells(folder / place, place, problems), 1):
+    places = {kind: f"meta_data/{kind}_pairs.mat" for kind in FOLDERS.values()}
+    for kind, cells in _lists(folder, places, problems).items():
+        place = places[kind]
+        for number, row in enumerate(cells, 1):
             where = f"{place}:{number}"
             try:
-                fold, kin, parent, child = (_plain(cell) for cell in cells)
+                fold, kin, parent, child = row
                 fold, kin = int(fold), bool(int(kin))
-            except (ValueError, TypeError):
+                parent, child = str(parent), str(child)
+            except (ValueError, TypeError, OverflowError):
                 problems.append(Problem("malformed_line", where, "a row is not: fold, kin, parent, child"))
                 continue
             absent = [name for name in (parent, child) if name not in persons]
@@ -130,22 +131,16 @@ def _pairs(folder: Path, persons: dict[str, str]) -> tuple[list[tuple], list[Pro
     return rows, problems
 
 
-def _cells(path: Path, place: str, problems: list[Problem]) -> np.ndarray:
-    """The rows of a .mat file; none, and a problem, if it is missing or damaged."""
-    from scipy.io import loadmat
-
-    if not path.is_file():
-        problems.append(Problem("missing_file", place, "the list of pairs for verification is not there"))
-        return np.empty((0, 4), dtype=object)
-    try:
-        return loadmat(path)["pairs"]
-    except Exception as error:  # what a damaged file raises is anybody's guess
-        problems.append(Problem("unreadable", place, f"cannot be read as a list of pairs: {type(error).__name__}"))
-        return np.empty((0, 4), dtype=object)
-
-
-def _plain(cell: object) -> object:
-    """The value in a cell, which MATLAB wraps in arrays of one element."""
-    while isinstance(cell, np.ndarray):
-        cell = cell.flat[0] if cell.size else None
-    return str(cell) if isinstance(cell, str) else cell
+def _lists(folder: Path, places: dict[str, str], problems: list[Problem]) -> dict[str, list[list]]:
+    """The rows of each .mat file by kind; of those that are missing or damaged none, and a problem."""
+    there = {}
+    for kind, place in places.items():
+        if (folder / place).is_file():
+            there[kind] = folder / place
+        else:
+            problems.append(Problem("missing_file", place, "the list of pairs for verification is not there"))
+    found = dict(zip(there, read_cells(list(there.values()), "pairs"), strict=True))
+    for kind, rows in found.items():
+        if isinstance(rows, str):
+            problems.append(Problem("unreadable", places[kind], f"cannot be read as a list of pairs: {rows}"))
+    return {kind: rows for kind, rows in found.items() if not isinstance(rows, str)}

@@ -1,6 +1,7 @@
 """The style of all figures, and figures as bytes of limited size."""
 
 import io
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -94,11 +95,23 @@ def as_jpeg(figure: Figure, limit: int, steps: Sequence[tuple[float, int]] = JPE
 
 
 def as_svg(figure: Figure) -> bytes:
-    """SVG without date and version, with text as outlines."""
+    """SVG without date and version, with text as outlines, and places to a hundredth of a point."""
     buffer = io.BytesIO()
     with matplotlib.style.context(STYLE):
         figure.savefig(buffer, format="svg", facecolor="white", metadata={"Date": None, "Creator": None})
-    return buffer.getvalue()
+    return _shortened(buffer.getvalue())
+
+
+def _shortened(svg: bytes) -> bytes:
+    """The same with fewer digits and without indentation, a tenth shorter; scales and other attributes stay."""
+    coordinates = re.compile(rb' (?:d|x|y|points)="[^"]*"')
+    digits = re.compile(rb"-?\d+\.\d{3,}")
+    short = coordinates.sub(lambda found: digits.sub(_hundredths, found[0]), svg)
+    return re.sub(rb"\n +", b"\n", short)
+
+
+def _hundredths(number: re.Match[bytes]) -> bytes:
+    return f"{float(number[0]):.2f}".rstrip("0").rstrip(".").encode()
 
 
 def _encoded(picture: Image.Image, kind: str, **options) -> bytes:

@@ -284,6 +284,7 @@ class Kinship:
         *,
         present: Mapping[str, float] | None = None,
         editor: str | Path | None = None,
+        reader: str | Path | None = None,
     ) -> Face | Child:
         """A face or a child with attributes set.
 
@@ -307,7 +308,9 @@ class Kinship:
                 `kinlib.editing.names.editable_attributes` lists them.
             how: "directions" or "attention".
             present: with attention, attributes that are there (1) or not (0), whatever the network reads.
-            editor: with attention, a file of `kinlib train editor` in place of the bundled network.
+            editor: with attention, a file of `kinlib train editor` in place of the bundled network. It may be for
+                other attributes than the bundled thirteen (`kinlib.editing.attribute_sets`).
+            reader: with attention, a file of `kinlib train edit_attributes` that reads the attributes of `editor`.
 
         Returns:
             An object of the same kind with another code and picture. With directions, a face's `image` and `aligned`
@@ -322,9 +325,9 @@ class Kinship:
         if not isinstance(face, Face | Child):
             kind = type(face).__name__
             raise KinlibError(f"only a face from `encode` or a child can be edited, not {kind}: encode a photo first")
-        check_how(how, present, editor)
+        check_how(how, present, editor, reader)
         if how == "attention":
-            return edit_selectively(self, face, edits, present, editor).face
+            return edit_selectively(self, face, edits, present, editor, reader).face
         wanted = check_edits(self.preset, self.directions, edits)
         self._check_layers(face)
         latent = set_attributes(face.latent, self.directions, wanted)

@@ -13,11 +13,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from kinlib.editing.attributes import load_attributes, read_attributes
+from kinlib.checkpoints.weights import open_checkpoint
+from kinlib.editing.attribute_sets import DOCUMENT, AttributeSet, from_tensor
+from kinlib.editing.attributes import AttributeNet, load_attributes, read_attributes
 from kinlib.editing.names import already_there, check_changes, check_present, difference_of
 from kinlib.editing.networks import Generator, load_editor
 from kinlib.editing.photographs import PhotoEdit, edit_photo
-from kinlib.editing.rules import ATTRIBUTES
 from kinlib.io import images
 from kinlib.kinship.presets import PRESETS
 from kinlib.kinship.results import Child, Face
@@ -27,7 +28,7 @@ from kinlib.runtime.errors import KinlibError
 if TYPE_CHECKING:
     from kinlib.kinship.kinship import Kinship
 
-__all__ = ["HOWS", "SelectiveEdit", "check_how", "edit_selectively", "find_editor"]
+__all__ = ["HOWS", "SelectiveEdit", "attributes_of", "check_how", "edit_selectively", "find_editor", "find_reader"]
 
 HOWS = ("directions", "attention")
 
@@ -39,7 +40,7 @@ class SelectiveEdit:
     Attributes:
         face: the edited face or child.
         mask: what was taken of the edit, a grey picture of the size of `face.image`: white where it was all taken.
-        present: probability of each of `kinlib.editing.rules.ATTRIBUTES` before the edit, [A].
+        present: probability of each of the network's attributes before the edit, [A].
         difference: what the network was asked to change (Eq 7), [1, A].
     """
 
@@ -49,7 +50,12 @@ class SelectiveEdit:
     difference: Tensor
 
 
-def check_how(how: str, present: Mapping[str, float] | None = None, editor: str | Path | None = None) -> None:
+def check_how(
+    how: str,
+    present: Mapping[str, float] | None = None,
+    editor: str | Path | None = None,
+    reader: str | Path | None = None,
+) -> None:
     """Check the options of `Kinship.edit`.
 
     Raises:
@@ -57,27 +63,54 @@ def check_how(how: str, present: Mapping[str, float] | None = None, editor: str 
     """
     if how not in HOWS:
         raise KinlibError(f"there is no way to edit '{how}': choose one of {', '.join(HOWS)}")
-    if how != "attention" and (present is not None or editor is not None):
-        raise KinlibError("attributes that are present, and a file of an editor, belong to how='attention'")
+    if how != "attention" and not present is editor is reader is None:
+        raise KinlibError("attributes that are present, and files of an editor and a reader, belong to how='attention'")
 
 
 def find_editor(kin: "Kinship", path: str | Path | None = None) -> Generator:
     """The preset's editing network, or the one in a file.
 
     Raises:
-        KinlibError: if the preset has none, or the file holds none for the attributes of `ATTRIBUTES`.
+        KinlibError: if the preset has none, or the file holds none.
     """
-    if path is None:
-        if "editor" not in PRESETS[kin.preset].sources:
-            raise KinlibError(
-                f"the preset '{kin.preset}' has no editing network: use the preset studio, or give a file that "
-                "`kinlib train editor` wrote"
-            )
-        return kin.network("editor")
-    net = load_editor(path)
-    if net.num_attributes != len(ATTRIBUTES):
-        raise KinlibError(f"{path} edits {net.num_attributes} attributes, not the {len(ATTRIBUTES)} that are read here")
+    if path is not None:
+        return load_editor(path)
+    if "editor" not in PRESETS[kin.preset].sources:
+        raise KinlibError(
+            f"the preset '{kin.preset}' has no editing network: use the preset studio, or give a file that "
+            "`kinlib train editor` wrote"
+        )
+    return kin.network("editor")
+
+
+def find_reader(known: AttributeSet, path: str | Path | None = None) -> AttributeNet:
+    """The bundled network that reads which attributes a face shows, or the one in a file.
+
+    Raises:
+        KinlibError: if it reads others than those of the editing network, `known`.
+    """
+    net = load_attributes(path)
+    if net.known != known:
+        raise KinlibError(
+            f"the editing network is for {_names(known)}, but {path or 'the bundled network'} reads "
+            f"{_names(net.known)}: give a file that `kinlib train edit_attributes` wrote for the same attributes "
+            "(--reader, reader=...)"
+        )
     return net
+
+
+def attributes_of(editor: str | Path | None) -> AttributeSet:
+    """The attributes of an editor's file; None is the bundled one.
+
+    Raises:
+        KinlibError: if it cannot be read.
+    """
+    return DOCUMENT if editor is None else from_tensor(open_checkpoint(Path(editor)), editor)
+
+
+def _names(known: AttributeSet) -> str:
+    shown = [one.name for one in known.attributes[:3]]
+    return f"{len(known)} attributes ({', '.join(shown)}{', ...' if len(known) > len(shown) else ''})"
 
 
 def edit_selectively(
@@ -86,19 +119,22 @@ def edit_selectively(
     changes: Mapping[str, float],
     present: Mapping[str, float] | None = None,
     editor: str | Path | Generator | None = None,
+    reader: str | Path | AttributeNet | None = None,
 ) -> SelectiveEdit:
     """Edit a face or a child; arguments and errors as of `Kinship.edit` with how="attention".
 
-    `editor` may also be a network.
+    `editor` and `reader` may also be networks.
     """
-    wanted, known = check_changes(changes), check_present(present)
     net = editor if isinstance(editor, Generator) else find_editor(kin, editor)
+    known = net.known
+    wanted, given = check_changes(changes, known), check_present(present, known)
+    seeing = reader if isinstance(reader, AttributeNet) else find_reader(known, reader)
     crop = images.to_tensor(face.aligned if isinstance(face, Face) else face.image)
-    read = read_attributes(crop, load_attributes())[0]
-    for name, value in known.items():
-        read[ATTRIBUTES.index(name)] = value
-    difference = difference_of(wanted, read)
-    idle = already_there(wanted, read)
+    read = read_attributes(crop, seeing)[0]
+    for name, value in given.items():
+        read[known.columns.index(name)] = value
+    difference = difference_of(wanted, read, known)
+    idle = already_there(wanted, read, known)
     notes = face.notes + ((_idle_note(idle),) if idle else ())
     if not difference.any():
         nothing = Image.new("L", face.image.size)

@@ -546,7 +546,7 @@ _EDIT_ATTRIBUTES = Card(
     metrics=(
         Metric(
             "accuracy_mean",
-            "right answers, mean of 13 attributes ({people} people; the commoner answer {guess_mean:.0%})",
+            "right answers, mean over attributes ({people} people; the commoner answer {guess_mean:.0%})",
             "{:.1%}",
             0.94,
         ),

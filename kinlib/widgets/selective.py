@@ -12,7 +12,7 @@ from PIL import Image
 
 from kinlib.editing.names import editable_attributes
 from kinlib.kinship.kinship import Child, Face, Kinship
-from kinlib.kinship.selective import edit_selectively, find_editor
+from kinlib.kinship.selective import edit_selectively, find_editor, find_reader
 from kinlib.runtime.errors import KinlibError
 from kinlib.widgets.pictures import picture_widget
 from kinlib.widgets.snapshot import FITTED, Panel, as_jpeg, as_png
@@ -40,7 +40,14 @@ class SelectivePanel(Panel):
 
     WORDS = "a face, sliders for its attributes, and the mask of the edit; run the notebook to move them"
 
-    def __init__(self, kin: Kinship, face: Face | Child, editor: str | Path | None = None, private: bool = False):
+    def __init__(
+        self,
+        kin: Kinship,
+        face: Face | Child,
+        editor: str | Path | None = None,
+        private: bool = False,
+        reader: str | Path | None = None,
+    ):
         """Show a face.
 
         Args:
@@ -48,16 +55,18 @@ class SelectivePanel(Panel):
             face: from `Kinship.encode`, or a child.
             editor: a file of `kinlib train editor`, in place of the preset's network.
             private: of people who did not agree to be published.
+            reader: a file of `kinlib train edit_attributes` that reads the attributes of `editor`.
 
         Raises:
-            KinlibError: if there is no editing network.
+            KinlibError: if there is no editing network, or it is for other attributes than are read.
         """
         super().__init__()
         self.kin, self.face, self.private = kin, face, private
         self._net = find_editor(kin, editor)
+        self._reader = find_reader(self._net.known, reader)
         sliders = {
             one.name: widgets.FloatSlider(value=0.0, min=-1.0, max=1.0, step=0.05, description=one.label, **WIDE)
-            for one in editable_attributes()
+            for one in editable_attributes(self._net.known)
         }
         self.controls = {**sliders, "reset": widgets.Button(description="reset", **FITTED)}
         self.images = {name: picture_widget(SHOWN) for name in ("before", "after", "mask")}
@@ -90,7 +99,7 @@ class SelectivePanel(Panel):
 
     def _show(self) -> None:
         try:
-            self.edited = edit_selectively(self.kin, self.face, self.changes, editor=self._net)
+            self.edited = edit_selectively(self.kin, self.face, self.changes, editor=self._net, reader=self._reader)
         except KinlibError as problem:
             self.status.value = html.escape(str(problem))
             return

@@ -229,9 +229,12 @@ def _networks() -> dict[str, Reader]:
             _small(lambda: PickNet(6, 4, 3)), lambda path: load_step(toy_space(), path), "search.learned_step.load_step"
         ),
         "edit_attributes": _network(
-            _small(lambda: AttributeNet(3)), load_attributes, "editing.attributes.load_attributes", share=0.5
+            _own_attributes(_small(lambda: AttributeNet(3))),
+            load_attributes,
+            "editing.attributes.load_attributes",
+            share=0.5,
         ),
-        "editor": _network(_small(lambda: Editor(3, 2)), load_editor, "editing.networks.load_editor"),
+        "editor": _network(_own_attributes(_small(lambda: Editor(3, 2))), load_editor, "editing.networks.load_editor"),
         "upscaler": _network(_small(lambda: Compact(4, 2, 2)), load_upscaler, "faces.upscale_networks.load_upscaler"),
         "combonet": _network(_small_state(combonet), load_combonet, "attractiveness.network.load_combonet"),
         "backbone": _network(_small_state(backbone), into_backbone, "attractiveness.network.load_backbone", share=0.1),
@@ -241,6 +244,17 @@ def _networks() -> dict[str, Reader]:
             _bundled("parsing"), lambda path: load_parser(path=path), "faces.parsing.load_parser", share=0.3
         ),
     }
+
+
+def _own_attributes(state: Callable[[], dict]) -> Callable[[], dict]:
+    """Tensors of a network for three of the document's attributes, with the list of them."""
+
+    def listed() -> dict:
+        from kinlib.editing.attribute_sets import DOCUMENT, AttributeSet, as_tensor
+
+        return state() | as_tensor(AttributeSet(DOCUMENT.attributes[:3]))
+
+    return listed
 
 
 def _small_state(state: Callable[[], dict]) -> Callable[[], dict]:
@@ -339,6 +353,18 @@ def _read_weights(folder: Path) -> object:
     from kinlib.inheritance.weights_file import load_weights
 
     return load_weights(folder / "blend.json", "studio").shares()
+
+
+def _make_attribute_set(folder: Path) -> None:
+    known = {"Eyeglasses": {}, "Smiling": {"name": "smile", "touches": ["skin"], "loss": "nontarget", "excludes": []}}
+    (folder / "own.json").write_text(json.dumps(known))
+
+
+def _read_attribute_set(folder: Path) -> object:
+    from kinlib.editing.attribute_sets import read_attribute_set
+
+    known = read_attribute_set(folder / "own.json")
+    return known.select(dict.fromkeys(known.columns, 1.0)), known.toggle([0.0] * len(known), known.columns[0])
 
 
 def _make_note(folder: Path) -> None:
@@ -709,6 +735,9 @@ READERS: dict[str, Reader] = {
     "session_bytes": Reader(_make_session, _read_session, ("search.session.load",)),
     "blend_weights": Reader(_make_weights, _read_weights, ("inheritance.weights_file.load_weights",), "json"),
     "blend_weights_bytes": Reader(_make_weights, _read_weights, ("inheritance.weights_file.load_weights",)),
+    "attribute_set": Reader(
+        _make_attribute_set, _read_attribute_set, ("editing.attribute_sets.read_attribute_set",), "json"
+    ),
     "note": Reader(_make_note, _read_note, ("io.resume.read_note", "io.resume.read_record"), "json"),
     "note_bytes": Reader(_make_note, _read_note, ("io.resume.read_note", "io.resume.read_record")),
     "renders": Reader(_make_renders, _read_renders, ("studio.datasets.renders.load_faces",)),
@@ -737,7 +766,7 @@ READERS: dict[str, Reader] = {
     "family101": Reader(_make_family101, _read_families, LISTS, names="*.txt"),
     "fiw": Reader(_make_fiw, _read_families, LISTS, names="**/mid.csv"),
     "fiw_kaggle": Reader(_make_kaggle, _read_families, LISTS, names="*.csv"),
-    "kinfacew": Reader(_make_kinfacew, _read_families, LISTS, names="**/*.mat"),
+    "kinfacew": Reader(_make_kinfacew, _read_families, LISTS, names="**/*.mat", share=0.1),  # a process each
     "scut_fbp5500": Reader(_make_scut5500, _read_ratings, RATED, names="**/*.txt"),
     "scut_fbp_xlsx": Reader(lambda folder: _make_scut(folder, True), _read_ratings, RATED, names="*.xlsx"),
     "scut_fbp_csv": Reader(lambda folder: _make_scut(folder, False), _read_ratings, RATED, names="*.csv"),

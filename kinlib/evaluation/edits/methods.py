@@ -83,17 +83,21 @@ def at_own_size(net: nn.Module) -> Method:
     return edit
 
 
-def fit_boundaries(codes: Tensor, attributes: pd.DataFrame, people: np.ndarray, seed: int = 0) -> dict[str, Boundary]:
-    """InterFaceGAN's planes in W for the attributes of CelebA; W+ separates hardly better (notebook 08).
+def fit_boundaries(
+    codes: Tensor, attributes: pd.DataFrame, people: np.ndarray, seed: int = 0, space: str = "w"
+) -> dict[str, Boundary]:
+    """InterFaceGAN's planes for the attributes of CelebA.
 
     Args:
         codes: of training pictures, [N, L, 512].
         attributes: a column of booleans for each of `ATTRIBUTES`.
         people: who is in each picture, [N].
         seed: of the people whose codes are held out.
+        space: "w" or "w_plus".
     """
     return {
-        name: fit_boundary(codes, attributes[name].to_numpy(dtype=bool), people, "w", seed=seed) for name in ATTRIBUTES
+        name: fit_boundary(codes, attributes[name].to_numpy(dtype=bool), people, space, seed=seed)
+        for name in ATTRIBUTES
     }
 
 
@@ -123,6 +127,12 @@ class DirectionMethod:
         pictures = resize(self.generator.synthesis(codes, batch_size=ENCODED).clamp(-1, 1), images.shape[-1])
         absent = torch.full_like(images[:, :1], torch.nan)
         return Edit(pictures, absent, absent, pictures)
+
+    def along(self, boundaries: Mapping[str, Boundary]) -> "DirectionMethod":
+        """The same along other planes, with the codes that are known already."""
+        other = DirectionMethod(self.encoder, self.generator, boundaries)
+        other._codes = self._codes
+        return other
 
     def reconstruct(self, images: Tensor, difference: Tensor) -> Edit:
         """The same without the move: what encoding alone changes."""

@@ -15,14 +15,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from kinlib.editing.attribute_sets import DOCUMENT, AttributeSet
 from kinlib.editing.networks import Edit
-from kinlib.editing.rules import ATTRIBUTES, toggle
 from kinlib.evaluation.quality import write_grid
 from kinlib.io.face_labels import CLASSES
 from kinlib.io.files import parse_json
 from kinlib.io.images import resize, to_tensor
 from kinlib.io.tables import decode_picture, read_table
 from kinlib.runtime.errors import KinlibError
+from kinlib.studio.datasets.renders import with_celeba_names
 
 __all__ = ["EditPairs", "background_psnr", "edit_all", "edit_sheet", "measure_pairs", "read_pairs"]
 __all__ += ["region_error"]
@@ -42,7 +43,7 @@ class EditPairs:
     Attributes:
         images, edited: [N, 3, S, S] in [-1, 1].
         changed: bool [N, 1, S, S], where they differ.
-        difference: changes of `kinlib.editing.rules.ATTRIBUTES`, [N, A].
+        difference: changes of the attributes that the pairs were read with, [N, A].
         table: `person`, `attribute` and `change` of each, and the JSON `attributes` of the first picture.
         labels: classes of the first picture, uint8 [N, S, S], and of the second; None where the folder has none.
     """
@@ -99,11 +100,11 @@ class EditPairs:
         return tuple(part.to(device) for part in batch)
 
 
-def read_pairs(folder: Path, size: int) -> EditPairs:
-    """Read what `kinlib render --edits` wrote, at `size` px.
+def read_pairs(folder: Path, size: int, known: AttributeSet = DOCUMENT) -> EditPairs:
+    """Read what `kinlib render --edits` wrote, at `size` px: the pairs in which one of the known attributes changes.
 
     Raises:
-        KinlibError: if there is nothing, something else, or a damaged file.
+        KinlibError: if there is nothing, something else, or a damaged file, or none of the attributes changes.
     """
     parts = sorted(Path(folder).glob("*.parquet"))
     if not parts:
@@ -111,13 +112,16 @@ def read_pairs(folder: Path, size: int) -> EditPairs:
     table = pd.concat([read_table(part) for part in parts], ignore_index=True)
     if "edited" not in table:
         raise KinlibError(f"'{folder}' holds no edits: `kinlib render --edits` renders them")
+    table = table[table.attribute.isin(known.columns)].reset_index(drop=True)
+    if not len(table):
+        raise KinlibError(f"'{folder}' holds no edits of these attributes: {', '.join(known.columns)}")
     images, edited = (resize(_pictures(table[name]), size).clamp(-1, 1) for name in ("image", "edited"))
     masks = np.stack([_open(data) for data in table.changed])[:, None]  # [N, 1, H, W]
     changed = F.interpolate(torch.from_numpy(masks).float() / 255, (size, size), mode="area") >= CHANGED
-    difference = _attributes(table.edited_attributes) - _attributes(table.attributes)
+    difference = _attributes(table.edited_attributes, known) - _attributes(table.attributes, known)
     labels = _labels(table, size) if {"mask", "edited_mask"} <= set(table) else None
-    known = table[["person", "attribute", "change", "attributes"]]
-    return EditPairs(images, edited, changed, difference, known, labels)
+    about = table[["person", "attribute", "change", "attributes"]]
+    return EditPairs(images, edited, changed, difference, about, labels)
 
 
 @torch.no_grad()
@@ -173,11 +177,11 @@ def background_psnr(net: Network, images: Tensor, background: Tensor, difference
     return float((10 * torch.log10(4 / error.clamp(min=(0.1 / GREYS) ** 2))).mean())
 
 
-def edit_sheet(net: Network, images: Tensor, attributes: Tensor, path: Path) -> None:
+def edit_sheet(net: Network, images: Tensor, attributes: Tensor, path: Path, known: AttributeSet = DOCUMENT) -> None:
     """Write a sheet: each photograph, then with each attribute changed; below these, the attention."""
     rows = []
     for image, present in zip(images, attributes, strict=True):
-        wanted = torch.tensor([toggle(present.tolist(), name) for name in ATTRIBUTES])
+        wanted = torch.tensor([known.toggle(present.tolist(), name) for name in known.columns])
         change = wanted - present  # [A, A], one attribute in each row
         edit = edit_all(net, image.expand(len(change), -1, -1, -1), change)
         masks = edit.attention.expand(-1, 3, -1, -1) * 2 - 1
@@ -199,10 +203,10 @@ def _labels(table: pd.DataFrame, size: int) -> tuple[Tensor, Tensor]:
     )
 
 
-def _attributes(texts: pd.Series) -> Tensor:
+def _attributes(texts: pd.Series, known: AttributeSet) -> Tensor:
     try:
-        records = [parse_json(text) for text in texts]
-        return torch.tensor([[float(record[name]) for name in ATTRIBUTES] for record in records])
+        table = with_celeba_names(pd.DataFrame([parse_json(text) for text in texts]), known.columns)
+        return torch.tensor(table[list(known.columns)].to_numpy(dtype="float32"))
     except (ValueError, KeyError, TypeError) as error:
         raise KinlibError("the attributes of a pair are damaged: render the edits again in another folder") from error
 

@@ -17,7 +17,7 @@ from kinlib.studio.appearance.looks import random_glasses
 from kinlib.studio.datasets.sampling import sessions
 from kinlib.studio.genetics import POPULATIONS, founders, phenotypes
 from kinlib.studio.hair.loose import COILY
-from kinlib.studio.person import Look, Person, Shot
+from kinlib.studio.person import Glasses, Look, Person, Shot
 from kinlib.studio.render import Picture, prepare_subject, render_alike
 
 __all__ = ["LEAST_EDITS", "THRESHOLD", "Edit", "View", "changed_region", "possible_edits", "render_edits", "sitter"]
@@ -67,9 +67,17 @@ def sitter(seed: int, number: int) -> View:
     return View(person, replace(look, hat=None), shot)
 
 
-def possible_edits(view: View, rng: np.random.Generator) -> list[Edit]:
-    """Every change of one attribute that can be seen in a picture; the generator chooses new glasses and new hair."""
+def possible_edits(view: View, rng: np.random.Generator, any_frame: bool = False) -> list[Edit]:
+    """Every change of one attribute that can be seen in a picture.
+
+    Args:
+        view: what the picture shows.
+        rng: chooses the hair of a head that was bald, and a frame.
+        any_frame: new glasses are of any frame, not of one.
+    """
     found = [edit for make in _CHANGES for edit in make(view, rng)]
+    if any_frame:
+        found = [_reframed(*edit, rng) for edit in found]
     return [Edit(attribute, change, edited) for attribute, change, edited in found]
 
 
@@ -127,10 +135,17 @@ def _brows(view: View, _) -> Found:
     return [("Bushy_Eyebrows", -1 if bushy else 1, _traits(view, brow=THIN if bushy else BUSHY))]
 
 
-def _glasses(view: View, rng: np.random.Generator) -> Found:
+def _glasses(view: View, _) -> Found:
     if view.look.glasses is not None:
         return [("Eyeglasses", -1, _looks(view, glasses=None))]
-    return [("Eyeglasses", 1, _looks(view, glasses=random_glasses(view.look.age, rng)))]
+    return [("Eyeglasses", 1, _looks(view, glasses=Glasses()))]
+
+
+def _reframed(attribute: str, change: int, view: View, rng: np.random.Generator) -> tuple[str, int, View]:
+    """New glasses of another frame; other changes stay."""
+    if (attribute, change) == ("Eyeglasses", 1):
+        view = _looks(view, glasses=random_glasses(view.look.age, rng))
+    return attribute, change, view
 
 
 def _sex(view: View, _) -> Found:

@@ -33,6 +33,7 @@ __all__ = ["NOTE", "EditSettings", "render_edit_set"]
 PEOPLE_PER_PART = 16
 QUALITY = 93  # of JPEG
 NOTE = "edits.json"
+FRAMES = ("one", "any")  # of glasses
 
 
 @dataclass(frozen=True)
@@ -44,12 +45,15 @@ class EditSettings:
         pairs: edits of each.
         size: side in pixels.
         seed: of everything.
+        frames: of new glasses: "one" for all, or "any". Which one it will be, no picture tells: a network that learns
+            from any draws their blurred mean, and none can be compared with a random one.
     """
 
     people: int = 100
     pairs: int = 4
     size: int = 128
     seed: int = 0
+    frames: str = "one"
 
     def check(self) -> None:
         """Raises KinlibError if a setting is impossible."""
@@ -61,6 +65,8 @@ class EditSettings:
         ):
             if not low <= value <= high:
                 raise KinlibError(f"--{name} must be from {low:,} to {high:,}, not {value}")
+        if self.frames not in FRAMES:
+            raise KinlibError(f"--frames must be {' or '.join(FRAMES)}, not '{self.frames}'")
 
     @property
     def num_pairs(self) -> int:
@@ -91,7 +97,7 @@ def _render_person(job: tuple[EditSettings, int]) -> list[dict]:
     """Rows of one person's pairs."""
     settings, number = job
     view, rng = sitter(settings.seed, number), np.random.default_rng([settings.seed, number, 4])
-    edits = possible_edits(view, rng)
+    edits = possible_edits(view, rng, any_frame=settings.frames == "any")
     edits = [edits[index] for index in rng.permutation(len(edits))[: settings.pairs]]
     before, *afterwards = render_edits(view, edits, settings.size)
     shared = {

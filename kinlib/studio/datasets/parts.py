@@ -103,9 +103,12 @@ def check_same_set(settings: Any, out: Path, note_name: str, count: str, what: s
         raise KinlibError(
             f"'{out / note_name}' lacks {error}: delete it with its folder, or choose another one"
         ) from error
+    there = getattr(known, count)
+    if not isinstance(there, int):
+        raise KinlibError(f"'{out / note_name}' is damaged: delete it with its folder, or choose another one")
     if replace(known, **{count: getattr(settings, count)}) != settings or note.get("renderer") != VERSION:
         raise KinlibError(f"'{out}' holds {what} made with other settings: choose another folder, or delete it")
-    if (there := getattr(known, count)) > getattr(settings, count):
+    if there > getattr(settings, count):
         raise KinlibError(f"'{out}' is for {there:,} {count} already: ask for as many or more, or delete it")
 
 

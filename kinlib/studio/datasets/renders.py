@@ -6,7 +6,7 @@ order of CelebAMask-HQ's g_mask.py), `landmarks` (136 floats, pixels), `attribut
 so that no identity is in both the training and the held-out set.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,10 +23,23 @@ from kinlib.runtime.errors import KinlibError
 from kinlib.studio.person import GREY_HAIR, HAIR_COLOURS
 
 __all__ = ["HELD_OUT_EVERY", "SET_NOTE", "FaceSet", "load_faces", "read_attributes", "read_facts", "read_part"]
+__all__ += ["MORE_OF_CELEBA", "with_celeba_names"]
 
 SET_NOTE = "render.json"  # settings of the set, written by `kinlib render` into its folder
 
 HELD_OUT_EVERY = 18  # persons divisible by this are held out: 200 of the first 3,600
+
+# What renders do not record under CelebA's names; thresholds by eye, since CelebA's are annotators' judgements.
+MORE_OF_CELEBA: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
+    "Smiling": lambda table: table["smile"] > 0.3,
+    "Goatee": lambda table: table["beard"] == "goatee",
+    "Gray_Hair": lambda table: (table["grey"] > 0.5) & (table["hair_style"] != "bald"),
+    "Receding_Hairline": lambda table: table["recede"] > 0.5,
+    "Wearing_Earrings": lambda table: table["earrings"],
+    "Wearing_Hat": lambda table: table["hat"],
+    "Wearing_Lipstick": lambda table: table["lipstick"] > 0.3,
+    "Wearing_Necklace": lambda table: table["necklace"],
+}
 
 
 @dataclass
@@ -126,6 +139,12 @@ def read_attributes(text: str) -> dict:
         return record | {"hair_light": float(coloured + (grey - coloured) * record["grey"])}
     except (ValueError, KeyError, TypeError) as error:
         raise KinlibError(f"the attributes of a picture are damaged: {str(text)[:60]!r}") from error
+
+
+def with_celeba_names(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    """A table of attributes with those of `columns` that it lacks, as far as they are of `MORE_OF_CELEBA`."""
+    lacking = [name for name in columns if name not in table and name in MORE_OF_CELEBA]
+    return table.assign(**{name: MORE_OF_CELEBA[name] for name in lacking})
 
 
 def check_columns(table: pd.DataFrame, columns: Sequence[str], folder: Path) -> None:

@@ -6,7 +6,7 @@ that no part can guide.
 """
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +16,11 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from kinlib.editing.attribute_sets import DOCUMENT, AttributeSet
 from kinlib.editing.masks import DUMMY, classes_of, guide_masks
-from kinlib.editing.rules import ATTRIBUTES, select, toggle
 from kinlib.io.images import resize
 from kinlib.runtime.errors import KinlibError
-from kinlib.studio.datasets.renders import FaceSet, load_faces
+from kinlib.studio.datasets.renders import FaceSet, load_faces, with_celeba_names
 from kinlib.training.data.celeba import is_celeba, read_celeba, read_identities, read_pictures
 from kinlib.training.data.celebamask import SIDE, is_celebamask, read_celebamask, read_parts
 
@@ -66,10 +66,11 @@ class EditFaces:
 
     Attributes:
         images: uint8 [N, 3, S, S].
-        attributes: float32 [N, A], 0 or 1, in the order of `kinlib.editing.rules.ATTRIBUTES`.
+        attributes: float32 [N, A], 0 or 1, in the order of `known`.
         masks: uint8 [N, S, S], packed guide masks (see `pack`); 0 in the background.
         segmented: bool [N], whether `masks` are known.
         people: how many there are; None where that is unknown.
+        known: which attributes they are.
     """
 
     images: Tensor
@@ -77,6 +78,7 @@ class EditFaces:
     masks: Tensor
     segmented: Tensor
     people: int | None
+    known: AttributeSet = DOCUMENT
 
     def __len__(self) -> int:
         return len(self.images)
@@ -100,14 +102,14 @@ class EditFaces:
         present = self.attributes[index]
         wanted = present[torch.randperm(len(index), generator=rng)]
         for row in (torch.rand(len(index), generator=rng) < single).nonzero()[:, 0].tolist():
-            attribute = ATTRIBUTES[int(torch.randint(len(ATTRIBUTES), (), generator=rng))]
-            wanted[row] = torch.tensor(toggle(present[row].tolist(), attribute))
-        return EditBatch(images, present, wanted, *guides(masks, self.segmented[index], wanted - present))
+            attribute = self.known.columns[int(torch.randint(len(self.known), (), generator=rng))]
+            wanted[row] = torch.tensor(self.known.toggle(present[row].tolist(), attribute))
+        return EditBatch(images, present, wanted, *guides(masks, self.segmented[index], wanted - present, self.known))
 
     def keep_parts(self, share: float, seed: int) -> "EditFaces":
         """The same faces, of which only a share in 0..1 keep their guide masks."""
         kept = torch.rand(len(self), generator=torch.Generator().manual_seed(seed)) < share
-        return EditFaces(self.images, self.attributes, self.masks, self.segmented & kept, self.people)
+        return replace(self, segmented=self.segmented & kept)
 
 
 def pack(masks: dict[str, Tensor]) -> Tensor:
@@ -115,13 +117,16 @@ def pack(masks: dict[str, Tensor]) -> Tensor:
     return torch.stack([masks[name].byte() * bit for name, bit in BITS.items()]).sum(dim=0, dtype=torch.uint8)
 
 
-def guides(packed: Tensor, segmented: Tensor, difference: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+def guides(
+    packed: Tensor, segmented: Tensor, difference: Tensor, known: AttributeSet = DOCUMENT
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     """What guides the masks of each sample: Tables 3 to 6, and dummies where parts are unknown.
 
     Args:
         packed: guide masks, uint8 [B, S, S].
         segmented: bool [B], whether they are known.
         difference: changes of the attributes, [B, A].
+        known: the attributes.
 
     Returns:
         guide and clothing mask, [B, 1, S, S]; gates of the losses on the target region, outside of it, and on
@@ -130,17 +135,19 @@ def guides(packed: Tensor, segmented: Tensor, difference: Tensor) -> tuple[Tenso
     masks = {name: (packed & bit > 0).float() for name, bit in BITS.items()}  # [B, S, S] each
     masks |= {"person": torch.maximum(masks["hair"], masks["skin"]), "zero": torch.zeros(packed.shape)}
     masks["unknown"] = torch.full(packed.shape, DUMMY)
-    rules = [select(dict(zip(ATTRIBUTES, row, strict=True))) for row in difference.tolist()]
-    known = segmented.float()
-    gates = [known * torch.tensor([float(loss == name) for _, loss in rules]) for name in ("target", "nontarget")]
+    rules = [known.select(dict(zip(known.columns, row, strict=True))) for row in difference.tolist()]
+    parts = segmented.float()
+    gates = [parts * torch.tensor([float(loss == name) for _, loss in rules]) for name in ("target", "nontarget")]
     guide = torch.stack([masks[name][number] for number, (name, _) in enumerate(rules)])
     guide, clothing = (
         torch.where(segmented[:, None, None], mask, DUMMY).unsqueeze(1) for mask in (guide, masks["clothing"])
     )
-    return guide, clothing, *gates, known
+    return guide, clothing, *gates, parts
 
 
-def load_edit_faces(folder: Path, size: int, limit: int | None = None) -> tuple[EditFaces, EditFaces]:
+def load_edit_faces(
+    folder: Path, size: int, limit: int | None = None, known: AttributeSet = DOCUMENT
+) -> tuple[EditFaces, EditFaces]:
     """(training set, held-out set) of a folder of renders, of CelebAMask-HQ or of CelebA, at `size` px.
 
     Of renders, people are held out; of the others, what CelebA's partition keeps for validation and test.
@@ -149,9 +156,10 @@ def load_edit_faces(folder: Path, size: int, limit: int | None = None) -> tuple[
         folder: what `kinlib render` wrote, or the folder of a data set.
         size: side of the pictures, px.
         limit: most pictures of either set to read.
+        known: the attributes to read.
 
     Raises:
-        KinlibError: if the folder holds none of them, or its files cannot be read.
+        KinlibError: if the folder holds none of them, its files cannot be read, or it knows nothing of an attribute.
     """
     if is_celebamask(folder):
         sets, read = _split(read_celebamask(folder)), _of_celebamask
@@ -161,42 +169,49 @@ def load_edit_faces(folder: Path, size: int, limit: int | None = None) -> tuple[
         sets, read = load_faces(folder).split(), _of_renders
     if not all(len(one) for one in sets):
         raise KinlibError(f"'{folder}' holds too few people to train and to test on")
-    return tuple(read(folder, one, size, limit) for one in sets)
+    return tuple(read(folder, one, size, limit, known) for one in sets)
 
 
 def join(first: EditFaces, second: EditFaces) -> EditFaces:
     """The faces of two sets. Their people are unknown, since CelebAMask-HQ shows people of CelebA."""
     parts = [torch.cat([getattr(first, name), getattr(second, name)]) for name in ("images", "attributes", "masks")]
-    return EditFaces(*parts, torch.cat([first.segmented, second.segmented]), None)
+    return EditFaces(*parts, torch.cat([first.segmented, second.segmented]), None, first.known)
 
 
 def _split(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     return tuple(table[table.held_out == held_out].reset_index(drop=True) for held_out in (False, True))
 
 
-def _of_renders(_, faces: FaceSet, size: int, limit: int | None) -> EditFaces:
+def _of_renders(_, faces: FaceSet, size: int, limit: int | None, known: AttributeSet) -> EditFaces:
     faces = faces.select(np.arange(len(faces)) < (limit or len(faces)))
     parts = [resize(part.float(), size).round().clamp(0, 255).byte() for part in faces.images.split(PART)]
     labels = _small(faces.labels, size)
     masks = [pack(guide_masks(classes_of(part), tuple(part.shape))) for part in labels.split(PART)]
-    known = torch.ones(len(faces), dtype=torch.bool)
-    return EditFaces(torch.cat(parts), _attributes(faces.table), torch.cat(masks), known, faces.table.person.nunique())
+    return EditFaces(
+        torch.cat(parts),
+        _attributes(with_celeba_names(faces.table, known.columns), known),
+        torch.cat(masks),
+        torch.ones(len(faces), dtype=torch.bool),
+        faces.table.person.nunique(),
+        known,
+    )
 
 
-def _of_celeba(folder: Path, table: pd.DataFrame, size: int, limit: int | None) -> EditFaces:
+def _of_celeba(folder: Path, table: pd.DataFrame, size: int, limit: int | None, known: AttributeSet) -> EditFaces:
     table = table.iloc[:limit]
     people = read_identities(folder, [file.name for file in table.file])
     masks = torch.zeros(len(table), size, size, dtype=torch.uint8)
     return EditFaces(
         torch.from_numpy(read_pictures(list(table.file), size)),
-        _attributes(table),
+        _attributes(table, known),
         masks,
         torch.zeros(len(table), dtype=torch.bool),
         None if people is None else len(np.unique(people)),
+        known,
     )
 
 
-def _of_celebamask(folder: Path, table: pd.DataFrame, size: int, limit: int | None) -> EditFaces:
+def _of_celebamask(folder: Path, table: pd.DataFrame, size: int, limit: int | None, known: AttributeSet) -> EditFaces:
     table = table.iloc[:limit]
 
     def read(row) -> tuple[Tensor, Tensor]:
@@ -210,15 +225,15 @@ def _of_celebamask(folder: Path, table: pd.DataFrame, size: int, limit: int | No
 
     with ThreadPoolExecutor() as pool:  # Pillow decodes without holding the interpreter's lock
         images, masks = zip(*pool.map(read, table.itertuples()), strict=True)
-    known = torch.ones(len(table), dtype=torch.bool)
-    return EditFaces(torch.stack(images), _attributes(table), torch.stack(masks), known, None)
+    segmented = torch.ones(len(table), dtype=torch.bool)
+    return EditFaces(torch.stack(images), _attributes(table, known), torch.stack(masks), segmented, None, known)
 
 
-def _attributes(table: pd.DataFrame) -> Tensor:
-    missing = [name for name in ATTRIBUTES if name not in table]
+def _attributes(table: pd.DataFrame, known: AttributeSet) -> Tensor:
+    missing = [name for name in known.columns if name not in table]
     if missing:
-        raise KinlibError(f"the list of attributes lacks '{missing[0]}'")
-    return torch.tensor(table[list(ATTRIBUTES)].to_numpy(dtype="float32"))
+        raise KinlibError(f"these pictures have no attribute '{missing[0]}'")
+    return torch.tensor(table[list(known.columns)].to_numpy(dtype="float32"))
 
 
 def _small(labels: Tensor, size: int) -> Tensor:

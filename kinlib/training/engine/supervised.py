@@ -82,14 +82,21 @@ class SupervisedTrainer:
         self.run.advance()
         self.run.log_losses({"loss": loss})
 
-    def write(self, name: str, metrics: dict, pictures: int, people: int, net: nn.Module | None = None) -> None:
+    def write(
+        self,
+        name: str,
+        metrics: dict,
+        pictures: int,
+        people: int | None,
+        net: nn.Module | dict[str, Tensor] | None = None,
+    ) -> None:
         """Write the averaged network with its metrics and its recipe.
 
         Args:
             name: of the files.
             metrics: on held-out people.
             pictures, people: how many were trained on.
-            net: the part to write of an average that holds more than the network.
+            net: the part to write of an average that holds more than the network, or tensors by name.
         """
         used = {"steps_done": self.run.step, "pictures_used": pictures, "people": people}
         recipe = asdict(self.settings) | used

@@ -86,10 +86,15 @@ def train(settings: DirectionSettings) -> None:
     An attribute that is the same in all pictures is left out.
 
     Raises:
-        KinlibError: if that is age or sex.
+        KinlibError: if that is age or sex, or there are fewer pictures than principal components.
     """
     encoder, generator = load_encoder(settings.encoder), load_generator(settings.generator)
     training, held_out = load_faces(settings.data).split()
+    if len(training) < settings.components:
+        raise KinlibError(
+            f"{len(training)} training pictures are fewer than the {settings.components} principal components of the "
+            "probes: render more people, or set --components"
+        )
     codes, test_codes = encode_all(encoder, training), encode_all(encoder, held_out)
     attributes, test = _varying(attribute_table(training.table)), attribute_table(held_out.table)
     steps = steps_held_fixed(codes, attributes.to_numpy())  # [attributes, L, 512]

@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from accelerate import Accelerator
 from torch import Tensor, nn
 
+from kinlib.editing.attribute_sets import as_tensor, read_attribute_set
 from kinlib.editing.attributes import AttributeNet, read_attributes
-from kinlib.editing.rules import ATTRIBUTES
 from kinlib.training.data.augment import Augmentation
 from kinlib.training.data.celeba import is_celeba
 from kinlib.training.data.celebamask import is_celebamask
@@ -34,6 +34,8 @@ class EditAttributesSettings(TrainSettings):
 
     run: Path = Path("runs/edit_attributes")
     """folder of checkpoints and log"""
+    attribute_set: Path | None = None
+    """JSON file of the attributes to read (`kinlib.editing.attribute_sets`), in place of the document's thirteen"""
     steps: int = 3000
     """length of the schedule"""
     batch: int = 64
@@ -59,8 +61,9 @@ def train(settings: EditAttributesSettings) -> None:
 def _train(settings: EditAttributesSettings, accelerator: Accelerator) -> None:
     device = accelerator.device
     torch.manual_seed(settings.seed)
-    net = AttributeNet()
-    training, held_out = load_edit_faces(settings.data, net.input_size, settings.pictures)
+    known = read_attribute_set(settings.attribute_set)
+    net = AttributeNet(len(known))
+    training, held_out = load_edit_faces(settings.data, net.input_size, settings.pictures, known)
     trainer = SupervisedTrainer(net, settings, accelerator, weight_decay=WEIGHT_DECAY, half_life=HALF_LIFE)
     augment, weights = Augmentation(net.input_size, settings.strength), rare_weights(training, settings.rare).to(device)
     for index in trainer.batches(len(training)):
@@ -72,7 +75,8 @@ def _train(settings: EditAttributesSettings, accelerator: Accelerator) -> None:
     if trainer.run.is_main:
         metrics = evaluate(trainer.average.eval(), held_out)
         trainer.run.log(accuracy_mean=metrics["accuracy_mean"])
-        trainer.write("edit_attributes", metrics, len(training), training.people)
+        state = trainer.average.state_dict() | as_tensor(known)
+        trainer.write("edit_attributes", metrics, len(training), training.people, state)
 
 
 def rare_weights(faces: EditFaces, power: float) -> Tensor:
@@ -101,7 +105,7 @@ def evaluate(net: nn.Module, held_out: EditFaces) -> dict:
     found, true = read_attributes(held_out.pictures(torch.arange(len(held_out))), net) > 0.5, held_out.attributes > 0.5
     right = (found == true).float()
     attributes = {}
-    for number, name in enumerate(ATTRIBUTES):
+    for number, name in enumerate(held_out.known.columns):
         has, share = true[:, number], float(true[:, number].float().mean())
         rates = [float(right[rows, number].mean()) for rows in (has, ~has) if rows.any()]
         attributes[name] = {

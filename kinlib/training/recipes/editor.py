@@ -27,9 +27,9 @@ from accelerate.optimizer import AcceleratedOptimizer
 from torch import Tensor, nn
 
 from kinlib.editing import losses
+from kinlib.editing.attribute_sets import AttributeSet, as_tensor, read_attribute_set
 from kinlib.editing.losses import Weights, generator_total
 from kinlib.editing.networks import Discriminator, Edit, Generator, blend
-from kinlib.editing.rules import ATTRIBUTES
 from kinlib.evaluation.edits.true_edits import EditPairs, background_psnr, edit_sheet, measure_pairs, read_pairs
 from kinlib.runtime.errors import KinlibError
 from kinlib.training.data.celeba import is_celeba
@@ -55,6 +55,8 @@ class EditorSettings(TrainSettings):
 
     run: Path = Path("runs/editor")
     """folder of checkpoints, log and sample sheets"""
+    attribute_set: Path | None = None
+    """JSON file of the attributes to edit (`kinlib.editing.attribute_sets`), in place of the document's thirteen"""
     more: Path | None = None
     """a second folder to learn from, such as CelebA's beside CelebAMask-HQ's"""
     pictures: int | None = None
@@ -138,19 +140,20 @@ def train(settings: EditorSettings) -> None:
 def _train(settings: EditorSettings, accelerator: Accelerator) -> None:
     device = accelerator.device
     torch.manual_seed(settings.seed)
-    training, held_out = _load(settings)
+    known = read_attribute_set(settings.attribute_set)
+    training, held_out = _load(settings, known)
     # A wrong folder is found now.
     measured, pairs = (
-        read_pairs(folder, settings.size) if folder else None for folder in (settings.edits, settings.pairs)
+        read_pairs(folder, settings.size, known) if folder else None for folder in (settings.edits, settings.pairs)
     )
     generator = Generator(
-        len(ATTRIBUTES),
+        len(known),
         settings.width,
         units=settings.units,
         attention=settings.attention,
         clothing=settings.clothing_mask,
     ).to(device)
-    discriminator = Discriminator(len(ATTRIBUTES), settings.critic_width, settings.size).to(device)
+    discriminator = Discriminator(len(known), settings.critic_width, settings.size).to(device)
     average = EMA(generator, HALF_LIFE)
     optimizer, against = (
         accelerator.prepare(torch.optim.Adam(net.parameters(), settings.lr, betas=(0.5, 0.999)))
@@ -184,11 +187,11 @@ def _train(settings: EditorSettings, accelerator: Accelerator) -> None:
         _finish(settings, average.net, training, held_out, measured, calls, run)
 
 
-def _load(settings: EditorSettings) -> tuple[EditFaces, EditFaces]:
-    training, held_out = load_edit_faces(settings.data, settings.size, settings.pictures)
+def _load(settings: EditorSettings, known: AttributeSet) -> tuple[EditFaces, EditFaces]:
+    training, held_out = load_edit_faces(settings.data, settings.size, settings.pictures, known)
     training = training.keep_parts(settings.share, settings.seed)
     if settings.more is not None:
-        training = join(training, load_edit_faces(settings.more, settings.size, settings.pictures)[0])
+        training = join(training, load_edit_faces(settings.more, settings.size, settings.pictures, known)[0])
     return training, held_out
 
 
@@ -271,7 +274,7 @@ def _edited(generator: nn.Module, images: Tensor, difference: Tensor) -> tuple[E
 
 def _sheet(net: Generator, faces: EditFaces, path: Path) -> None:
     index = torch.linspace(0, len(faces) - 1, min(SHOWN, len(faces))).long()
-    edit_sheet(net, faces.pictures(index), faces.attributes[index], path)
+    edit_sheet(net, faces.pictures(index), faces.attributes[index], path, faces.known)
 
 
 def _finish(
@@ -294,4 +297,5 @@ def _finish(
     metrics |= measure_pairs(net, pairs) if pairs is not None else {}
     used = {"steps_done": run.step, "pictures_used": len(training)}
     used |= {"people": training.people} if training.people is not None else {}
-    record.write(net, settings.out, "editor", asdict(settings) | used, metrics, calls=calls)
+    state = net.state_dict() | as_tensor(training.known)
+    record.write(state, settings.out, "editor", asdict(settings) | used, metrics, calls=calls)

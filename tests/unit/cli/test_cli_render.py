@@ -67,6 +67,7 @@ def no_head(monkeypatch):
         (("--reference", "--size", 64), "--size is for unrelated people, --kin and --edits: --reference renders"),
         (("--edits",), "missing: --out"),
         (("--edits", "--out", "set", "--pairs", 0), "--pairs must be from 1 to 5, not 0"),
+        (("--edits", "--out", "set", "--frames", "many"), "--frames must be one or any, not 'many'"),
         (("--edits", "--out", "set", "--people", 0), "--people must be from 1 to 1,000,000, not 0"),
         (("--edits", "--out", "set", "--images-each", 1), "--images-each is for unrelated people: --edits renders"),
         (("--out", "set", "--pairs", 2), "--pairs is for --edits"),

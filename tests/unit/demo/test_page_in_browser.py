@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from kinlib.io.images import to_pil
+from kinlib.kinship.selective import edit_selectively
 from kinlib.search.session import FaceSearch
 from kinlib.search.spaces import load_space
 
@@ -44,7 +45,15 @@ def act(page, place: str, action) -> None:
 
 
 def open_tab(page, name: str) -> None:
-    page.locator("#kin-tabs button[role=tab]:visible", has_text=name).click()
+    tab = page.locator("#kin-tabs button[role=tab]:visible", has_text=name)
+    if not tab.count():  # on a narrow page
+        page.get_by_label("More tabs").click()
+        tab = page.locator("#kin-tabs .overflow-dropdown button", has_text=name)
+    tab.click()
+
+
+def change(page, attribute: str, value: str) -> None:
+    page.fill(f"#kin-change-{attribute} input[type=number]", value)
 
 
 def saved(page, click: str) -> Image.Image:
@@ -183,3 +192,60 @@ def test_genes_edits_and_search_follow_the_controls(visitor, kin, first_screen):
     act(page, "#kin-search-screen", lambda: page.click("#kin-search-next"))
     assert pictures(page, "#kin-search-screen")[0].tobytes() == first_screen[7].tobytes()  # the best is shown again
     assert saved(page, "#kin-search-composite a").size == first_screen[0].size
+
+
+def test_edits_within_a_mask(visitor, photographs, kin):
+    """One photograph is enough, what is shown is the edit of the package, and a contradiction changes nothing."""
+    page = visitor()
+    upload(page, "father", photographs[0])
+    page.wait_for_selector("#kin-father img")
+    act(page, "#kin-edit-notice", partial(open_tab, page, "Edit a face"))
+    assert "nobody to edit yet" in page.inner_text("#kin-edit-notice .kin-fault")  # there is no child
+    page.get_by_label("Whose face").click()
+    act(page, "#kin-edit-faces", page.get_by_role("option", name="Father").click)
+    page.get_by_label("Only where it must change").check()
+    page.get_by_label("Show where").check()
+    page.wait_for_selector("#kin-edit-faces figure:nth-child(3)")
+
+    act(page, "#kin-edit-faces", partial(change, page, "glasses", "1"))
+    face = kin.separate().encode(photographs[0])
+    assert "so already" not in page.inner_text("#kin-edit-notice")
+    edit = edit_selectively(kin, face, {"glasses": 1})
+    for shown, expected in zip(
+        pictures(page, "#kin-edit-faces"), (face.image, edit.face.image, edit.mask), strict=True
+    ):
+        assert np.array_equal(shown, expected)
+    changed = np.asarray(face.image, int) != np.asarray(edit.face.image, int)
+    assert changed.any() and not changed[np.asarray(edit.mask) == 0].any()
+
+    act(page, "#kin-edit-faces", partial(change, page, "hair_blond", "1"))
+    before = pictures(page, "#kin-edit-faces")[1]
+    act(page, "#kin-edit-notice", partial(change, page, "hair_black", "0.5"))
+    told = page.inner_text("#kin-edit-notice .kin-fault")
+    assert told == "Black hair and blond hair contradict each other: choose one of them."
+    assert np.array_equal(pictures(page, "#kin-edit-faces")[1], before)
+
+    act(page, "#kin-edit-faces", lambda: page.click("#kin-edit-reset"))
+    assert page.input_value("#kin-change-hair_black input[type=number]") == "0"
+    act(page, "#kin-edit-notice", partial(change, page, "glasses", "-1"))
+    assert "Glasses -1. No glasses: so already" in page.inner_text("#kin-edit-notice .kin-note")
+    act(page, "#kin-edit-faces", page.get_by_label("Change what seems so already").check)
+    assert "so already" not in page.inner_text("#kin-edit-notice")
+
+
+def test_edits_on_a_telephone_by_keyboard(visitor):
+    page = visitor(**PHONE, color_scheme="dark")
+    choose_couple(page, 5)
+    open_tab(page, "Edit a face")
+    page.wait_for_selector("#kin-edit-faces img")
+    page.focus("#kin-edit-way input >> nth=0")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    slider = page.locator("#kin-change-young input[type=range]")
+    slider.focus()
+    act(page, "#kin-edit-notice", lambda: page.keyboard.press("End"))
+    assert page.input_value("#kin-change-young input[type=number]") == "1"
+    assert page.inner_text("#kin-edit-notice .kin-note").startswith("Young +1.")
+    face, moved = page.locator("#kin-edit-faces img").first.bounding_box(), slider.bounding_box()
+    assert 0 <= face["y"] < moved["y"] < PHONE["height"]  # the face is in view while the last slider is moved
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]

@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 
 from kinlib.demo.words import METHODS, NOTES, plain, plain_all
+from kinlib.editing.names import check_changes
 from kinlib.faces import align
 from kinlib.inheritance import registry
+from kinlib.kinship.selective import _idle_note
+from kinlib.runtime.errors import KinlibError
 
 
 def notes_of_the_detection() -> list[str]:
@@ -42,6 +45,16 @@ def test_every_note_of_the_detection_has_plain_words():
 )
 def test_plain_words(note, words):
     assert plain(note).startswith(words)
+
+
+def test_notes_and_refusals_of_selective_edits_have_plain_words():
+    with pytest.raises(KinlibError) as refused:
+        check_changes({"hair_black": 1, "hair_blond": 0.5})
+    assert plain(str(refused.value)) == "Black hair and blond hair contradict each other: choose one of them."
+    (idle,) = [note for note in NOTES if note.startswith("nothing to do for")]
+    told = plain(_idle_note(["glasses", "no beard"]))
+    assert re.fullmatch(idle, _idle_note(["glasses"])) and told.startswith("Glasses, no beard: so already")
+    assert "present" not in told
 
 
 def test_several_notes_are_several_sentences():

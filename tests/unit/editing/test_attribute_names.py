@@ -45,7 +45,7 @@ def test_a_new_hair_colour_takes_the_place_of_the_old_one():
 def test_what_is_there_is_not_added_again():
     changes = {"Eyeglasses": 1.0, "Bald": -1.0, "Young": -1.0}
     assert as_names(difference_of(changes, present("Eyeglasses", "Young"))) == {"Young": -1.0}
-    assert already_there(changes, present("Eyeglasses", "Young")) == ["glasses", "no bald"]
+    assert already_there(changes, present("Eyeglasses", "Young")) == ["glasses", "not bald"]
 
 
 def test_single_changes_exclude_as_in_training():

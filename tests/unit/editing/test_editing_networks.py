@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
 
+from kinlib.editing.attribute_sets import DOCUMENT, AttributeSet, as_tensor
 from kinlib.editing.networks import Discriminator, Generator, SelectiveTransferUnit, blend, load_editor
 from kinlib.runtime.errors import KinlibError
 
@@ -98,9 +99,10 @@ def test_networks_to_compare_with(parts, tmp_path):
             assert torch.equal(edit.image, blend(images, edit.edited, edit.clothing))
         if "clothing" in parts:
             assert torch.equal(edit.image, blend(edit.edited, images, edit.attention))
-        save_file(net.state_dict(), tmp_path / "net.safetensors")
+        known = AttributeSet(DOCUMENT.attributes[:3])
+        save_file(net.state_dict() | as_tensor(known), tmp_path / "net.safetensors")
         again = load_editor(tmp_path / "net.safetensors")
-        assert again.num_attributes == 3
+        assert again.num_attributes == 3 and again.known == known
         assert torch.allclose(again(images, change).image, edit.image, atol=1e-6)
 
 

@@ -5,8 +5,8 @@ import math
 
 import pytest
 
-from kinlib.editing import rules
-from kinlib.editing.rules import ATTRIBUTES, LOSSES, MASKS, select
+from kinlib.editing.attribute_sets import DOCUMENT
+from kinlib.editing.rules import ATTRIBUTES, EXCLUDED, LOSSES, MASKS, select
 from kinlib.runtime.errors import KinlibError
 
 # Tables 3 and 5 as printed: attributes, with the sign for those that differ by direction.
@@ -74,12 +74,12 @@ def test_toggling_removes_what_is_excluded():
     def present(values):
         return {name for name, value in zip(ATTRIBUTES, values, strict=True) if value}
 
-    assert present(rules.toggle(face, "Blond_Hair")) == {"Blond_Hair", "Bangs", "No_Beard"}
-    assert present(rules.toggle(face, "Bald")) == {"Bald", "No_Beard"}
-    assert present(rules.toggle(face, "Mustache")) == {"Black_Hair", "Bangs", "Mustache"}
-    assert present(rules.toggle(face, "Bangs")) == {"Black_Hair", "No_Beard"}
-    assert rules.toggle(rules.toggle(face, "Young"), "Young") == face
+    assert present(DOCUMENT.toggle(face, "Blond_Hair")) == {"Blond_Hair", "Bangs", "No_Beard"}
+    assert present(DOCUMENT.toggle(face, "Bald")) == {"Bald", "No_Beard"}
+    assert present(DOCUMENT.toggle(face, "Mustache")) == {"Black_Hair", "Bangs", "Mustache"}
+    assert present(DOCUMENT.toggle(face, "Bangs")) == {"Black_Hair", "No_Beard"}
+    assert DOCUMENT.toggle(DOCUMENT.toggle(face, "Young"), "Young") == face
     with pytest.raises(KinlibError, match="unknown attribute 'Smiling'"):
-        rules.toggle(face, "Smiling")
-    for name, others in rules.EXCLUDED.items():
-        assert all(name in rules.EXCLUDED[other] for other in others)
+        DOCUMENT.toggle(face, "Smiling")
+    for name, others in EXCLUDED.items():
+        assert all(name in EXCLUDED[other] for other in others)

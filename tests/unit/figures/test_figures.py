@@ -4,6 +4,7 @@ import base64
 import hashlib
 import io
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -166,6 +167,15 @@ def test_the_same_figure_gives_the_same_bytes(root, kind, suffix):
     assert saved.path == root / "figures" / f"07_blends{suffix}"
     assert contents[0] == contents[1]
     assert b"Matplotlib v" not in contents[0] and b"dc:date" not in contents[0]
+
+
+def test_places_are_short_and_scales_exact(root):
+    figure, axes = figures.subplots(size=(3, 2))
+    axes.plot([0, 1 / 3], [0, 2 / 3])
+    text = figures.save("07_blends", figure).path.read_text()
+    places = re.findall(r' d="([^"]*)"', text) + re.findall(r' [xy]="([^"]*)"', text)
+    assert places and not re.search(r"\.\d{3}", " ".join(places))
+    assert re.search(r"scale\(0\.\d{3,}", text)  # of letters
 
 
 def test_manifest_says_how_a_figure_came_about(root, plot):

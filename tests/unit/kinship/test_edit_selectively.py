@@ -113,7 +113,7 @@ def test_what_cannot_be_edited_is_refused(kin: Kinship, faces, editor, options, 
 def test_networks_of_other_attributes_and_presets_without_one_are_refused(kin: Kinship, faces, tmp_path):
     path = tmp_path / "other.safetensors"
     save_file({name: tensor.clone() for name, tensor in Generator(5, 2).state_dict().items()}, path)
-    with pytest.raises(KinlibError, match="edits 5 attributes, not the 13"):
+    with pytest.raises(KinlibError, match="holds a network of 5 attributes, not of these 13"):
         kin.edit(faces[0], {"glasses": 1}, how="attention", editor=path)
     with pytest.raises(KinlibError, match="preset 'ffhq' has no editing network"):
         edit_selectively(replace(kin, preset="ffhq"), faces[0], {"glasses": 1})

@@ -13,7 +13,6 @@ from kinlib.runtime import config
 
 ROOT = config.project_root()
 MAP = ROOT / "docs" / "sources.md"
-ANNOUNCED = ("13_selective_editing.ipynb",)  # on the map before it is there
 DOCUMENTS = ("The student report", "StyleGene", "The essay on a genetic search", "The attention paper", "ComboLoss")
 
 
@@ -34,7 +33,7 @@ def test_the_map_has_all_five_documents_in_order():
 
 
 def test_every_path_of_the_map_exists():
-    missing = [path for path in linked(MAP.read_text()) if not path.exists() and path.name not in ANNOUNCED]
+    missing = [path for path in linked(MAP.read_text()) if not path.exists()]
     assert not missing
 
 

@@ -18,7 +18,6 @@ LINK = re.compile(r"!?\[(?:[^\[\]]|\[[^\]]*\]\([^)]*\))*\]\(<?([^)\s>]+)>?\)")
 ADDRESS = re.compile(r"https?://[^\s)\"'<>\]}`]+")
 CODE = re.compile(r"^( *)(`{3,}).*?^\1\2 *$", re.DOTALL | re.MULTILINE)
 TIMEOUT = 10  # seconds for one address
-ANNOUNCED = ("13_selective_editing.ipynb",)  # linked before it is there
 
 
 def pages() -> list[Path]:
@@ -61,7 +60,7 @@ def dead(path: Path) -> list[str]:
     """A page's links to nowhere in the project."""
     missing = []
     for link in links(path):
-        if urlsplit(link).scheme or Path(link).name in ANNOUNCED:
+        if urlsplit(link).scheme:
             continue
         place, _, anchor = unquote(link).partition("#")
         target = (path.parent / place).resolve() if place else path

@@ -184,6 +184,8 @@ def test_folder_of_another_set(asked, tmp_path, change, words):
         ("{}", "lacks 'people'"),
         (None, "but no render.json"),
         ({"renderer": 0}, "other settings"),
+        ({"people": None}, "is damaged: delete it"),
+        ({"people": "60"}, "is damaged: delete it"),
     ],
 )
 def test_folder_with_a_strange_note(asked, tmp_path, note, words):

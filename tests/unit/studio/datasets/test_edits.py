@@ -77,6 +77,17 @@ def test_edits_change_the_attribute_they_name():
     assert seen == {(name, sign) for name in ATTRIBUTES for sign in (1, -1) if sign == 1 or name not in added_only}
 
 
+def test_new_glasses_are_of_one_frame_unless_any_is_asked_for():
+    views = [view for number in range(40) if (view := sitter(5, number)).look.glasses is None]
+    for any_frame, frames in ((False, 1), (True, len(views))):
+        found = set()
+        for number, view in enumerate(views):
+            edits = possible_edits(view, np.random.default_rng(number), any_frame)
+            (added,) = (edit for edit in edits if edit.attribute == "Eyeglasses")
+            found.add(added.view.look.glasses)
+        assert len(found) == frames
+
+
 def test_nobody_is_in_the_set_of_unrelated_people():
     for number in range(20):
         assert not np.array_equal(sitter(1, number).person.traits.shape, member(1, number).traits.shape)
@@ -93,7 +104,7 @@ def test_a_set_is_resumed_and_grows_in_people_alone(asked, tmp_path):
     table = pd.concat([pd.read_parquet(path) for path in sorted(tmp_path.glob("*.parquet"))])
     assert table.person.tolist() == np.repeat(np.arange(SETTINGS.people), 2).tolist()
     assert json.loads((tmp_path / NOTE).read_text())["pairs"] == 2
-    for change in ({"pairs": 3}, {"size": 64}, {"seed": 1}):
+    for change in ({"pairs": 3}, {"size": 64}, {"seed": 1}, {"frames": "any"}):
         with pytest.raises(KinlibError, match="holds a set of edits made with other settings"):
             list(render_edit_set(replace(SETTINGS, **change), tmp_path, workers=1))
     with pytest.raises(KinlibError, match="is for 19 people already"):

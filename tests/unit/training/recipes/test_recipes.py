@@ -330,6 +330,15 @@ def test_directions(data, pair, tmp_path):
     assert "| men | 4 |" in model_card("directions", report)
 
 
+def test_directions_of_too_few_pictures(data, pair, tmp_path):
+    settings = DirectionSettings(
+        data, tmp_path, encoder=pair / "encoder.safetensors", generator=pair / "generator.safetensors"
+    )
+    with pytest.raises(KinlibError, match="fewer than the 200 principal components"):
+        train("directions", settings)
+    assert not (tmp_path / "directions.safetensors").exists()
+
+
 def test_attributes_that_do_not_vary():
     table = pd.DataFrame({"age": [30.0, 40.0], "sex": [0.0, 1.0], "beard": [0.0, 0.0]})
     assert list(_varying(table)) == ["age", "sex"]
