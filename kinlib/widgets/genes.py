@@ -89,7 +89,7 @@ class GenePanel(Panel):
                 description=f"{group} from the pool",
                 indent=False,
                 disabled=bool(self._no_pool),
-                layout={"width": "190px"},
+                layout={"width": "190px", "margin": "0 0 0 8px"},
             )
             for group in REGION_GROUPS
         }

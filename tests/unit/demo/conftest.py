@@ -1,6 +1,5 @@
 """The page, served in this process, and a headless Chromium that visits it."""
 
-import shutil
 import time
 from collections.abc import Callable, Iterator
 
@@ -25,20 +24,6 @@ def server(kin, tmp_path_factory) -> Iterator:
 
     with PageServer(kin, refine=STEPS, folder=tmp_path_factory.mktemp("uploads")) as server:
         yield server
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator:
-    playwright = pytest.importorskip("playwright.sync_api", reason="the page is tested with playwright")
-    names = ("chromium", "chromium-browser", "google-chrome")
-    program = next(filter(None, map(shutil.which, names)), None)
-    if program is None:
-        pytest.skip(f"no browser: none of {', '.join(names)} is installed")
-    with playwright.sync_playwright() as running:
-        # --no-sandbox: as root in a container, Chromium starts no other way
-        browser = running.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

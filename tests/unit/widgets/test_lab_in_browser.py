@@ -1,0 +1,93 @@
+"""`make lab` in a real browser: notebook 00 opens, runs whole, and its panel answers the keyboard."""
+
+import os
+import re
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from run_notebooks import copy_project
+
+from kinlib.runtime import config
+
+PATIENCE = 300_000  # ms; a busy machine is no failure
+SLIDER = "coarse: head, pose"
+CHILD = 4  # pictures of parents and reconstructions come before it
+# Buttons, labels and readouts whose text is wider than they are.
+CUT = """root => [...root.querySelectorAll(".jupyter-button, .widget-label, .widget-readout, .widget-toggle-button")]
+    .filter(one => one.offsetParent && one.scrollWidth > one.clientWidth).map(one => one.textContent)"""
+RUN = """() => {
+    const prompts = [...document.querySelectorAll(".jp-CodeCell .jp-InputPrompt")].map(one => one.textContent)
+    return prompts.length && prompts.every(one => /\\[\\d+\\]/.test(one)) ? prompts.length : 0
+}"""
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory) -> Iterator[str]:
+    """JupyterLab on a copy of the project, as `make lab` starts it; the address that it would open."""
+    pytest.importorskip("jupyterlab", reason="needs JupyterLab")
+    root = copy_project(tmp_path_factory.mktemp("lab"))
+    makefile = (config.project_root() / "Makefile").read_text()
+    notebook = re.search(r"/jupyter lab .*? (notebooks/\S+)", makefile)[1]
+    command = [sys.executable, "-m", "jupyterlab", "--allow-root", "--no-browser", "--port=0"]
+    command += ["--expose-app-in-browser", f"--IdentityProvider.token={secrets.token_hex(16)}", notebook]
+    places = ("CONFIG_DIR", "DATA_DIR", "RUNTIME_DIR", "LAB_SETTINGS_DIR", "LAB_WORKSPACES_DIR")
+    folders = {f"JUPYTER{'' if name.startswith('LAB') else '_'}{name}": str(root / "own" / name) for name in places}
+    with (root / "lab.log").open("w") as log:
+        environment = os.environ | folders | {"PYTHONPATH": str(root)}
+        server = subprocess.Popen(command, cwd=root, env=environment, stdout=log, stderr=log)
+    try:
+        yield _address(root / "own" / "RUNTIME_DIR", server)
+    finally:
+        server.send_signal(signal.SIGTERM)  # it ends its kernels
+        try:
+            server.wait(60)
+        except subprocess.TimeoutExpired:
+            server.kill()
+
+
+def _address(folder: Path, server: subprocess.Popen) -> str:
+    """What a browser would be told to open, from the page that Jupyter writes for it."""
+    end = time.monotonic() + PATIENCE / 1000
+    while not (found := [*folder.glob("jpserver-file-to-run-*.html")]):
+        assert server.poll() is None and time.monotonic() < end
+        time.sleep(0.2)
+    return re.search(r'href="(http[^"]+)"', found[0].read_text())[1]
+
+
+@pytest.fixture
+def page(browser, lab) -> Iterator:
+    context = browser.new_context(viewport={"width": 1280, "height": 1000})
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE)
+    page.goto(lab)
+    page.wait_for_selector(".jp-Notebook .jp-CodeCell")
+    yield page
+    context.close()
+
+
+@pytest.mark.slow
+def test_notebook_00_runs_whole_and_its_sliders_answer_the_keyboard(page, record_property):
+    assert "/00_start_here.ipynb" in page.url
+    page.wait_for_function("() => window.jupyterapp")
+    page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]")
+    page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
+    assert page.wait_for_function(RUN).json_value() > 20
+    assert page.locator("[data-mime-type='application/vnd.jupyter.error']").count() == 0
+    panel = page.locator(".jp-OutputArea-output", has=page.get_by_text(SLIDER)).last
+    assert panel.evaluate(CUT) == []
+    shown = "place => document.querySelectorAll('.jp-OutputArea-output .widget-image')[place].src"
+    before = page.evaluate(shown, CHILD)
+    slider = panel.locator(".widget-hslider", has_text=SLIDER)
+    readout = slider.locator(".widget-readout").text_content()
+    slider.locator(".noUi-handle").focus()
+    begun = time.perf_counter()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function(f"before => ({shown})({CHILD}) !== before", arg=before)
+    record_property("from the key to the changed child", f"{time.perf_counter() - begun:.2f} s")
+    assert slider.locator(".widget-readout").text_content() != readout
