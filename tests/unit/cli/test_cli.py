@@ -426,7 +426,7 @@ def test_one_parent_is_enough_for_the_sampler(kinlib, folder: Path):
 
 
 def test_unknown_command(kinlib, folder: Path):
-    assert_refused(kinlib("adopt"), folder, "unknown command 'adopt': choose one of child, demo, edit, family")
+    assert_refused(kinlib("adopt"), folder, "unknown command 'adopt': choose one of child, couples, demo, edit, family")
 
 
 def test_bundled_couples_are_counted(kinlib, folder: Path):
