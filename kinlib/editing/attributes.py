@@ -73,8 +73,8 @@ def load_attributes(path: str | Path | None = None) -> AttributeNet:
         raise KinlibError(
             f"{path} holds no network of attributes: give a file that `kinlib train edit_attributes` wrote"
         )
-    check_count(len(head), known, path)
     net = build(lambda: AttributeNet(len(head)), state, path, optional=("num_batches_tracked",))
+    check_count(len(head), known, path)
     net.known = known
     return net.float().eval().requires_grad_(False)
 

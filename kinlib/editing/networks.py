@@ -197,11 +197,11 @@ def load_editor(path: str | Path) -> Generator:
         num_attributes = first.shape[0] - 2 ** (LAYERS - 1) * width
     except (KeyError, IndexError, TypeError, AttributeError) as problem:
         raise KinlibError(f"{path} holds no editing network: give a file that `kinlib train editor` wrote") from problem
-    check_count(num_attributes, known, path)
     masks = {name: f"{name}.weight" in state for name in ("attention", "clothing")}
     net = build(
         lambda: Generator(num_attributes, width, units=units, **masks), state, path, optional=("num_batches_tracked",)
     )
+    check_count(num_attributes, known, path)
     net.known = known
     return net.eval().requires_grad_(False)
 
