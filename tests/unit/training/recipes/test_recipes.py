@@ -58,7 +58,8 @@ def data(tmp_path_factory) -> Path:
             record = {
                 "male": i % 2 == 0, "age": 20.0 + 3 * i + 20 * view, "melanin": 0.1 * i, "redness": 0.5,
                 "glasses": i == 1, "beard": "none", "hair_style": "short" if i % 3 else "long", "hair_colour": "brown",
-                "grey": 0.1 * i, "smile": 0.1 * view, "mouth_open": 0.0,
+                "grey": 0.1 * i, "smile": 0.1 * view, "mouth_open": 0.0, "fringe": i % 3 == 0, "recede": 0.2 * i,
+                "freckles": 0.0, "lipstick": 0.0, "hat": False, "earrings": i == 2, "necklace": False,
             }  # fmt: skip
             view_image = picture[:, ::-1] if view else picture
             rows.append(
