@@ -10,11 +10,20 @@ from PIL import Image
 
 from kinlib.runtime.errors import KinlibError
 
-__all__ = ["FITTED", "GREY", "Panel", "as_jpeg", "as_png"]
+__all__ = ["FITTED", "GREY", "WRAPPED", "Panel", "as_jpeg", "as_png", "wide"]
 
 GREY = (238, 238, 238)  # where there is no picture
 QUALITY = 88  # of JPEG
 FITTED = {"layout": {"width": "max-content"}}  # of buttons; the default of 148 px cuts long labels off
+WRAPPED = {"flex_flow": "row wrap"}  # of boxes whose parts go below each other where the page is narrow
+
+
+def wide(width: int, label: int, **layout: str) -> dict[str, dict[str, str]]:
+    """Layout and style of a control of `width` px, `label` of them for its description; narrower on a telephone."""
+    return {
+        "layout": {"width": f"{width}px", "max_width": "calc(100% - 4px)", **layout},  # 2 px of margin on either side
+        "style": {"description_width": f"{label}px"},
+    }
 
 
 class Panel(widgets.VBox):
