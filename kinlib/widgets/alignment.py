@@ -18,7 +18,7 @@ from kinlib.figures import mark_crop
 from kinlib.io.crop import cut_quad
 from kinlib.io.photos import to_rgb
 from kinlib.runtime.errors import KinlibError
-from kinlib.widgets.snapshot import GREY, WRAPPED, Panel, as_jpeg, as_png, wide
+from kinlib.widgets.snapshot import GREY, WRAPPED, Panel, as_jpeg, as_png, switch, wide
 
 __all__ = ["AlignPanel"]
 
@@ -26,7 +26,7 @@ TRUTH = "truth"
 MOST = 0.5  # face scales; end of the slider
 SHOWN = 360  # pixels of height on the page
 WIDE = wide(420, 110)
-SWITCH = {"layout": WIDE["layout"], "style": {**WIDE["style"], "button_width": "80px"}}
+SWITCH = switch(420, 110)
 
 
 class AlignPanel(Panel):
@@ -76,7 +76,7 @@ class AlignPanel(Panel):
                 value=shape.PLAUSIBLE, min=0.0, max=MOST, step=0.01, description="68 may differ", **WIDE
             ),
         }
-        self.images = {name: widgets.Image(format="png", layout={"height": f"{SHOWN}px"}) for name in ("photo", "crop")}
+        self.images = {name: widgets.Image(format="png") for name in ("photo", "crop")}
         self.status = widgets.HTML()
         self.children = [*self.controls.values(), widgets.HBox(list(self.images.values()), layout=WRAPPED), self.status]
         for control in self.controls.values():

@@ -24,7 +24,7 @@ __all__ = ["FamilyStudio", "family_studio"]
 OWN = 0  # entry of the couples' menu for photographs of one's own
 LIVE = 256  # px; larger pictures take too long to follow a slider while it is still moving
 WIDE = wide(400, 160)
-BAR = wide(320, 0)["layout"]
+BAR = wide(320, 0)["layout"]  # without a description
 
 
 class FamilyStudio(Panel):

@@ -34,8 +34,8 @@ STEPS = 20  # of a slider from father to mother
 SHARES = [round(1 - i / STEPS, 2) for i in range(STEPS + 1)]  # the father's, from left to right
 CHOOSE, DRAWN = "choose", "drawn at random"
 STARTS = {"half of each": HALF, "all from the father": 1.0, "all from the mother": 0.0}
-WIDE = wide(400, 120, min_width="350px")  # below that, "half of each" would be cut off
-INDENTED = wide(380, 120, min_width="350px", margin="0 0 0 20px")
+WIDE = wide(390, 120, 260)  # below that, "half of each" would be cut off
+INDENTED = wide(380, 120, 260, margin="0 0 0 20px")
 SEEDS = 9999
 
 
@@ -89,7 +89,7 @@ class GenePanel(Panel):
                 description=f"{group} from the pool",
                 indent=False,
                 disabled=bool(self._no_pool),
-                layout={"width": "max-content", "margin": "0 0 0 8px"},
+                layout={"width": "200px", "margin": "0 0 0 4px"},
             )
             for group in REGION_GROUPS
         }

@@ -10,8 +10,8 @@ __all__ = ["couple_box", "named_picture", "picture_row", "picture_widget"]
 
 
 def picture_widget(side: int, margin: int = 4) -> widgets.Image:
-    """A square for a PNG, of `side` px with a margin of as many px as given."""
-    return widgets.Image(format="png", layout={"width": f"{side}px", "height": f"{side}px", "margin": f"{margin}px"})
+    """A square PNG of `side` px, smaller where the page is narrow, with a margin of as many px as given."""
+    return widgets.Image(format="png", layout={"width": f"{side}px", "height": "auto", "margin": f"{margin}px"})
 
 
 def picture_row(images: Mapping[str, widgets.Image]) -> widgets.Widget:

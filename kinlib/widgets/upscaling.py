@@ -17,14 +17,14 @@ from kinlib.figures import close_up
 from kinlib.runtime import config
 from kinlib.runtime.errors import KinlibError
 from kinlib.studio.datasets.originals import Original
-from kinlib.widgets.snapshot import GREY, Panel, as_jpeg, as_png, wide
+from kinlib.widgets.snapshot import GREY, Panel, as_jpeg, as_png, switch, wide
 
 __all__ = ["UpscalePanel", "divided"]
 
 ORIGINAL = "original"
 SHOWN = 480  # pixels on the page
 WIDE = wide(420, 80)
-SWITCH = {"layout": WIDE["layout"], "style": {**WIDE["style"], "button_width": "80px"}}
+SWITCH = switch(420, 80)
 
 
 class UpscalePanel(Panel):
