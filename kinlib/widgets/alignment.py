@@ -18,14 +18,15 @@ from kinlib.figures import mark_crop
 from kinlib.io.crop import cut_quad
 from kinlib.io.photos import to_rgb
 from kinlib.runtime.errors import KinlibError
-from kinlib.widgets.snapshot import GREY, Panel, as_jpeg, as_png
+from kinlib.widgets.snapshot import GREY, WRAPPED, Panel, as_jpeg, as_png, switch, wide
 
 __all__ = ["AlignPanel"]
 
 TRUTH = "truth"
 MOST = 0.5  # face scales; end of the slider
 SHOWN = 360  # pixels of height on the page
-WIDE = {"layout": {"width": "420px"}, "style": {"description_width": "110px"}}
+WIDE = wide(420, 110)
+SWITCH = switch(420, 110)
 
 
 class AlignPanel(Panel):
@@ -70,14 +71,14 @@ class AlignPanel(Panel):
         menu = [(name, number) for number, name in enumerate(names)]
         self.controls = {
             "photo": widgets.Dropdown(options=menu, value=0, description="photograph", **WIDE),
-            "points": widgets.ToggleButtons(options=ways, value="68", description="points"),
+            "points": widgets.ToggleButtons(options=ways, value="68", description="points", **SWITCH),
             "limit": widgets.FloatSlider(
                 value=shape.PLAUSIBLE, min=0.0, max=MOST, step=0.01, description="68 may differ", **WIDE
             ),
         }
-        self.images = {name: widgets.Image(format="png", height=SHOWN) for name in ("photo", "crop")}
+        self.images = {name: widgets.Image(format="png") for name in ("photo", "crop")}
         self.status = widgets.HTML()
-        self.children = [*self.controls.values(), widgets.HBox(list(self.images.values())), self.status]
+        self.children = [*self.controls.values(), widgets.HBox(list(self.images.values()), layout=WRAPPED), self.status]
         for control in self.controls.values():
             control.observe(lambda change: self._show(), names="value")
         self._show()

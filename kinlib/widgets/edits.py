@@ -11,7 +11,8 @@ from PIL import Image
 
 from kinlib.kinship.kinship import Child, Face, Kinship
 from kinlib.runtime.errors import KinlibError
-from kinlib.widgets.snapshot import FITTED, Panel, as_jpeg, as_png
+from kinlib.widgets.pictures import picture_row, picture_widget
+from kinlib.widgets.snapshot import FITTED, Panel, as_jpeg, as_png, wide
 
 __all__ = ["EditPanel"]
 
@@ -19,7 +20,7 @@ SHOWN = 256  # pixels of each picture on the page
 GAP = 12  # pixels between the pictures of the snapshot
 STEPS = 100  # positions of a slider
 REACH = 5.0  # steps of a published direction, as far as e4e's authors show
-WIDE = {"layout": {"width": "420px"}, "style": {"description_width": "110px"}}
+WIDE = wide(420, 110)
 
 
 class EditPanel(Panel):
@@ -60,9 +61,9 @@ class EditPanel(Panel):
         sliders = {name: self._slider(name) for name in sorted(kin.directions)}
         self._start = {name: slider.value for name, slider in sliders.items()}
         self.controls = {**sliders, "reset": widgets.Button(description="reset", **FITTED)}
-        self.images = {name: widgets.Image(format="png", width=SHOWN, height=SHOWN) for name in ("before", "after")}
+        self.images = {name: picture_widget(SHOWN) for name in ("before", "after")}
         self.status = widgets.HTML()
-        self.children = [widgets.HBox(list(self.images.values())), *self.controls.values(), self.status]
+        self.children = [picture_row(self.images), *self.controls.values(), self.status]
         self._busy = False
         for slider in sliders.values():
             slider.observe(lambda change: None if self._busy else self._show(), names="value")
@@ -73,8 +74,12 @@ class EditPanel(Panel):
 
     @property
     def edits(self) -> dict[str, float]:
-        """The attributes whose sliders were moved, with their values: what `Kinship.edit` takes."""
-        return {name: self.controls[name].value for name, at in self._start.items() if self.controls[name].value != at}
+        """The attributes whose sliders were moved, with their values: what `Kinship.edit` takes.
+
+        A browser rounds a slider to its next step as soon as it shows it: that is no move.
+        """
+        at = {name: self.controls[name] for name in self._start}
+        return {name: one.value for name, one in at.items() if abs(one.value - self._start[name]) > 0.51 * one.step}
 
     def reset(self) -> None:
         """Bring all sliders back to where they began."""

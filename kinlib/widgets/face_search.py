@@ -20,8 +20,8 @@ from kinlib.search.regions import REGIONS
 from kinlib.search.session import FaceSearch
 from kinlib.search.spaces import SearchSpace
 from kinlib.search.steps import Step, genetic_step
-from kinlib.widgets.pictures import picture_widget
-from kinlib.widgets.snapshot import FITTED, Panel, as_jpeg, as_png
+from kinlib.widgets.pictures import named_picture, picture_widget
+from kinlib.widgets.snapshot import FITTED, WRAPPED, Panel, as_jpeg, as_png, wide
 
 __all__ = ["FaceSearchPanel", "face_search_panel"]
 
@@ -30,7 +30,7 @@ ADVICE = (
     "4. move the sliders again when nothing gets better"
 )
 SIDE, COLUMNS = 128, 8  # px of a face on the page, and faces in a row
-WIDE = {"layout": {"width": "300px"}, "style": {"description_width": "120px"}}
+WIDE = wide(300, 120)
 
 
 class FaceSearchPanel(Panel):
@@ -133,16 +133,16 @@ class FaceSearchPanel(Panel):
 
     def _screen_box(self) -> widgets.Widget:
         cells = [widgets.VBox(pair) for pair in zip(self._images, self.faces, strict=True)]
-        return widgets.HBox(cells, layout={"flex_flow": "row wrap", "max_width": f"{COLUMNS * (SIDE + 8)}px"})
+        return widgets.HBox(cells, layout={**WRAPPED, "max_width": f"{COLUMNS * (SIDE + 8)}px"})
 
     def _controls_box(self) -> widgets.Widget:
         at = self.controls
         rows = [("start", "next", "more"), ("back", "undo", "inner"), ("region", "lock", "unlock")]
         rows += [("file",), ("save", "load")]
-        left = widgets.VBox([widgets.HBox([at[name] for name in row]) for row in rows])
+        left = widgets.VBox([widgets.HBox([at[name] for name in row], layout=WRAPPED) for row in rows])
         middle = widgets.VBox(list(self.sliders.values()))
-        right = widgets.VBox([self.composite, widgets.Label("composite")])
-        return widgets.HBox([left, middle, right], layout={"flex_flow": "row wrap"})
+        right = named_picture(self.composite, widgets.Label("composite"))
+        return widgets.HBox([left, middle, right], layout=WRAPPED)
 
     def _snapshot(self) -> bytes:
         """The screen and the composite, as JPEG."""

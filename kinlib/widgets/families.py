@@ -18,11 +18,12 @@ from kinlib.families.tables import FamilyTables, extended_families
 from kinlib.families.trios import HOW, ROLES, num_image_trios, pair_images
 from kinlib.io.photos import read_photo
 from kinlib.runtime.errors import KinlibError
-from kinlib.widgets.snapshot import Panel, as_png
+from kinlib.widgets.pictures import named_picture
+from kinlib.widgets.snapshot import WRAPPED, Panel, as_png, wide
 
 __all__ = ["FamilyBrowser", "TrioBrowser"]
 
-WIDE = {"layout": {"width": "420px"}, "style": {"description_width": "80px"}}
+WIDE = wide(420, 80)
 TREE_WIDTH, ALBUM_WIDTH, FACE = 640, 640, 180  # pixels on the page
 MOST_SHOWN = 500  # image trios that the slider goes through
 
@@ -160,10 +161,10 @@ class TrioBrowser(_Browser):
             "how": widgets.Dropdown(options=HOW, description="strategy", **WIDE),
             "number": widgets.IntSlider(value=1, min=1, max=1, description="image trio", **WIDE),
         }
-        self.images = {role: widgets.Image(format="png", height=FACE) for role in ROLES}
+        self.images = {role: widgets.Image(format="png", layout={"height": f"{FACE}px"}) for role in ROLES}
         self.captions = {role: widgets.Label() for role in ROLES}
-        faces = [widgets.VBox([self.images[role], self.captions[role]]) for role in ROLES]
-        self.children = [*self.controls.values(), widgets.HBox(faces), self.status]
+        faces = [named_picture(self.images[role], self.captions[role]) for role in ROLES]
+        self.children = [*self.controls.values(), widgets.HBox(faces, layout=WRAPPED), self.status]
         for name, action in (("family", self._choose_family), ("trio", self._choose_trio), ("how", self._choose_trio)):
             self._listen(name, action)
         self._listen("number", self._show)

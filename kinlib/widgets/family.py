@@ -15,15 +15,16 @@ from kinlib.kinship.kinship import Face, Kinship, Photo
 from kinlib.runtime import config
 from kinlib.session import AGES, ATTRIBUTES, PICTURES, REFINE_STEPS, ROLES, SHARES, Session, Settings
 from kinlib.studio.datasets import sample_parents
-from kinlib.widgets.pictures import picture_widget
-from kinlib.widgets.snapshot import FITTED, Panel, as_png
+from kinlib.widgets.pictures import named_picture, picture_widget
+from kinlib.widgets.snapshot import FITTED, WRAPPED, Panel, as_png, wide
 from kinlib.widgets.uploads import uploaded
 
 __all__ = ["FamilyStudio", "family_studio"]
 
 OWN = 0  # entry of the couples' menu for photographs of one's own
 LIVE = 256  # px; larger pictures take too long to follow a slider while it is still moving
-WIDE = {"layout": {"width": "400px"}, "style": {"description_width": "160px"}}
+WIDE = wide(400, 160)
+BAR = wide(320, 0)["layout"]  # without a description
 
 
 class FamilyStudio(Panel):
@@ -47,7 +48,7 @@ class FamilyStudio(Panel):
         self.images = {name: picture_widget(320 if name == "child" else 144) for name in PICTURES}
         self.controls = _controls(session)
         self.status = widgets.HTML()
-        self.bar = widgets.FloatProgress(min=0.0, max=1.0, layout={"visibility": "hidden", "width": "320px"})
+        self.bar = widgets.FloatProgress(min=0.0, max=1.0, layout={"visibility": "hidden", **BAR})
         session.report = self._report
         self._listen()
         self.children = [_pictures_box(self.images), _controls_box(self.controls), self.status, self.bar]
@@ -179,7 +180,9 @@ def _controls(session: Session) -> dict[str, widgets.Widget]:
         "another": widgets.Button(description="another child", icon="refresh", tooltip="the next seed", **FITTED),
         **{name: widgets.FloatSlider(value=0.5, description=text, **share) for name, text in SHARES.items()},
         "truncation": widgets.FloatSlider(value=1.0, description="truncation", **share),
-        "age_inherited": widgets.Checkbox(value=True, description="age as inherited", disabled=not has["age"], **WIDE),
+        "age_inherited": widgets.Checkbox(
+            value=True, description="age as inherited", disabled=not has["age"], indent=False, **FITTED
+        ),
         "age": widgets.IntSlider(
             value=25, min=AGES[0], max=AGES[1], description="age, years", disabled=True, continuous_update=live, **WIDE
         ),
@@ -189,18 +192,18 @@ def _controls(session: Session) -> dict[str, widgets.Widget]:
 
 def _controls_box(controls: dict[str, widgets.Widget]) -> widgets.Widget:
     """Whose child on the left, what it inherits on the right."""
-    uploads = widgets.HBox([controls[f"upload_{role}"] for role in ROLES])
+    uploads = widgets.HBox([controls[f"upload_{role}"] for role in ROLES], layout=WRAPPED)
     left = [controls["couple"], uploads, *(controls[name] for name in ("method", "seed", "another", "sex"))]
     hint = widgets.HTML("the father's share: 0 is all the mother's, 1 all the father's")
     right = [hint, *(controls[name] for name in (*SHARES, "truncation", "age_inherited", "age"))]
-    return widgets.HBox([widgets.VBox(left), widgets.VBox(right)], layout={"flex_flow": "row wrap"})
+    return widgets.HBox([widgets.VBox(left), widgets.VBox(right)], layout=WRAPPED)
 
 
 def _pictures_box(images: dict[str, widgets.Image]) -> widgets.Widget:
     """Photographs above reconstructions, the child large beside them; every picture with its name."""
     named = {
-        name: widgets.VBox([image, widgets.Label(name.replace("_", "'s "))], layout={"align_items": "center"})
+        name: named_picture(image, widgets.Label(name.replace("_reconstruction", ", from code")))
         for name, image in images.items()
     }
     rows = [widgets.HBox([named[f"{role}{suffix}"] for role in ROLES]) for suffix in ("", "_reconstruction")]
-    return widgets.HBox([widgets.VBox(rows), named["child"]], layout={"flex_flow": "row wrap"})
+    return widgets.HBox([widgets.VBox(rows), named["child"]], layout=WRAPPED)

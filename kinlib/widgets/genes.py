@@ -24,7 +24,7 @@ from kinlib.runtime.errors import KinlibError
 from kinlib.session import REFINE_STEPS, ROLES, Session, Settings
 from kinlib.studio.datasets import sample_parents
 from kinlib.widgets.pictures import couple_box, picture_widget
-from kinlib.widgets.snapshot import FITTED, Panel, as_png
+from kinlib.widgets.snapshot import FITTED, WRAPPED, Panel, as_png, wide
 
 __all__ = ["GenePanel", "gene_panel"]
 
@@ -34,8 +34,8 @@ STEPS = 20  # of a slider from father to mother
 SHARES = [round(1 - i / STEPS, 2) for i in range(STEPS + 1)]  # the father's, from left to right
 CHOOSE, DRAWN = "choose", "drawn at random"
 STARTS = {"half of each": HALF, "all from the father": 1.0, "all from the mother": 0.0}
-WIDE = {"layout": {"width": "400px"}, "style": {"description_width": "120px"}}
-INDENTED = {"layout": {"width": "380px", "margin": "0 0 0 20px"}, "style": {"description_width": "120px"}}
+WIDE = wide(390, 120, 260)  # below that, "half of each" would be cut off
+INDENTED = wide(380, 120, 260, margin="0 0 0 20px")
 SEEDS = 9999
 
 
@@ -89,7 +89,7 @@ class GenePanel(Panel):
                 description=f"{group} from the pool",
                 indent=False,
                 disabled=bool(self._no_pool),
-                layout={"width": "190px", "margin": "0 0 0 8px"},
+                layout={"width": "200px", "margin": "0 0 0 4px"},
             )
             for group in REGION_GROUPS
         }
@@ -216,10 +216,8 @@ class GenePanel(Panel):
             head = [self.groups[group], self.pooled[group]]
             if len(REGION_GROUPS[group]) > 1:
                 head.append(self.unfold[group])
-            rows += [widgets.HBox(head, layout={"flex_flow": "row wrap"}), self._folds[group]]
-        return widgets.HBox(
-            [widgets.VBox(rows), widgets.VBox(list(self.controls.values()))], layout={"flex_flow": "row wrap"}
-        )
+            rows += [widgets.HBox(head, layout=WRAPPED), self._folds[group]]
+        return widgets.HBox([widgets.VBox(rows), widgets.VBox(list(self.controls.values()))], layout=WRAPPED)
 
     def _snapshot(self) -> bytes:
         """Parents, reconstructions, child and what it has from whom, as JPEG."""

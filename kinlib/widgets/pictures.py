@@ -1,17 +1,31 @@
 """Widgets of pictures that several panels show."""
 
+from collections.abc import Mapping
+
 import ipywidgets as widgets
 
-__all__ = ["couple_box", "picture_widget"]
+from kinlib.widgets.snapshot import WRAPPED
+
+__all__ = ["couple_box", "named_picture", "picture_row", "picture_widget"]
 
 
 def picture_widget(side: int, margin: int = 4) -> widgets.Image:
-    """A square for a PNG, of `side` px with a margin of as many px as given."""
-    return widgets.Image(format="png", layout={"width": f"{side}px", "height": f"{side}px", "margin": f"{margin}px"})
+    """A square PNG of `side` px, smaller where the page is narrow, with a margin of as many px as given."""
+    return widgets.Image(format="png", layout={"width": f"{side}px", "height": "auto", "margin": f"{margin}px"})
 
 
-def couple_box(images: dict[str, widgets.Image]) -> widgets.Widget:
+def picture_row(images: Mapping[str, widgets.Image]) -> widgets.Widget:
+    """Pictures beside each other with their names below, and below each other where the page is narrow."""
+    named = [named_picture(image, widgets.Label(name)) for name, image in images.items()]
+    return widgets.HBox(named, layout=WRAPPED)
+
+
+def named_picture(image: widgets.Image, caption: widgets.Label) -> widgets.Widget:
+    """A picture at its own size, and its caption centred below it."""
+    return widgets.VBox([image, caption], layout={"align_items": "center"})
+
+
+def couple_box(images: Mapping[str, widgets.Image]) -> widgets.Widget:
     """The reconstructions of both parents and their child, in this order, with their names."""
     names = ("father, from code", "mother, from code", "child")
-    named = [widgets.VBox([image, widgets.Label(name)]) for image, name in zip(images.values(), names, strict=True)]
-    return widgets.HBox(named, layout={"flex_flow": "row wrap"})
+    return picture_row(dict(zip(names, images.values(), strict=True)))

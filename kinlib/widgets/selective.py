@@ -14,14 +14,14 @@ from kinlib.editing.names import editable_attributes
 from kinlib.kinship.kinship import Child, Face, Kinship
 from kinlib.kinship.selective import edit_selectively, find_editor, find_reader
 from kinlib.runtime.errors import KinlibError
-from kinlib.widgets.pictures import picture_widget
-from kinlib.widgets.snapshot import FITTED, Panel, as_jpeg, as_png
+from kinlib.widgets.pictures import picture_row, picture_widget
+from kinlib.widgets.snapshot import FITTED, Panel, as_jpeg, as_png, wide
 
 __all__ = ["SelectivePanel"]
 
 SHOWN = 256  # pixels of each picture on the page
 GAP = 12  # pixels between the pictures of the snapshot
-WIDE = {"layout": {"width": "420px"}, "style": {"description_width": "150px"}}
+WIDE = wide(420, 150)
 
 
 class SelectivePanel(Panel):
@@ -71,8 +71,7 @@ class SelectivePanel(Panel):
         self.controls = {**sliders, "reset": widgets.Button(description="reset", **FITTED)}
         self.images = {name: picture_widget(SHOWN) for name in ("before", "after", "mask")}
         self.status = widgets.HTML()
-        shown = widgets.HBox(list(self.images.values()), layout={"flex_flow": "row wrap"})
-        self.children = [shown, *self.controls.values(), self.status]
+        self.children = [picture_row(self.images), *self.controls.values(), self.status]
         self._busy = False
         for slider in sliders.values():
             slider.observe(lambda change: None if self._busy else self._show(), names="value")

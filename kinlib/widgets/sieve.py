@@ -13,14 +13,15 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from kinlib.runtime.errors import KinlibError
-from kinlib.widgets.snapshot import GREY, Panel, as_jpeg
+from kinlib.widgets.snapshot import GREY, Panel, as_jpeg, wide
 
 __all__ = ["PhotoSieve"]
 
 TILE = (60, 75)  # pixels of a picture on the page
 COLUMNS, ROWS = 10, 2
+SHEET = {"width": f"{COLUMNS * TILE[0]}px"}  # its own size: a box would stretch it
 LEAST_SCORE, MOST_YAW = 0.5, 60.0  # ends of the sliders; degrees
-WIDE = {"layout": {"width": "520px"}, "style": {"description_width": "190px"}}
+WIDE = wide(520, 190)
 
 
 class PhotoSieve(Panel):
@@ -67,7 +68,7 @@ class PhotoSieve(Panel):
             "score": _slider("detector's score, at least", 0.9, LEAST_SCORE, 1.0, 0.005, ".3f"),
             "yaw": _slider("yaw in degrees, at most", 30.0, 5.0, MOST_YAW, 1.0, ".0f"),
         }
-        self.images = {name: widgets.Image(format="jpeg") for name in ("kept", "discarded")}
+        self.images = {name: widgets.Image(format="jpeg", layout=SHEET) for name in ("kept", "discarded")}
         self.captions = {name: widgets.HTML() for name in self.images}
         boxes = [widgets.VBox([self.captions[name], self.images[name]]) for name in self.images]
         self.children = [*self.controls.values(), *boxes]

@@ -10,11 +10,27 @@ from PIL import Image
 
 from kinlib.runtime.errors import KinlibError
 
-__all__ = ["FITTED", "GREY", "Panel", "as_jpeg", "as_png"]
+__all__ = ["FITTED", "GREY", "WRAPPED", "Panel", "as_jpeg", "as_png", "switch", "wide"]
 
 GREY = (238, 238, 238)  # where there is no picture
 QUALITY = 88  # of JPEG
 FITTED = {"layout": {"width": "max-content"}}  # of buttons; the default of 148 px cuts long labels off
+WRAPPED = {"flex_flow": "row wrap"}  # of boxes whose parts go below each other where the page is narrow
+
+
+def wide(width: int, label: int, least: int = 180, **layout: str) -> dict[str, dict[str, str]]:
+    """Layout and style of a control of `width` px, `label` of them for its description.
+
+    On a narrow page the control shrinks, but `least` px stay beside the description: a slider needs them to be moved.
+    """
+    limits = {"max_width": "calc(100% - 4px)", "min_width": f"{label + least}px"}  # 2 px of margin on either side
+    return {"layout": {"width": f"{width}px", **limits, **layout}, "style": {"description_width": f"{label}px"}}
+
+
+def switch(width: int, label: int, button: int = 80) -> dict[str, dict[str, str]]:
+    """Layout and style of ToggleButtons of `button` px each, which stand beside their description."""
+    options = wide(width, label, display="flex")
+    return {**options, "style": {**options["style"], "button_width": f"{button}px"}}
 
 
 class Panel(widgets.VBox):

@@ -17,13 +17,14 @@ from kinlib.figures import close_up
 from kinlib.runtime import config
 from kinlib.runtime.errors import KinlibError
 from kinlib.studio.datasets.originals import Original
-from kinlib.widgets.snapshot import GREY, Panel, as_jpeg, as_png
+from kinlib.widgets.snapshot import GREY, Panel, as_jpeg, as_png, switch, wide
 
 __all__ = ["UpscalePanel", "divided"]
 
 ORIGINAL = "original"
 SHOWN = 480  # pixels on the page
-WIDE = {"layout": {"width": "420px"}, "style": {"description_width": "80px"}}
+WIDE = wide(420, 80)
+SWITCH = switch(420, 80)
 
 
 class UpscalePanel(Panel):
@@ -73,7 +74,7 @@ class UpscalePanel(Panel):
         ways = [*METHODS, *([ORIGINAL] if known else [])]
         self.controls = {
             "photo": widgets.Dropdown(options=people, value=photo, description="photograph", **WIDE),
-            "factor": widgets.ToggleButtons(options=FACTORS, value=factor, description="times", style={}),
+            "factor": widgets.ToggleButtons(options=FACTORS, value=factor, description="times", **SWITCH),
             "left": widgets.Dropdown(options=ways, value="bicubic", description="left", **WIDE),
             "right": widgets.Dropdown(options=ways, value="real-esrgan", description="right", **WIDE),
             "divider": widgets.FloatSlider(value=0.5, min=0.0, max=1.0, step=0.01, description="divider", **WIDE),

@@ -15,12 +15,13 @@ from kinlib import figures
 from kinlib.runtime.errors import KinlibError
 from kinlib.studio.lesson import series
 from kinlib.studio.lesson.variations import VARIATIONS, Variation
-from kinlib.widgets.snapshot import Panel, as_png
+from kinlib.widgets.pictures import named_picture, picture_widget
+from kinlib.widgets.snapshot import WRAPPED, Panel, as_png, wide
 
 __all__ = ["VariationPanel", "variation_panel"]
 
 LIVE_SIZE, SHOWN = 128, 256  # pixels: of a live rendering, and as displayed
-WIDE = {"layout": {"width": "520px"}, "style": {"description_width": "80px"}}
+WIDE = wide(520, 80)
 Render = Callable[[str, float], Image.Image]
 
 
@@ -47,11 +48,11 @@ class VariationPanel(Panel):
             "variation": widgets.Dropdown(options=menu, value=variation, description="variation", **WIDE),
             "position": widgets.SelectionSlider(options=[("0", 0.0)], description="", continuous_update=False, **WIDE),
         }
-        self.images = {name: widgets.Image(format="png", width=SHOWN, height=SHOWN) for name in ("start", "now")}
+        self.images = {name: picture_widget(SHOWN) for name in ("start", "now")}
         self.captions = {name: widgets.Label() for name in self.images}
         self.status = widgets.HTML()
-        faces = [widgets.VBox([self.images[name], self.captions[name]]) for name in self.images]
-        self.children = [*self.controls.values(), widgets.HBox(faces), self.status]
+        faces = [named_picture(self.images[name], self.captions[name]) for name in self.images]
+        self.children = [*self.controls.values(), widgets.HBox(faces, layout=WRAPPED), self.status]
         self._choose()
         self.controls["variation"].observe(lambda change: self._choose(), names="value")
         self.controls["position"].observe(lambda change: self._show(), names="value")

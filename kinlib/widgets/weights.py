@@ -23,7 +23,7 @@ from kinlib.runtime.errors import KinlibError
 from kinlib.session import REFINE_STEPS, ROLES, SHARES, Session, Settings
 from kinlib.studio.datasets import sample_parents
 from kinlib.widgets.pictures import couple_box, picture_widget
-from kinlib.widgets.snapshot import FITTED, Panel, as_png
+from kinlib.widgets.snapshot import FITTED, WRAPPED, Panel, as_png, wide
 
 __all__ = ["STARTS", "WeightsPanel", "weights_panel"]
 
@@ -37,7 +37,7 @@ STARTS = {
 CHOOSE = "choose"
 SHOWN = ("father_reconstruction", "mother_reconstruction", "child")
 LIVE = 256  # px; larger pictures take too long to follow a slider while it is still moving
-WIDE = {"layout": {"width": "400px"}, "style": {"description_width": "160px"}}
+WIDE = wide(400, 160)
 
 
 class WeightsPanel(Panel):
@@ -165,9 +165,7 @@ class WeightsPanel(Panel):
         rows = [widgets.HBox([at[name] for name in names]) for names in (("set", "clear"), ("save", "load"))]
         hint = widgets.HTML("the father's share: 0 is all the mother's, 1 all the father's")
         left = [hint, at["start"], *(at[name] for name in SHARES), at["dimension"], at["share"], rows[0], at["file"]]
-        return widgets.HBox(
-            [widgets.VBox([*left, rows[1]]), widgets.VBox(self.layers)], layout={"flex_flow": "row wrap"}
-        )
+        return widgets.HBox([widgets.VBox([*left, rows[1]]), widgets.VBox(self.layers)], layout=WRAPPED)
 
     def _snapshot(self) -> bytes:
         """Parents, reconstructions, child and where the sliders of the groups stand, as JPEG."""

@@ -61,7 +61,8 @@ def test_labels_have_room(name: str):
         if isinstance(control, widgets.Button | widgets.FileUpload):
             assert control.layout.width == "max-content", control.description
         if isinstance(control, widgets.ToggleButtons):
-            assert max(FONT.getlength(label) for label in control._options_labels) <= BUTTON - PADDING
+            button = int((control.style.button_width or f"{BUTTON}px").removesuffix("px"))
+            assert max(FONT.getlength(label) for label in control._options_labels) <= button - PADDING
         if hasattr(control.style, "description_width") and not isinstance(control, widgets.Checkbox):
             room = control.style.description_width or "80px"  # ipywidgets' own
             assert FONT.getlength(control.description) <= int(room.removesuffix("px")), control.description
