@@ -32,11 +32,12 @@ CUT = """root => [...root.querySelectorAll(".jupyter-button, .widget-label, .wid
 HIDDEN = """root => [...root.querySelectorAll("img, button, .widget-hslider")]
     .filter(one => one.offsetParent && one.getBoundingClientRect().right > root.getBoundingClientRect().right)
     .map(one => one.className)"""
+READY = """() => document.querySelector(".jp-Notebook-ExecutionIndicator")?.dataset.status === "idle"
+    && document.querySelector(".jp-Toolbar-kernelName").textContent !== "No Kernel\""""
+ERRORS = """[...document.querySelectorAll("[data-mime-type='application/vnd.jupyter.error']")]
+    .map(one => one.textContent)"""
 PROMPTS = """[...document.querySelectorAll(".jp-CodeCell .jp-InputPrompt")].map(one => one.textContent)"""
-RUN = """() => {
-    const prompts = %s
-    return prompts.length && prompts.every(one => /\\[\\d+\\]/.test(one)) ? prompts.length : 0
-}""".replace("%s", PROMPTS)
+RUN = f"{PROMPTS}.every(one => /[0-9]/.test(one)) ? document.querySelectorAll('.jp-CodeCell').length : 0"
 
 
 @pytest.fixture(scope="module")
@@ -95,11 +96,11 @@ def page(browser, lab) -> Iterator:
 
 
 def run_all_cells(page) -> None:
-    """Ask for it until the first cell has run: what is asked while the kernel is still connecting gets lost."""
-    while not (prompts := page.evaluate(PROMPTS)) or not re.search(r"\d", "".join(prompts)):
-        if not any("*" in prompt for prompt in prompts):
-            page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
-        page.wait_for_timeout(500)
+    """As soon as there is a kernel, without which JupyterLab would ask for one; until all have run or one fails."""
+    page.wait_for_function(READY)
+    page.evaluate("() => void window.jupyterapp.commands.execute('notebook:run-all-cells')")
+    page.wait_for_function(f"() => {ERRORS}.length || ({RUN})")
+    assert page.evaluate(ERRORS) == []
 
 
 def settled(page, readout) -> tuple[str, str]:
@@ -120,10 +121,8 @@ def settled(page, readout) -> tuple[str, str]:
 def test_notebook_00_runs_whole_and_its_sliders_answer_the_keyboard(page, record_property):
     assert "/00_start_here.ipynb" in page.url
     page.wait_for_function("() => window.jupyterapp")
-    page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]")
     run_all_cells(page)
-    assert page.wait_for_function(RUN).json_value() > 20
-    assert page.locator("[data-mime-type='application/vnd.jupyter.error']").count() == 0
+    assert page.evaluate(RUN) > 20
     panel = page.locator(".jp-OutputArea-output", has=page.get_by_text(SLIDER)).last
     assert panel.evaluate(CUT) == []
     slider = panel.locator(".widget-hslider", has_text=SLIDER)
