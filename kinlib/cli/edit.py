@@ -57,14 +57,14 @@ class EditCommand:
         from kinlib.kinship.selective import edit_selectively, find_editor, find_reader
 
         kin = Kinship.load(self.preset, self.device)
+        mask = None
         if self.how == "attention":
-            find_reader(find_editor(kin, self.weights).known, self.reader)  # before a photograph is encoded in vain
-        face, mask = kin.encode(self.photo), None
-        if self.how == "attention":
-            edit = edit_selectively(kin, face, changes, present, self.weights, self.reader)
+            editor = find_editor(kin, self.weights)  # before the photograph is encoded in vain
+            reader = find_reader(editor.attribute_set, self.reader)
+            edit = edit_selectively(kin, kin.encode(self.photo), changes, present, editor, reader)
             edited, mask = edit.face, edit.mask
         else:
-            edited = kin.edit(face, changes)
+            edited = kin.edit(kin.encode(self.photo), changes)
         images.write_image(edited.image, self.out)
         if self.masks is not None:
             images.write_image(mask, self.masks)

@@ -79,9 +79,8 @@ class AttributeSet:
 
     @cached_property
     def _rules(self) -> dict[tuple[str, int], Rule]:
-        return {
-            (one.celeba, sign): one.added if sign > 0 else one.removed for one in self.attributes for sign in (1, -1)
-        }
+        added = {(one.celeba, 1): one.added for one in self.attributes}
+        return added | {(one.celeba, -1): one.removed for one in self.attributes}
 
     @cached_property
     def _by_name(self) -> dict[str, EditableAttribute]:
@@ -232,7 +231,8 @@ def _attribute(column: str, entry: Any, where: str) -> EditableAttribute:
     base: dict = asdict(of_document) if of_document else {"name": column.lower(), "excludes": ()}
     name = entry.get("name", base["name"])
     label = entry.get("label", base.get("label", str(name).replace("_", " ")))
-    absent = entry.get("absent", base.get("absent") if "label" not in entry else None) or f"no {label}"
+    negated = f"no {label}" if "label" in entry else base.get("absent", f"no {label}")
+    absent = entry.get("absent") or negated
     excludes = entry.get("excludes", list(base["excludes"]))
     if not (isinstance(name, str) and name.isidentifier()):
         raise KinlibError(f"the name of '{column}' in '{where}' must be one word, not {name!r}")

@@ -32,10 +32,10 @@ class AttributeNet(nn.Module):
         input_size: side of the pictures it works on, px; others are resized.
 
     Attributes:
-        known: the attributes, where a file of weights says which they are.
+        attribute_set: which attributes they are; the document's unless a file of weights says others.
     """
 
-    known: AttributeSet = DOCUMENT
+    attribute_set: AttributeSet = DOCUMENT
 
     def __init__(
         self,
@@ -75,7 +75,7 @@ def load_attributes(path: str | Path | None = None) -> AttributeNet:
         )
     net = build(lambda: AttributeNet(len(head)), state, path, optional=("num_batches_tracked",))
     check_count(len(head), known, path)
-    net.known = known
+    net.attribute_set = known
     return net.float().eval().requires_grad_(False)
 
 

@@ -97,10 +97,10 @@ class Generator(nn.Module):
         clothing: a clothing mask; without one it is 0 everywhere.
 
     Attributes:
-        known: the attributes, where a file of weights says which they are.
+        attribute_set: which attributes they are; the document's unless a file of weights says others.
     """
 
-    known: AttributeSet = DOCUMENT
+    attribute_set: AttributeSet = DOCUMENT
 
     def __init__(
         self,
@@ -202,7 +202,7 @@ def load_editor(path: str | Path) -> Generator:
         lambda: Generator(num_attributes, width, units=units, **masks), state, path, optional=("num_batches_tracked",)
     )
     check_count(num_attributes, known, path)
-    net.known = known
+    net.attribute_set = known
     return net.eval().requires_grad_(False)
 
 

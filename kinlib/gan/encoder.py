@@ -178,7 +178,7 @@ class CompactBackbone(nn.Module):
             nn.Conv2d(channels, channels, 3, 1, 1, bias=False),
             nn.BatchNorm2d(channels),
             nn.PReLU(channels),
-            nn.AdaptiveAvgPool2d(side),  # [B, C, s, s]: where in the face still counts, to a quarter of the picture
+            nn.AdaptiveAvgPool2d(side),  # [B, C, s, s]: where in the face still counts, to 1/s of its side
             nn.Flatten(),  # [B, C s^2]
             nn.Linear(channels * side**2, hidden),
             nn.LeakyReLU(0.2),  # slope as in StyleGAN2

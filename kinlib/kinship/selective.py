@@ -63,7 +63,7 @@ def check_how(
     """
     if how not in HOWS:
         raise KinlibError(f"there is no way to edit '{how}': choose one of {', '.join(HOWS)}")
-    if how != "attention" and not present is editor is reader is None:
+    if how != "attention" and any(given is not None for given in (present, editor, reader)):
         raise KinlibError("attributes that are present, and files of an editor and a reader, belong to how='attention'")
 
 
@@ -90,11 +90,11 @@ def find_reader(known: AttributeSet, path: str | Path | None = None) -> Attribut
         KinlibError: if it reads others than those of the editing network, `known`.
     """
     net = load_attributes(path)
-    if net.known != known:
+    if net.attribute_set != known:
         raise KinlibError(
             f"the editing network is for {_names(known)}, but {path or 'the bundled network'} reads "
-            f"{_names(net.known)}: give a file that `kinlib train edit_attributes` wrote for the same attributes "
-            "(--reader, reader=...)"
+            f"{_names(net.attribute_set)}: give a file that `kinlib train edit_attributes` wrote for the same "
+            "attributes (--reader, reader=...)"
         )
     return net
 
@@ -126,7 +126,7 @@ def edit_selectively(
     `editor` and `reader` may also be networks.
     """
     net = editor if isinstance(editor, Generator) else find_editor(kin, editor)
-    known = net.known
+    known = net.attribute_set
     wanted, given = check_changes(changes, known), check_present(present, known)
     seeing = reader if isinstance(reader, AttributeNet) else find_reader(known, reader)
     crop = images.to_tensor(face.aligned if isinstance(face, Face) else face.image)

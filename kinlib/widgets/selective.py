@@ -63,10 +63,10 @@ class SelectivePanel(Panel):
         super().__init__()
         self.kin, self.face, self.private = kin, face, private
         self._net = find_editor(kin, editor)
-        self._reader = find_reader(self._net.known, reader)
+        self._reader = find_reader(self._net.attribute_set, reader)
         sliders = {
             one.name: widgets.FloatSlider(value=0.0, min=-1.0, max=1.0, step=0.05, description=one.label, **WIDE)
-            for one in editable_attributes(self._net.known)
+            for one in editable_attributes(self._net.attribute_set)
         }
         self.controls = {**sliders, "reset": widgets.Button(description="reset", **FITTED)}
         self.images = {name: picture_widget(SHOWN) for name in ("before", "after", "mask")}

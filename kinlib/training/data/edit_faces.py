@@ -66,11 +66,11 @@ class EditFaces:
 
     Attributes:
         images: uint8 [N, 3, S, S].
-        attributes: float32 [N, A], 0 or 1, in the order of `known`.
+        attributes: float32 [N, A], 0 or 1, in the order of `attribute_set`.
         masks: uint8 [N, S, S], packed guide masks (see `pack`); 0 in the background.
         segmented: bool [N], whether `masks` are known.
         people: how many there are; None where that is unknown.
-        known: which attributes they are.
+        attribute_set: which attributes they are.
     """
 
     images: Tensor
@@ -78,7 +78,7 @@ class EditFaces:
     masks: Tensor
     segmented: Tensor
     people: int | None
-    known: AttributeSet = DOCUMENT
+    attribute_set: AttributeSet = DOCUMENT
 
     def __len__(self) -> int:
         return len(self.images)
@@ -102,9 +102,11 @@ class EditFaces:
         present = self.attributes[index]
         wanted = present[torch.randperm(len(index), generator=rng)]
         for row in (torch.rand(len(index), generator=rng) < single).nonzero()[:, 0].tolist():
-            attribute = self.known.columns[int(torch.randint(len(self.known), (), generator=rng))]
-            wanted[row] = torch.tensor(self.known.toggle(present[row].tolist(), attribute))
-        return EditBatch(images, present, wanted, *guides(masks, self.segmented[index], wanted - present, self.known))
+            attribute = self.attribute_set.columns[int(torch.randint(len(self.attribute_set), (), generator=rng))]
+            wanted[row] = torch.tensor(self.attribute_set.toggle(present[row].tolist(), attribute))
+        return EditBatch(
+            images, present, wanted, *guides(masks, self.segmented[index], wanted - present, self.attribute_set)
+        )
 
     def keep_parts(self, share: float, seed: int) -> "EditFaces":
         """The same faces, of which only a share in 0..1 keep their guide masks."""
@@ -175,7 +177,7 @@ def load_edit_faces(
 def join(first: EditFaces, second: EditFaces) -> EditFaces:
     """The faces of two sets. Their people are unknown, since CelebAMask-HQ shows people of CelebA."""
     parts = [torch.cat([getattr(first, name), getattr(second, name)]) for name in ("images", "attributes", "masks")]
-    return EditFaces(*parts, torch.cat([first.segmented, second.segmented]), None, first.known)
+    return EditFaces(*parts, torch.cat([first.segmented, second.segmented]), None, first.attribute_set)
 
 
 def _split(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

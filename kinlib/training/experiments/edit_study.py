@@ -14,7 +14,6 @@ attribute network. Each training is kept in DIR, so that a study that was stoppe
 results beside the bundled data, where the notebook reads them (`recorded`).
 """
 
-import argparse
 import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -49,6 +48,7 @@ from kinlib.runtime.errors import KinlibError
 from kinlib.studio.datasets.encoding import array_to_jpeg
 from kinlib.studio.datasets.renders import HELD_OUT_EVERY
 from kinlib.training.data.kin_codes import load_codes
+from kinlib.training.experiments.arguments import study_parser
 from kinlib.training.recipes.editor import EditorSettings, train
 
 __all__ = ["LINES", "SEARCHED", "ablation", "compare_methods", "example_directions", "examples_path"]
@@ -265,16 +265,13 @@ def recorded() -> dict:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run one part of the study, print it, and keep the numbers if asked."""
-    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser = study_parser(main.__doc__)
     parser.add_argument("part", choices=("lines", "search", "methods"))
-    parser.add_argument("--data", type=Path, required=True, help="folder of renders")
     parser.add_argument("--edits", type=Path, required=True, help="folder of rendered edits to measure on")
-    parser.add_argument("--run", type=Path, required=True, help="folder of the trainings")
     parser.add_argument("--pairs", type=Path, help="folder of rendered edits of other people to learn from")
     parser.add_argument("--pictures", type=int, help="most pictures of FACES to learn from")
     parser.add_argument("--steps", type=int, default=1500, help="of each training")
     parser.add_argument("--trials", type=int, default=6, help="of the search")
-    parser.add_argument("--record", action="store_true", help="keep the numbers beside the bundled data")
     given = parser.parse_args(arguments)
     pairs = read_pairs(given.edits, LARGE if given.part == "methods" else SIZE)
     options = SHORT | {"steps": given.steps, "minutes": 600.0, "size": SIZE}

@@ -7,7 +7,6 @@ heads of the middle and the fine level are given 8 x 8, with weights that at fir
 encoders are trained on for as many steps, with e4e's losses and the generator fixed. Measured on held-out people.
 """
 
-import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from kinlib.studio.datasets.renders import FaceSet, load_faces
 from kinlib.training.engine import record
 from kinlib.training.engine.net2net import refine_heads
 from kinlib.training.engine.network_sizes import studio_encoder
+from kinlib.training.experiments.arguments import study_parser
 from kinlib.training.recipes.encoder import EncoderSettings, encoder_state, train
 
 __all__ = ["GRIDS", "MEASURES", "record_path", "recorded", "study"]
@@ -106,12 +106,9 @@ def recorded() -> dict:
 
 def main(arguments: list[str] | None = None) -> None:
     """Train what is not trained yet, print the measures, and keep them if asked."""
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="folder of renders")
-    parser.add_argument("--run", type=Path, required=True, help="folder of the trainings")
+    parser = study_parser(main.__doc__)
     parser.add_argument("--steps", type=int, default=1000, help="of each training")
     parser.add_argument("--batch", type=int, default=8, help="pictures in a step")
-    parser.add_argument("--record", action="store_true", help="keep the numbers beside the bundled data")
     given = parser.parse_args(arguments)
     lines = {}
     for name, measures in study(given.data, given.run, given.steps, given.batch):

@@ -12,7 +12,6 @@ Each training is kept in DIR, so that a study that was stopped is resumed. `--re
 bundled data, where the notebook reads them (`recorded`).
 """
 
-import argparse
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -44,6 +43,7 @@ from kinlib.runtime import config
 from kinlib.runtime.errors import KinlibError
 from kinlib.studio.datasets.renders import HELD_OUT_EVERY
 from kinlib.training.data.kin_codes import load_codes
+from kinlib.training.experiments.arguments import study_parser
 from kinlib.training.recipes.genes import GeneSettings, train
 
 __all__ = ["LINES", "Protocol", "held_out_couples", "record_path", "recorded", "study"]
@@ -211,11 +211,8 @@ def recorded() -> dict:
 
 def main(arguments: list[str] | None = None) -> None:
     """Train and measure every line, print it, and keep the numbers if asked."""
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="folder of renders")
-    parser.add_argument("--run", type=Path, required=True, help="folder of the trainings")
+    parser = study_parser(main.__doc__)
     parser.add_argument("--steps", type=int, default=600, help="of each line")
-    parser.add_argument("--record", action="store_true", help="keep the numbers beside the bundled data")
     given = parser.parse_args(arguments)
     lines = {}
     for name, found in study(given.data, given.run, given.steps):

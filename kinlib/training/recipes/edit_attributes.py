@@ -105,7 +105,7 @@ def evaluate(net: nn.Module, held_out: EditFaces) -> dict:
     found, true = read_attributes(held_out.pictures(torch.arange(len(held_out))), net) > 0.5, held_out.attributes > 0.5
     right = (found == true).float()
     attributes = {}
-    for number, name in enumerate(held_out.known.columns):
+    for number, name in enumerate(held_out.attribute_set.columns):
         has, share = true[:, number], float(true[:, number].float().mean())
         rates = [float(right[rows, number].mean()) for rows in (has, ~has) if rows.any()]
         attributes[name] = {

@@ -274,7 +274,7 @@ def _edited(generator: nn.Module, images: Tensor, difference: Tensor) -> tuple[E
 
 def _sheet(net: Generator, faces: EditFaces, path: Path) -> None:
     index = torch.linspace(0, len(faces) - 1, min(SHOWN, len(faces))).long()
-    edit_sheet(net, faces.pictures(index), faces.attributes[index], path, faces.known)
+    edit_sheet(net, faces.pictures(index), faces.attributes[index], path, faces.attribute_set)
 
 
 def _finish(
@@ -297,5 +297,5 @@ def _finish(
     metrics |= measure_pairs(net, pairs) if pairs is not None else {}
     used = {"steps_done": run.step, "pictures_used": len(training)}
     used |= {"people": training.people} if training.people is not None else {}
-    state = net.state_dict() | as_tensor(training.known)
+    state = net.state_dict() | as_tensor(training.attribute_set)
     record.write(state, settings.out, "editor", asdict(settings) | used, metrics, calls=calls)

@@ -102,7 +102,7 @@ def test_networks_to_compare_with(parts, tmp_path):
         known = AttributeSet(DOCUMENT.attributes[:3])
         save_file(net.state_dict() | as_tensor(known), tmp_path / "net.safetensors")
         again = load_editor(tmp_path / "net.safetensors")
-        assert again.num_attributes == 3 and again.known == known
+        assert again.num_attributes == 3 and again.attribute_set == known
         assert torch.allclose(again(images, change).image, edit.image, atol=1e-6)
 
 

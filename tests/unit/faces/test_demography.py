@@ -358,7 +358,7 @@ def test_models_are_lent(deepface_weights):
     hook = client.model.register_forward_pre_hook(
         lambda net, given: seen.append({given[0].device.type, net.fc_3.weight.device.type, client.device.type})
     )
-    with pytest.raises(NotImplementedError, match="meta"):
+    with pytest.raises(NotImplementedError, match="meta"):  # PyTorch's own, of the device without memory
         analyse_with_deepface(pictures, ("emotion",), "meta")
     hook.remove()
     assert seen == [{"meta"}] and client.device == torch.device("cpu")
